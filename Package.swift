@@ -1,0 +1,127 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+/// Settings of every Swift target of ours: warnings are errors and every unsafe use is marked.
+let settings: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// Tests use expectation macros, whose expansions do not carry `unsafe` markers.
+let testSettings: [SwiftSetting] = [
+  .treatAllWarnings(as: .error)
+]
+
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let concurrency: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// One Swift target; imports go downhill only (see docs/architecture.md).
+func target(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies, resources: resources, swiftSettings: testSettings)
+}
+
+let package = Package(
+  name: "TunnelEdge",
+  products: [
+    .executable(name: "tunnel-edge", targets: ["tunnel-edge"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+  ],
+  targets: [
+    // C libraries
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(
+      name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
+
+    // Foundations
+    target("Policy", []),
+    target("EdgeCrypto", ["COpenSSL", .product(name: "Crypto", package: "swift-crypto")]),
+
+    // Subjects
+    target("SSHProtocol", ["EdgeCrypto", nio, collections]),
+    target("HTTPWire", [nio]),
+    target("EdgeConfig", ["CYAML", "Policy"]),
+    target("Store", ["Policy", "EdgeCrypto", "CSQLite", logging]),
+    target("Identity", ["Policy", "EdgeCrypto", "CCurl", "Store", logging]),
+
+    // The meeting place
+    target("Routing", ["Policy", nio, concurrency, collections]),
+
+    // Servers
+    target(
+      "SSHServer",
+      ["Routing", "Policy", "Identity", "SSHProtocol", "EdgeCrypto", nio, nioPosix, concurrency, collections, logging]),
+    target(
+      "HTTPProxy",
+      [
+        "Routing", "Policy", "Identity", "HTTPWire", "EdgeCrypto", nio, nioPosix, concurrency, collections, logging,
+      ]),
+
+    // The program
+    target(
+      "EmbeddedProvider", ["EdgeConfig", "EdgeCrypto", "CCrypt", nio, nioPosix, nioHTTP1, logging]),
+    target(
+      "TunnelEdge",
+      [
+        "SSHServer", "HTTPProxy", "Routing", "Policy", "Identity", "Store", "EdgeConfig", "EdgeCrypto", "SSHProtocol",
+        "HTTPWire", "EmbeddedProvider", nio, nioPosix, concurrency, logging, arguments,
+      ]),
+    .executableTarget(name: "tunnel-edge", dependencies: ["TunnelEdge"], swiftSettings: settings),
+
+    // Tests
+    tests("PolicyTests", ["Policy"]),
+    tests("EdgeCryptoTests", ["EdgeCrypto"]),
+    tests("SSHProtocolTests", ["SSHProtocol", "EdgeCrypto", nio]),
+    tests("HTTPWireTests", ["HTTPWire", nio, nioEmbedded, nioHTTP1]),
+    tests("EdgeConfigTests", ["EdgeConfig", "Policy"]),
+    tests("StoreTests", ["Store", "EdgeCrypto"]),
+    tests("IdentityTests", ["Identity", "Store", "EdgeCrypto", "Policy"]),
+    tests("RoutingTests", ["Routing", "Policy", nio, nioEmbedded, nioPosix]),
+    tests(
+      "SSHServerTests",
+      ["SSHServer", "SSHProtocol", "Routing", "Policy", "Identity", "EdgeCrypto", nio, nioPosix, nioEmbedded]),
+    tests(
+      "HTTPProxyTests",
+      ["HTTPProxy", "HTTPWire", "Routing", "Policy", "Identity", "Store", "EdgeCrypto", nio, nioPosix, nioEmbedded]),
+    tests("EmbeddedProviderTests", ["EmbeddedProvider", "EdgeCrypto"]),
+    tests("TunnelEdgeTests", ["TunnelEdge", "EdgeConfig", "Policy"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
+
+// FOCUS (construction only, removed before the first release): build one target and what it needs.
+if let focus = Context.environment["TE_FOCUS"] {
+  var wanted = Set(focus.split(separator: ",").map(String.init))
+  var grew = true
+  while grew {
+    grew = false
+    for t in package.targets where wanted.contains(t.name) {
+      for d in t.dependencies {
+        if case .byNameItem(let n, _) = d, wanted.insert(n).inserted { grew = true }
+      }
+    }
+  }
+  package.targets.removeAll { !wanted.contains($0.name) }
+  package.products = wanted.contains("tunnel-edge") ? package.products : []
+}

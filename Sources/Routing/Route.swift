@@ -1,0 +1,128 @@
+import Policy
+
+/// One entry of `routes:`, validated: where visitors find it, what stands behind it, and the two policies.
+package struct Route: Sendable, Equatable, Identifiable {
+  /// Stable while `from`, the path match and the destination stay the same; logged as `route-<hex>`.
+  package var id: RouteID
+  /// The name for portals and logs; may be empty.
+  package var name: String
+  package var origin: RouteOrigin
+  package var path: PathMatch
+  /// What `to` says. Empty where the route is served by a tunnel and `to` was left out.
+  package var targets: [RouteTarget]
+  /// Present: the route is backed by tunnels only and never dialled (security rule 2).
+  package var tunnel: TunnelSettings?
+  /// Who may visit.
+  package var visitPolicy: AccessPolicy
+  /// Visitors need not sign in (`allow_public_unauthenticated_access`).
+  package var isPublic: Bool
+  package var http: HTTPRouteSettings
+
+  package init(
+    id: RouteID, name: String = "", origin: RouteOrigin, path: PathMatch = .any, targets: [RouteTarget] = [],
+    tunnel: TunnelSettings? = nil, visitPolicy: AccessPolicy, isPublic: Bool = false, http: HTTPRouteSettings = .init()
+  ) {
+    self.id = id
+    self.name = name
+    self.origin = origin
+    self.path = path
+    self.targets = targets
+    self.tunnel = tunnel
+    self.visitPolicy = visitPolicy
+    self.isPublic = isPublic
+    self.http = http
+  }
+}
+
+package struct RouteID: Sendable, Hashable, CustomStringConvertible {
+  package var rawValue: String
+  package init(_ rawValue: String) { self.rawValue = rawValue }
+  package var description: String { rawValue }
+}
+
+/// What `from` says.
+package struct RouteOrigin: Sendable, Hashable {
+  package enum Scheme: String, Sendable { case https, http, ssh, tcp = "tcp+https", udp = "udp+https" }
+  package var scheme: Scheme
+  package var host: HostPattern
+  /// As written in `from`; `nil` means any incoming port.
+  package var port: Int?
+
+  package init(scheme: Scheme, host: HostPattern, port: Int? = nil) {
+    self.scheme = scheme
+    self.host = host
+    self.port = port
+  }
+}
+
+/// Which paths of its host a route serves.
+package enum PathMatch: Sendable, Hashable {
+  case any
+  case prefix(String)
+  case exact(String)
+}
+
+/// One URL of `to`.
+package struct RouteTarget: Sendable, Hashable {
+  package enum Scheme: String, Sendable { case http, https, h2c, tcp, ssh }
+  package var scheme: Scheme
+  package var host: String
+  package var port: Int
+  /// Whether the port was written; decides the Host header.
+  package var portIsExplicit: Bool
+  /// A path in `to` acts as a prefix rewrite; empty when there is none.
+  package var path: String
+
+  package init(scheme: Scheme, host: String, port: Int, portIsExplicit: Bool, path: String = "") {
+    self.scheme = scheme
+    self.host = host
+    self.port = port
+    self.portIsExplicit = portIsExplicit
+    self.path = path
+  }
+}
+
+/// What `upstream_tunnel` says.
+package struct TunnelSettings: Sendable, Equatable {
+  /// Who may open the tunnel.
+  package var publishPolicy: AccessPolicy
+  /// Whether several people may back the route at once (`tunnel_sharing: allowed`, security rule 1).
+  package var isShared: Bool
+
+  package init(publishPolicy: AccessPolicy, isShared: Bool = false) {
+    self.publishPolicy = publishPolicy
+    self.isShared = isShared
+  }
+}
+
+/// The keys of an HTTP route that shape requests and responses. Times are in milliseconds.
+package struct HTTPRouteSettings: Sendable, Equatable {
+  package var preservesHostHeader = false
+  package var passesIdentityHeaders = false
+  /// `timeout`, if the route writes it: bounds the whole exchange; 0 means none.
+  package var timeout: Int64?
+  /// `idle_timeout`, if the route writes it; 0 means none.
+  package var idleTimeout: Int64?
+  package var setRequestHeaders: [(name: String, value: String)] = []
+  package var removeRequestHeaders: [String] = []
+  package var setResponseHeaders: [(name: String, value: String)] = []
+  package var prefixRewrite: String?
+  package var allowsCORSPreflight = false
+  /// Upgrade tokens beyond `websocket` (lower case).
+  package var allowedUpgrades: [String] = []
+  /// Origins, beside the route's own, whose pages may send cookie-admitted unsafe requests (security rule 18).
+  package var allowedOrigins: [String] = []
+
+  package init() {}
+
+  package static func == (left: Self, right: Self) -> Bool {
+    left.preservesHostHeader == right.preservesHostHeader
+      && left.passesIdentityHeaders == right.passesIdentityHeaders && left.timeout == right.timeout
+      && left.idleTimeout == right.idleTimeout
+      && left.setRequestHeaders.elementsEqual(right.setRequestHeaders, by: ==)
+      && left.removeRequestHeaders == right.removeRequestHeaders
+      && left.setResponseHeaders.elementsEqual(right.setResponseHeaders, by: ==)
+      && left.prefixRewrite == right.prefixRewrite && left.allowsCORSPreflight == right.allowsCORSPreflight
+      && left.allowedUpgrades == right.allowedUpgrades && left.allowedOrigins == right.allowedOrigins
+  }
+}

@@ -1,0 +1,38 @@
+import NIOCore
+
+/// Opens a `ByteStream` to whatever stands behind a route: a tunnel's SSH channel, a TCP address, later a peer node.
+package protocol StreamOpener: Sendable {
+  /// The stream is used on `eventLoop`; an opener that works on another loop bridges. Fails with `StreamOpenFailure`.
+  func open(_ request: StreamRequest, on eventLoop: any EventLoop) -> EventLoopFuture<NIOLoopBound<any ByteStream>>
+}
+
+/// For whom a stream is opened: what the far side is told of the visitor.
+package struct StreamRequest: Sendable {
+  package var originatorAddress: String
+  package var originatorPort: Int
+  /// Where a SOCKS-speaking publisher is asked to connect; comes from the route's `to` only (security rule 6).
+  package var destinationHost: String
+  package var destinationPort: Int
+
+  package init(originatorAddress: String, originatorPort: Int, destinationHost: String, destinationPort: Int) {
+    self.originatorAddress = originatorAddress
+    self.originatorPort = originatorPort
+    self.destinationHost = destinationHost
+    self.destinationPort = destinationPort
+  }
+}
+
+/// Why no stream could be opened.
+package enum StreamOpenFailure: Error, Sendable, Equatable {
+  /// The publisher's client could not reach the local service; its own words.
+  case refused(String)
+  /// The publisher's client is out of descriptors or channels.
+  case outOfResources
+  case timedOut
+  /// The connection behind it is gone.
+  case gone
+  /// The right to use it ended.
+  case notPermitted
+  /// The client expects SOCKS where the binding is fixed, or the other way round.
+  case wrongForwardKind
+}
