@@ -1,0 +1,100 @@
+import Routing
+
+/// Why a visitor does not get what was asked for.
+package enum VisitorRefusal: Sendable {
+  /// 400: the request cannot be understood in one way only; the text says what is wrong.
+  case badRequest(String)
+  /// 403: the visit policy says no.
+  case forbidden(Route)
+  /// 403: a page of another origin sent this request (security rule 18).
+  case crossSite(Route)
+  /// 404: no route has this host.
+  case unknownHost
+  /// 404: the host is ours, no route has this path.
+  case noSuchPath
+  /// 405.
+  case methodNotAllowed
+  /// 408: the request did not arrive in time.
+  case requestTimedOut
+  /// 413: more than we read for one of our own pages.
+  case bodyTooLarge
+  /// 414.
+  case targetTooLong
+  /// 417: an expectation other than `100-continue`.
+  case expectationFailed
+  /// 421: the TLS server name is served here and Host names another.
+  case misdirected
+  /// 431.
+  case headTooLarge
+  /// 501: a transfer coding we do not know.
+  case notImplemented
+  /// 505.
+  case versionNotSupported
+  /// 503: nobody's tunnel is connected.
+  case noTunnel(Route)
+  /// 503: the tunnel was lost a moment ago and did not come back in time.
+  case tunnelReconnecting(Route)
+  /// 503: the tunnel's owner may no longer publish here.
+  case ownerMayNotPublish(Route)
+  /// 502: the tunnel is there, the service behind it refused the connection.
+  case serviceRefused(Route)
+  /// 502: the service broke off, or answered what is no HTTP; the text says which.
+  case serviceBroke(Route, String)
+  /// 503: the publisher's client can open no more channels.
+  case serviceOutOfResources(Route)
+  /// 504: the service did not answer in time.
+  case timedOut(Route)
+  /// 503: too many requests wait here already.
+  case tooBusy
+  /// 503: the edge is shutting down.
+  case drainingDown
+
+  package var status: Int {
+    switch self {
+    case .badRequest: 400
+    case .forbidden, .crossSite: 403
+    case .unknownHost, .noSuchPath: 404
+    case .methodNotAllowed: 405
+    case .requestTimedOut: 408
+    case .bodyTooLarge: 413
+    case .targetTooLong: 414
+    case .expectationFailed: 417
+    case .misdirected: 421
+    case .headTooLarge: 431
+    case .notImplemented: 501
+    case .versionNotSupported: 505
+    case .noTunnel, .tunnelReconnecting, .ownerMayNotPublish, .serviceOutOfResources, .tooBusy, .drainingDown: 503
+    case .serviceRefused, .serviceBroke: 502
+    case .timedOut: 504
+    }
+  }
+
+  /// The cause in the access log, in the words Envoy's operators know where there are such.
+  package var logDetail: String {
+    switch self {
+    case .badRequest: "bad_request"
+    case .forbidden: "policy_denied"
+    case .crossSite: "cross_site"
+    case .unknownHost: "unknown_host"
+    case .noSuchPath: "route_not_found"
+    case .methodNotAllowed: "method_not_allowed"
+    case .requestTimedOut: "request_timeout"
+    case .bodyTooLarge: "request_payload_too_large"
+    case .targetTooLong: "target_too_long"
+    case .expectationFailed: "expectation_failed"
+    case .misdirected: "misdirected_request"
+    case .headTooLarge: "request_headers_too_large"
+    case .notImplemented: "unsupported_transfer_coding"
+    case .versionNotSupported: "unsupported_version"
+    case .noTunnel: "no_tunnel"
+    case .tunnelReconnecting: "tunnel_reconnecting"
+    case .ownerMayNotPublish: "owner_may_not_publish"
+    case .serviceRefused: "service_refused"
+    case .serviceBroke: "service_broke"
+    case .serviceOutOfResources: "service_out_of_resources"
+    case .timedOut: "upstream_response_timeout"
+    case .tooBusy: "overload"
+    case .drainingDown: "draining"
+    }
+  }
+}
