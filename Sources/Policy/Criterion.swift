@@ -1,0 +1,51 @@
+/// One question of a policy, with the data written beside it.
+struct Criterion: Sendable, Equatable {
+  /// As written: `email`, `claim/groups`.
+  var name: String
+  var test: CriterionTest
+  var position: SourcePosition = .none
+
+  /// Moved lines are no change of a policy.
+  static func == (left: Self, right: Self) -> Bool { left.name == right.name && left.test == right.test }
+}
+
+enum CriterionTest: Sendable, Equatable {
+  case accept
+  case reject
+  case authenticatedUser
+  case user(StringMatcher)
+  case email(StringMatcher)
+  case domain(StringMatcher)
+  case groups(ListMatcher)
+  case claim(ClaimPath, ListMatcher)
+  case serviceAccount(StringMatcher)
+  case sourceIP([AddressRange])
+  case httpMethod(StringMatcher)
+  case httpPath(StringMatcher)
+  case corsPreflight
+  case sshUsername(StringMatcher)
+  case sshUsernameMatchesEmail
+  case sshUsernameMatchesClaim(ClaimPath)
+  /// The wire blobs of the keys that may be used.
+  case sshPublicKey([[UInt8]])
+
+  /// Whether the answer depends on more than who asks.
+  var dependsOnRequest: Bool {
+    switch self {
+    case .accept, .reject, .authenticatedUser, .user, .email, .domain, .groups, .claim, .serviceAccount: false
+    case .sourceIP, .httpMethod, .httpPath, .corsPreflight, .sshUsername, .sshUsernameMatchesEmail,
+      .sshUsernameMatchesClaim, .sshPublicKey:
+      true
+    }
+  }
+
+  /// Whether the answer depends on who asks.
+  var dependsOnSubject: Bool {
+    switch self {
+    case .authenticatedUser, .user, .email, .domain, .groups, .claim, .serviceAccount, .sshUsernameMatchesEmail,
+      .sshUsernameMatchesClaim:
+      true
+    case .accept, .reject, .sourceIP, .httpMethod, .httpPath, .corsPreflight, .sshUsername, .sshPublicKey: false
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/// Conditions on one text; all of them must hold. Typed and case-sensitive.
+struct StringMatcher: Sendable, Equatable {
+  enum Condition: Sendable, Equatable {
+    case equals(String)
+    case differs(String)
+    case contains(String)
+    case startsWith(String)
+    case endsWith(String)
+    case isOne(of: [String])
+    case isNone(of: [String])
+  }
+
+  /// Never empty.
+  var conditions: [Condition]
+
+  static func equals(_ text: String) -> StringMatcher { StringMatcher(conditions: [.equals(text)]) }
+
+  func matches(_ text: String) -> Bool {
+    conditions.allSatisfy { condition in
+      switch condition {
+      case .equals(let operand): text.isSame(as: operand)
+      case .differs(let operand): !text.isSame(as: operand)
+      case .contains(let operand): text.utf8.containsRun(operand.utf8)
+      case .startsWith(let operand): text.utf8.starts(with: operand.utf8)
+      case .endsWith(let operand): text.utf8.reversed().starts(with: operand.utf8.reversed())
+      case .isOne(let operands): operands.contains { text.isSame(as: $0) }
+      case .isNone(let operands): !operands.contains { text.isSame(as: $0) }
+      }
+    }
+  }
+}
+
+/// Conditions on a list of values, as a claim holds them; all of them must hold.
+struct ListMatcher: Sendable, Equatable {
+  enum Condition: Sendable, Equatable {
+    case has(ClaimValue)
+    /// Exactly one element, and it is this one.
+    case isOnly(ClaimValue)
+    case excludes(ClaimValue)
+  }
+
+  /// Never empty.
+  var conditions: [Condition]
+
+  func matches(_ values: [ClaimValue]) -> Bool {
+    conditions.allSatisfy { condition in
+      switch condition {
+      case .has(let operand): values.contains { $0.isSame(as: operand) }
+      case .isOnly(let operand): values.count == 1 && values.allSatisfy { $0.isSame(as: operand) }
+      case .excludes(let operand): !values.contains { $0.isSame(as: operand) }
+      }
+    }
+  }
+}
+
+extension String {
+  /// Byte for byte: Swift's own `==` takes canonically equivalent Unicode for equal, which is no basis for a right.
+  func isSame(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
+}
+
+extension ClaimValue {
+  fileprivate func isSame(as other: ClaimValue) -> Bool {
+    switch (self, other) {
+    case (.string(let left), .string(let right)): left.isSame(as: right)
+    case (.number(let left), .number(let right)): left == right
+    case (.bool(let left), .bool(let right)): left == right
+    default: false
+    }
+  }
+}
+
+extension String.UTF8View {
+  fileprivate func containsRun(_ other: String.UTF8View) -> Bool {
+    if other.isEmpty { return true }
+    var rest = self[...]
+    while rest.count >= other.count {
+      if rest.starts(with: other) { return true }
+      rest = rest.dropFirst()
+    }
+    return false
+  }
+}
