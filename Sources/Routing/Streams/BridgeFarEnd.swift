@@ -1,0 +1,94 @@
+import NIOCore
+
+/// The end of a `LoopBridge` that lives on the stream's loop and consumes it.
+final class BridgeFarEnd: ByteStreamConsumer {
+  let stream: any ByteStream
+
+  private let link: BridgeLink
+  private var collected: [BridgeRead] = []
+  private var inFlight = 0
+  private var isReading = false
+  private var unconfirmed = 0
+  private var isClosed = false
+
+  init(stream: any ByteStream, link: BridgeLink) {
+    self.stream = stream
+    self.link = link
+    link.far.value = self
+    stream.consumer = self
+  }
+
+  // MARK: What my loop sends
+
+  func receive(_ batch: [BridgeWrite]) {
+    guard !isClosed else { return }
+    for item in batch {
+      switch item {
+      case .start: resumeIfPossible()
+      case .bytes(let bytes):
+        unconfirmed += bytes.readableBytes
+        stream.write(bytes)
+      case .flush: stream.flush()
+      case .finish: stream.finishWriting()
+      case .passedOn(let count):
+        inFlight -= count
+        resumeIfPossible()
+      case .close(let end): stream.close(end)
+      }
+    }
+    confirm()
+  }
+
+  private func confirm() {
+    guard unconfirmed > 0, stream.isWritable, !isClosed else { return }
+    link.toNear.post([.confirmed(unconfirmed)])
+    unconfirmed = 0
+  }
+
+  private func resumeIfPossible() {
+    guard !isReading, !isClosed, inFlight < BridgeLink.bytesInFlight else { return }
+    isReading = true
+    stream.resumeReading()
+  }
+
+  // MARK: What the stream tells
+
+  func streamDidRead(_ bytes: ByteBuffer) {
+    inFlight += bytes.readableBytes
+    collected.append(.bytes(bytes))
+    if inFlight >= BridgeLink.bytesInFlight, isReading {
+      isReading = false
+      stream.pauseReading()
+    }
+  }
+
+  func streamDidCompleteRead() {
+    collected.append(.endOfCycle)
+    post()
+  }
+
+  func streamDidFinishReading() {
+    collected.append(.finished)
+    post()
+  }
+
+  func streamWritabilityChanged(isWritable: Bool) {
+    link.toNear.post([.writable(isWritable)])
+    confirm()
+  }
+
+  func streamDidClose(_ end: StreamEnd) {
+    isClosed = true
+    link.far.value = nil
+    collected.append(.closed(end))
+    post()
+  }
+
+  private func post() {
+    link.toNear.post(collected)
+    collected.removeAll(keepingCapacity: true)
+  }
+}
+
+@available(*, unavailable)
+extension BridgeFarEnd: Sendable {}

@@ -1,0 +1,74 @@
+import NIOCore
+import Synchronization
+
+/// What a `LoopBridge` and its far end share.
+final class BridgeLink: Sendable {
+  /// How many bytes may be under way in one direction.
+  static let bytesInFlight = 256 * 1024
+
+  let near: NIOLoopBoundBox<LoopBridge?>
+  let far: NIOLoopBoundBox<BridgeFarEnd?>
+  let toFar: BridgeMailbox<BridgeWrite>
+  let toNear: BridgeMailbox<BridgeRead>
+
+  init(near nearLoop: any EventLoop, far farLoop: any EventLoop) {
+    let near = NIOLoopBoundBox<LoopBridge?>.makeEmptyBox(eventLoop: nearLoop)
+    let far = NIOLoopBoundBox<BridgeFarEnd?>.makeEmptyBox(eventLoop: farLoop)
+    self.near = near
+    self.far = far
+    toFar = BridgeMailbox(eventLoop: farLoop) { far.value?.receive($0) }
+    toNear = BridgeMailbox(eventLoop: nearLoop) { near.value?.receive($0) }
+  }
+}
+
+/// From my loop to the stream's.
+enum BridgeWrite: Sendable {
+  case start
+  case bytes(ByteBuffer)
+  case flush
+  case finish
+  /// So many bytes that arrived have been given to the consumer.
+  case passedOn(Int)
+  case close(StreamEnd)
+}
+
+/// From the stream's loop to mine.
+enum BridgeRead: Sendable {
+  case bytes(ByteBuffer)
+  case endOfCycle
+  case finished
+  case closed(StreamEnd)
+  /// So many bytes have been given to the stream while it was writable.
+  case confirmed(Int)
+  case writable(Bool)
+}
+
+/// Carries items to another loop: what is posted before the hop has happened goes with it.
+final class BridgeMailbox<Item: Sendable>: Sendable {
+  private let eventLoop: any EventLoop
+  private let deliver: @Sendable ([Item]) -> Void
+  private let items = Mutex<[Item]>([])
+
+  init(eventLoop: any EventLoop, deliver: @escaping @Sendable ([Item]) -> Void) {
+    self.eventLoop = eventLoop
+    self.deliver = deliver
+  }
+
+  func post(_ batch: [Item]) {
+    guard !batch.isEmpty else { return }
+    let needsHop = items.withLock {
+      let wasEmpty = $0.isEmpty
+      $0.append(contentsOf: batch)
+      return wasEmpty
+    }
+    guard needsHop else { return }
+    eventLoop.execute { [self] in
+      let all = items.withLock {
+        let all = $0
+        $0 = []
+        return all
+      }
+      deliver(all)
+    }
+  }
+}

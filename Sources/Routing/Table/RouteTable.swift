@@ -1,0 +1,156 @@
+/// All routes of one configuration: an immutable snapshot, shared by all loops.
+package struct RouteTable: Sendable {
+  /// Grows with every change; what was decided under an older one is decided again (security rule 28).
+  package let generation: UInt64
+  /// In configuration order.
+  package let routes: [Route]
+  /// Names that no route and no wildcard may take: the authenticate, ssh and metrics hosts (security rule 3).
+  package let reservedHosts: Set<HostName>
+
+  private let exact: [HostName: [Route]]
+  /// Longest first, then in configuration order.
+  private let wildcards: [(pattern: HostPattern, routes: [Route])]
+
+  package init(routes: [Route], generation: UInt64, reservedHosts: Set<HostName> = []) {
+    self.generation = generation
+    self.routes = routes
+    self.reservedHosts = reservedHosts
+    var exact: [HostName: [Route]] = [:]
+    var patterns: [HostPattern] = []
+    var byPattern: [HostPattern: [Route]] = [:]
+    for route in routes where route.origin.scheme.isWeb {
+      if let name = route.origin.host.name {
+        exact[name, default: []].append(route)
+      } else {
+        if byPattern[route.origin.host] == nil { patterns.append(route.origin.host) }
+        byPattern[route.origin.host, default: []].append(route)
+      }
+    }
+    self.exact = exact
+    wildcards = patterns.enumerated()
+      .sorted {
+        ($0.element.literalLength, -$0.offset) > ($1.element.literalLength, -$1.offset)
+      }
+      .map { ($0.element, byPattern[$0.element] ?? []) }
+  }
+
+  /// Which route serves a request. `port` is the one the visitor named (`Host`), `path` the raw one without query.
+  package func route(host: HostName, port: Int?, path: String) -> RouteMatch {
+    let candidates = webRoutes(host: host, port: port)
+    if candidates.isEmpty { return .noSuchHost }
+    for route in candidates where route.path.matches(path) { return .route(route) }
+    return .noSuchPath
+  }
+
+  /// Whether any web route answers to this name, at whatever port.
+  package func servesHost(_ host: HostName) -> Bool {
+    if reservedHosts.contains(host) { return false }
+    return exact[host] != nil || wildcards.contains { $0.pattern.matches(host) }
+  }
+
+  package func route(id: RouteID) -> Route? { routes.first { $0.id == id } }
+
+  /// The routes that compete for a request to this host and port, in configuration order: those of the exact host,
+  /// else those of the longest wildcard.
+  private func webRoutes(host: HostName, port: Int?) -> [Route] {
+    if reservedHosts.contains(host) { return [] }
+    if let routes = exact[host] {
+      let open = routes.allSatisfy { $0.origin.port == nil } ? routes : routes.filter { $0.origin.accepts(port: port) }
+      if !open.isEmpty { return open }
+    }
+    for (pattern, routes) in wildcards where pattern.matches(host) {
+      let open = routes.filter { $0.origin.accepts(port: port) }
+      if !open.isEmpty { return open }
+    }
+    return []
+  }
+}
+
+// MARK: - Forwards
+
+extension RouteTable {
+  /// The tunnel routes that a `tcpip-forward` names. Only routes that a visitor's request to the same host could reach
+  /// are among them (security rule 3). For a forward without a host these are the candidates: whoever decides must
+  /// find exactly one that the person may publish (security rule 4).
+  package func tunnelRoutes(forward: ForwardName) -> [Route] {
+    switch forward.meaning {
+    case .invalid: return []
+    case .unnamed:
+      guard forward.requestedPort == 443 else { return [] }
+      return routes.filter {
+        $0.tunnel != nil && !$0.isPublic && $0.origin.scheme.isWeb && $0.origin.host.name.map(isFree) == true
+      }
+    case .dynamic(let glob):
+      return routes.filter {
+        $0.tunnel != nil && $0.origin.scheme.isWeb && $0.origin.host.name.map(isFree) != false
+          && glob.matches($0.origin.host.description)
+      }
+    case .wildcard(let pattern):
+      return routes.filter {
+        $0.tunnel != nil && $0.origin.scheme.isWeb && $0.origin.host == pattern
+          && $0.origin.isNamed(byForwardPort: forward.requestedPort)
+      }
+    case .host(let host):
+      if reservedHosts.contains(host) { return [] }
+      return webTunnelRoutes(host: host, port: forward.requestedPort)
+        + otherTunnelRoutes(host: host, port: forward.requestedPort)
+    }
+  }
+
+  private func isFree(_ host: HostName) -> Bool { !reservedHosts.contains(host) }
+
+  /// The winners of requests to `host`, at every port that leads to one of its routes, as far as the forward names them.
+  private func webTunnelRoutes(host: HostName, port: Int) -> [Route] {
+    let matching = routes.filter { $0.origin.scheme.isWeb && $0.origin.host.matches(host) }
+    var winners: [RouteID: Route] = [:]
+    for visited in Set(matching.map(\.origin.port)).union([443]) {
+      for route in webRoutes(host: host, port: visited) where route.origin.isNamed(byForwardPort: port) {
+        winners[route.id] = route
+      }
+    }
+    return matching.filter { $0.tunnel != nil && winners[$0.id] != nil }
+  }
+
+  private func otherTunnelRoutes(host: HostName, port: Int) -> [Route] {
+    routes.filter { route in
+      guard route.tunnel != nil, route.origin.host.name == host else { return false }
+      switch route.origin.scheme {
+      case .ssh: return port == 22
+      case .tcp: return route.origin.port == port
+      case .https, .http, .udp: return false
+      }
+    }
+  }
+}
+
+/// The answer to "who serves this request?".
+package enum RouteMatch: Sendable, Equatable {
+  case route(Route)
+  case noSuchHost
+  /// The host is served, but not this path.
+  case noSuchPath
+}
+
+extension RouteOrigin {
+  /// Whether a request whose `Host` names this port (or none) is for this route.
+  func accepts(port visited: Int?) -> Bool { port == nil || port == (visited ?? 443) }
+
+  /// `-R host:443` and `-R host:<the port in from>` both mean this route.
+  func isNamed(byForwardPort forwarded: Int) -> Bool { forwarded == 443 || forwarded == port }
+}
+
+extension RouteOrigin.Scheme {
+  /// Served to visitors who speak HTTP.
+  package var isWeb: Bool { self == .https || self == .http }
+}
+
+extension PathMatch {
+  /// Compares bytes, not characters: canonically equivalent spellings are different paths.
+  package func matches(_ path: String) -> Bool {
+    switch self {
+    case .any: true
+    case .prefix(let prefix): path.utf8.starts(with: prefix.utf8)
+    case .exact(let exact): path.utf8.elementsEqual(exact.utf8)
+    }
+  }
+}

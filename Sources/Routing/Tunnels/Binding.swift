@@ -1,0 +1,118 @@
+import Policy
+import Synchronization
+
+package struct BindingID: Sendable, Hashable, CustomStringConvertible {
+  package let rawValue: UInt64
+  package init(_ rawValue: UInt64) { self.rawValue = rawValue }
+  package var description: String { "binding-\(rawValue)" }
+}
+
+/// One connection's tunnel for one route under one name: the snapshot that the registry gives out.
+package struct Binding: Sendable, Identifiable {
+  package let id: BindingID
+  package let routeID: RouteID
+  /// The name it answers to: a concrete one, or a wildcard route's own pattern.
+  package let name: HostPattern
+  /// What the client asked for, byte for byte; opens repeat it.
+  package let requestedHost: String
+  package let requestedPort: Int
+  package let owner: Subject
+  package let connectionID: String
+  package let openedAt: UnixTime
+  package let opener: any StreamOpener
+  package let counters: BindingCounters
+  package var state: BindingState
+}
+
+package enum BindingState: Sendable, Hashable {
+  /// Visitors' requests go to it.
+  case attached
+  /// It stays with its connection, and no visitor reaches it.
+  case detached(DetachReason)
+
+  package var isAttached: Bool { self == .attached }
+}
+
+package enum DetachReason: String, Sendable, Hashable {
+  /// The publish policy no longer allows its owner.
+  case notPermitted = "its owner may no longer publish it"
+  /// The configuration no longer has the route.
+  case routeGone = "the route is gone"
+  /// Somebody else took the route while this binding was detached.
+  case heldByAnother = "somebody else publishes it now"
+}
+
+/// Why a binding ends; only a lost connection leaves a lease (product.md, fine point 8).
+package enum BindingRelease: Sendable, Hashable {
+  case connectionLost
+  /// The client said goodbye, or we did.
+  case disconnected
+  case cancelled
+}
+
+/// What a connection wants to publish.
+package struct BindingRequest: Sendable {
+  package var routeID: RouteID
+  package var name: HostPattern
+  /// Whether several people may back the route at once.
+  package var isShared: Bool
+  package var requestedHost: String
+  package var requestedPort: Int
+  package var owner: Subject
+  package var connectionID: String
+  package var opener: any StreamOpener
+  /// Asks the connection to prove that its client is still there. Called when the same person binds the name again;
+  /// the connection answers with `TunnelRegistry.confirm(connectionID:)`, or ends within two seconds.
+  package var probe: @Sendable () -> Void
+
+  package init(
+    routeID: RouteID, name: HostPattern, isShared: Bool, requestedHost: String, requestedPort: Int, owner: Subject,
+    connectionID: String, opener: any StreamOpener, probe: @escaping @Sendable () -> Void
+  ) {
+    self.routeID = routeID
+    self.name = name
+    self.isShared = isShared
+    self.requestedHost = requestedHost
+    self.requestedPort = requestedPort
+    self.owner = owner
+    self.connectionID = connectionID
+    self.opener = opener
+    self.probe = probe
+  }
+}
+
+package enum BindingResult: Sendable {
+  case bound(Binding)
+  case refused(BindingRefusal)
+}
+
+package enum BindingRefusal: Error, Sendable, Hashable {
+  /// Another person's tunnel backs the name, or did until a moment ago (security rule 1).
+  case heldByAnother(displayName: String)
+  /// This connection backs the route under this name already.
+  case duplicate
+  case limit
+}
+
+/// What went through one binding.
+package final class BindingCounters: Sendable {
+  private let open = Atomic<Int>(0)
+  private let total = Atomic<UInt64>(0)
+  private let toPublisher = Atomic<UInt64>(0)
+  private let fromPublisher = Atomic<UInt64>(0)
+
+  package init() {}
+
+  package var openStreams: Int { open.load(ordering: .relaxed) }
+  package var totalStreams: UInt64 { total.load(ordering: .relaxed) }
+  package var bytesToPublisher: UInt64 { toPublisher.load(ordering: .relaxed) }
+  package var bytesFromPublisher: UInt64 { fromPublisher.load(ordering: .relaxed) }
+
+  package func streamOpened() {
+    open.wrappingAdd(1, ordering: .relaxed)
+    total.wrappingAdd(1, ordering: .relaxed)
+  }
+  package func streamClosed() { open.wrappingSubtract(1, ordering: .relaxed) }
+  package func sent(_ bytes: Int) { toPublisher.wrappingAdd(UInt64(clamping: bytes), ordering: .relaxed) }
+  package func received(_ bytes: Int) { fromPublisher.wrappingAdd(UInt64(clamping: bytes), ordering: .relaxed) }
+}
