@@ -90,7 +90,8 @@ struct PackedName {
 extension KnownField {
   /// The known field of this name, compared without case.
   static func matching(_ packed: PackedName, in bytes: Span<UInt8>, at start: Int) -> KnownField {
-    for entry in Self.slots[packed.slot] where entry.packed.last == packed.last && entry.packed.length == packed.length {
+    for entry in Self.slots[packed.slot] where entry.packed.last == packed.last && entry.packed.length == packed.length
+    {
       if packed.length >= 8 && entry.packed.first != packed.first { continue }
       if packed.length > 16 && !entry.equals(bytes, from: start) { continue }
       return entry.field

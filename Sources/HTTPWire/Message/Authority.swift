@@ -19,7 +19,9 @@ package struct Authority: Sendable, Hashable {
     while index < bytes.endIndex {
       let byte = ByteClass.lowercased(bytes[index])
       if isBracketed {
-        guard host.isEmpty || ByteClass.hexDigit(byte) != nil || byte == 0x3A || byte == 0x2E || byte == 0x5D else { return nil }
+        guard host.isEmpty || ByteClass.hexDigit(byte) != nil || byte == 0x3A || byte == 0x2E || byte == 0x5D else {
+          return nil
+        }
         host.append(byte)
         index = bytes.index(after: index)
         if byte == 0x5D { break }

@@ -21,7 +21,7 @@ package struct PathShape: OptionSet, Sendable, Hashable {
     !isDisjoint(with: [.dotSegments, .hiddenSeparators, .hiddenControls, .brokenEscapes])
   }
 
-  package init(of path: [UInt8]) {
+  package init(of path: ArraySlice<UInt8>) {
     self = []
     // The usual path has none of the bytes that could matter.
     var suspicious = false
@@ -40,8 +40,9 @@ package struct PathShape: OptionSet, Sendable, Hashable {
     path == "/.pomerium" || path.hasPrefix("/.pomerium/") || path.hasPrefix("/.well-known/pomerium")
   }
 
-  private mutating func inspect(_ path: [UInt8]) {
+  private mutating func inspect(_ path: ArraySlice<UInt8>) {
     let text = String(decoding: path, as: UTF8.self)
+    let path = Array(path)
     var decoded = path
     // A service might decode more than once; three times is more than any does.
     for round in 0..<3 {
@@ -51,7 +52,9 @@ package struct PathShape: OptionSet, Sendable, Hashable {
       decoded = next
     }
     let segments = decoded.split(separator: ByteClass.slash, omittingEmptySubsequences: false)
-    if segments.contains(where: { $0.elementsEqual([0x2E]) || $0.elementsEqual([0x2E, 0x2E]) }) { insert(.dotSegments) }
+    if segments.contains(where: { $0.elementsEqual([0x2E]) || $0.elementsEqual([0x2E, 0x2E]) }) {
+      insert(.dotSegments)
+    }
     if path.indices.dropFirst().contains(where: { path[$0] == ByteClass.slash && path[$0 - 1] == ByteClass.slash }) {
       insert(.emptySegments)
     }
@@ -83,7 +86,9 @@ package struct PathShape: OptionSet, Sendable, Hashable {
         case 0x2F, 0x5C: found.insert(.hiddenSeparators)
         case 0: found.insert(.hiddenControls)
         case 0x25:
-          if index + 4 < path.count, ByteClass.hexDigit(path[index + 3]) != nil, ByteClass.hexDigit(path[index + 4]) != nil {
+          if index + 4 < path.count, ByteClass.hexDigit(path[index + 3]) != nil,
+            ByteClass.hexDigit(path[index + 4]) != nil
+          {
             found.insert(.hiddenControls)
           }
         default: break

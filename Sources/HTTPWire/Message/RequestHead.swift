@@ -29,10 +29,11 @@ package struct RequestHead: Sendable {
     self.framing = framing
     self.expectsContinue = expectsContinue
     self.keepsAlive = keepsAlive
-    pathLength = target.utf8.firstIndex(of: ByteClass.questionMark).map {
-      target.utf8.distance(from: target.utf8.startIndex, to: $0)
-    } ?? target.utf8.count
-    pathShape = PathShape(of: Array(target.utf8.prefix(pathLength)))
+    pathLength =
+      target.utf8.firstIndex(of: ByteClass.questionMark).map {
+        target.utf8.distance(from: target.utf8.startIndex, to: $0)
+      } ?? target.utf8.count
+    pathShape = PathShape(of: Array(target.utf8.prefix(pathLength))[...])
   }
 
   /// The target without its query, exactly as it came.
