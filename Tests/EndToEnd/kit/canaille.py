@@ -1,0 +1,111 @@
+"""Canaille, an OpenID Connect provider that this project did not write, run as a program of its own."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from joserfc.jwk import ECKey, RSAKey
+
+from .names import free_port, listens
+from .processes import Program, run
+from .waiting import until
+
+CONFIGURATION = """\
+SECRET_KEY = "end-to-end-tests-0123456789"
+SERVER_NAME = "127.0.0.1:{port}"
+PREFERRED_URL_SCHEME = "http"
+[CANAILLE]
+DATABASE = "sql"
+HTMX = false
+JAVASCRIPT = false
+CAPTCHA_ENABLED = false
+[CANAILLE.ACL.DEFAULT]
+PERMISSIONS = ["edit_self", "use_oidc"]
+READ = ["user_name", "groups"]
+[CANAILLE_SQL]
+DATABASE_URI = "sqlite:///{directory}/canaille.sqlite"
+[CANAILLE_OIDC]
+ACTIVE_JWKS = [{keys}]
+REQUIRE_NONCE = true
+[CANAILLE_OIDC.USERINFO_MAPPING]
+SUB = "{{{{ user.user_name }}}}"
+NAME = "{{{{ user.formatted_name }}}}"
+EMAIL = "{{{{ user.preferred_email }}}}"
+GROUPS = "{{{{ user.groups|map(attribute='display_name')|list }}}}"
+[CANAILLE_HYPERCORN]
+BIND = ["127.0.0.1:{port}"]
+"""
+
+
+@dataclass(frozen=True)
+class Person:
+    name: str
+    email: str
+    password: str
+
+
+class Canaille:
+    client_id = "pomerium"
+    client_secret = "pomerium-client-secret"
+
+    def __init__(self, directory, people, redirect_uris, algorithm="RS256"):
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True)
+        self.port = free_port()
+        self.issuer = f"http://127.0.0.1:{self.port}"
+        self._program = None
+        configuration = self.directory / "canaille.toml"
+        configuration.write_text(CONFIGURATION.format(
+            port=self.port, directory=self.directory, keys=", ".join(self._keys())))
+        self._environment = {
+            "PATH": os.environ["PATH"], "HOME": str(self.directory), "LANG": "C.UTF-8",
+            "CANAILLE_CONFIG": str(configuration)}
+        self._canaille("install")
+        for person in people:
+            self._canaille(
+                "create", "user", "--user-name", person.name, "--password", person.password, "--emails", person.email,
+                "--given-name", person.name.title(), "--family-name", "Example",
+                "--formatted-name", f"{person.name.title()} Example")
+        uris = [part for uri in redirect_uris for part in ("--redirect-uris", uri)]
+        self._canaille(
+            "create", "client", "--client-id", self.client_id, "--client-secret", self.client_secret,
+            "--client-name", "TunnelEdge", "--client-uri", self.issuer, *uris,
+            "--grant-types", "authorization_code", "--grant-types", "refresh_token", "--response-types", "code",
+            "--scope", "openid", "--scope", "profile", "--scope", "email", "--scope", "groups",
+            "--scope", "offline_access",
+            "--token-endpoint-auth-method", "client_secret_basic", "--id-token-signed-response-alg", algorithm)
+        # Without an audience, Canaille's ID tokens have no `aud` at all.
+        self._canaille("set", "client", self.client_id, "--audience", self.client_id)
+
+    @staticmethod
+    def _keys():
+        rsa = RSAKey.generate_key(2048, parameters={"use": "sig"}, private=True, auto_kid=True)
+        ec = ECKey.generate_key("P-256", parameters={"use": "sig"}, private=True, auto_kid=True)
+        for key in (rsa, ec):
+            members = key.as_dict(private=True)
+            yield "{" + ", ".join(f"{name} = {json.dumps(value)}" for name, value in members.items()) + "}"
+
+    def _canaille(self, *arguments):
+        program = Path(sys.executable).with_name("canaille")
+        code, output = run([program, *arguments], environment=self._environment, directory=self.directory, within=60)
+        assert code == 0, f"canaille {' '.join(arguments[:2])}: {output[-3000:]}"
+        return output
+
+    def start(self):
+        program = Path(sys.executable).with_name("canaille")
+        self._program = Program([program, "run"], environment=self._environment, directory=self.directory,
+                                log=self.directory / "canaille.log")
+
+        def ready():
+            assert self._program.is_running, self._program.output[-3000:]
+            return listens(self.port)
+
+        until(ready, "Canaille to listen", within=60)
+        return self
+
+    def stop(self):
+        if self._program:
+            self._program.stop()
+            self._program = None
