@@ -1,0 +1,31 @@
+internal import COpenSSL
+
+/// ECDH on a NIST curve (RFC 5656 section 4): one exchange.
+package struct ECDH: Sendable {
+  package let curve: Curve
+  /// 04 ‖ X ‖ Y.
+  package let publicKey: [UInt8]
+  private let handle: KeyHandle
+
+  package init(_ curve: Curve) throws(CryptoError) {
+    ErrorQueue.clear()
+    guard let key = unsafe te_ec_generate(curve.openSSLName) else {
+      throw .library("cannot make a \(curve.jwkName) key")
+    }
+    handle = unsafe KeyHandle(key)
+    guard case .ecdsa(curve, let point) = try PublicKey.parts(of: handle) else {
+      throw CryptoError(.library, "The \(curve.jwkName) key cannot be read.")
+    }
+    self.curve = curve
+    publicKey = point
+  }
+
+  /// The X coordinate, as wide as the curve's field. The peer's point is checked to be on the curve.
+  package func sharedSecret(with peer: [UInt8]) throws(CryptoError) -> [UInt8] {
+    let secret = try KeyAgreement.derive(handle, try PublicKey.ellipticKey(curve, peer))
+    guard secret.count == curve.coordinateLength, secret.contains(where: { $0 != 0 }) else {
+      throw CryptoError(.degenerate, "The peer's \(curve.jwkName) key leads to a secret that everybody knows.")
+    }
+    return secret
+  }
+}

@@ -1,0 +1,121 @@
+internal import COpenSSL
+
+package enum DigestAlgorithm: Sendable, Hashable {
+  /// For names and fingerprints that others prescribe; never for signatures.
+  case sha1
+  case sha256
+  case sha384
+  case sha512
+
+  package var byteCount: Int {
+    switch self {
+    case .sha1: 20
+    case .sha256: 32
+    case .sha384: 48
+    case .sha512: 64
+    }
+  }
+
+  var openSSLName: String {
+    switch self {
+    case .sha1: "SHA1"
+    case .sha256: "SHA256"
+    case .sha384: "SHA384"
+    case .sha512: "SHA512"
+    }
+  }
+
+  var fetched: FetchedDigest {
+    switch self {
+    case .sha1: FetchedDigest.sha1
+    case .sha256: FetchedDigest.sha256
+    case .sha384: FetchedDigest.sha384
+    case .sha512: FetchedDigest.sha512
+    }
+  }
+}
+
+/// An `EVP_MD` fetched once for the life of the process.
+///
+/// `@unchecked Sendable`: the pointer never changes, is never freed, and OpenSSL only reads what it points to.
+@safe struct FetchedDigest: @unchecked Sendable {
+  let pointer: OpaquePointer
+
+  static let sha1 = FetchedDigest(.sha1)
+  static let sha256 = FetchedDigest(.sha256)
+  static let sha384 = FetchedDigest(.sha384)
+  static let sha512 = FetchedDigest(.sha512)
+
+  private init(_ algorithm: DigestAlgorithm) {
+    guard let pointer = unsafe EVP_MD_fetch(nil, algorithm.openSSLName, nil) else {
+      fatalError("OpenSSL has no \(algorithm.openSSLName).")
+    }
+    unsafe self.pointer = pointer
+  }
+}
+
+/// Digests of whole messages.
+package enum Digest {
+  package static func hash(_ algorithm: DigestAlgorithm, _ bytes: [UInt8]) -> [UInt8] {
+    unsafe hash(algorithm, bytes.span.bytes)
+  }
+
+  package static func hash(_ algorithm: DigestAlgorithm, _ bytes: RawSpan) -> [UInt8] {
+    unsafe bytes.withUnsafeBytes { input in
+      unsafe [UInt8](unsafeUninitializedCapacity: algorithm.byteCount) { output, count in
+        let result = unsafe EVP_Digest(
+          input.baseAddress, input.count, output.baseAddress, nil, algorithm.fetched.pointer, nil)
+        guard result == 1 else { fatalError("OpenSSL cannot compute \(algorithm.openSSLName).") }
+        count = algorithm.byteCount
+      }
+    }
+  }
+
+  package static func sha1(_ bytes: [UInt8]) -> [UInt8] { hash(.sha1, bytes) }
+  package static func sha256(_ bytes: [UInt8]) -> [UInt8] { hash(.sha256, bytes) }
+  package static func sha384(_ bytes: [UInt8]) -> [UInt8] { hash(.sha384, bytes) }
+  package static func sha512(_ bytes: [UInt8]) -> [UInt8] { hash(.sha512, bytes) }
+
+  package static func sha1(_ text: String) -> [UInt8] { hash(.sha1, Array(text.utf8)) }
+  package static func sha256(_ text: String) -> [UInt8] { hash(.sha256, Array(text.utf8)) }
+  package static func sha384(_ text: String) -> [UInt8] { hash(.sha384, Array(text.utf8)) }
+  package static func sha512(_ text: String) -> [UInt8] { hash(.sha512, Array(text.utf8)) }
+
+  package static func sha1(_ bytes: RawSpan) -> [UInt8] { hash(.sha1, bytes) }
+  package static func sha256(_ bytes: RawSpan) -> [UInt8] { hash(.sha256, bytes) }
+  package static func sha384(_ bytes: RawSpan) -> [UInt8] { hash(.sha384, bytes) }
+  package static func sha512(_ bytes: RawSpan) -> [UInt8] { hash(.sha512, bytes) }
+}
+
+/// A digest of a message that comes in pieces. Used once.
+@safe package final class IncrementalDigest {
+  private let algorithm: DigestAlgorithm
+  private let context: OpaquePointer
+
+  package init(_ algorithm: DigestAlgorithm) {
+    self.algorithm = algorithm
+    guard let context = unsafe EVP_MD_CTX_new(),
+      unsafe EVP_DigestInit_ex2(context, algorithm.fetched.pointer, nil) == 1
+    else { fatalError("OpenSSL cannot start \(algorithm.openSSLName).") }
+    unsafe self.context = context
+  }
+
+  deinit { unsafe EVP_MD_CTX_free(context) }
+
+  package func update(_ bytes: [UInt8]) { unsafe update(bytes.span.bytes) }
+
+  package func update(_ bytes: RawSpan) {
+    unsafe bytes.withUnsafeBytes { input in
+      _ = unsafe EVP_DigestUpdate(context, input.baseAddress, input.count)
+    }
+  }
+
+  package func finish() -> [UInt8] {
+    unsafe [UInt8](unsafeUninitializedCapacity: algorithm.byteCount) { output, count in
+      guard unsafe EVP_DigestFinal_ex(context, output.baseAddress, nil) == 1 else {
+        fatalError("A digest was finished twice.")
+      }
+      count = algorithm.byteCount
+    }
+  }
+}

@@ -1,0 +1,126 @@
+internal import COpenSSL
+
+/// What a TLS listener presents: certificates chosen by server name, protocols, limits. An immutable snapshot; a reload
+/// makes a new one, and connections keep the one they began with.
+package final class TLSServerContext: Sendable {
+  package let identities: [TLSIdentity]
+  package let alpn: [String]
+  let contexts: [ContextHandle]
+  private let alpnNames: [[UInt8]]
+  private let exact: [String: Int]
+  private let wildcards: [String: Int]
+
+  /// The first identity answers for names that no other covers, and for clients that name nobody.
+  package init(
+    identities: [TLSIdentity], alpn: [String] = [], minimum: TLSVersion = .v1_2
+  ) throws(CryptoError) {
+    guard !identities.isEmpty else { throw CryptoError(.certificate, "A TLS listener needs a certificate.") }
+    self.identities = identities
+    self.alpn = alpn
+    _ = try ContextHandle.wire(alpn)
+    alpnNames = alpn.map { Array($0.utf8) }
+    var exact: [String: Int] = [:]
+    var wildcards: [String: Int] = [:]
+    for (index, identity) in identities.enumerated() {
+      for name in identity.leaf.dnsNames {
+        if name.hasPrefix("*.") {
+          wildcards[String(name.dropFirst(2))] = wildcards[String(name.dropFirst(2))] ?? index
+        } else {
+          exact[name] = exact[name] ?? index
+        }
+      }
+    }
+    self.exact = exact
+    self.wildcards = wildcards
+    var contexts: [ContextHandle] = []
+    for identity in identities {
+      let context = try ContextHandle(server: true, minimum: minimum)
+      try context.use(identity)
+      contexts.append(context)
+    }
+    self.contexts = contexts
+    for context in contexts {
+      // The engine of a connection holds this object, so it outlives every callback.
+      let me = unsafe Unmanaged.passUnretained(self).toOpaque()
+      unsafe SSL_CTX_set_client_hello_cb(context.pointer, clientHelloArrived, me)
+      if !alpn.isEmpty { unsafe SSL_CTX_set_alpn_select_cb(context.pointer, chooseProtocol, me) }
+    }
+  }
+
+  /// Which identity answers for a name (lower case): the name itself, else the wildcard in place of its first label.
+  func identityIndex(for name: String?) -> Int {
+    guard let name else { return 0 }
+    if let index = exact[name] { return index }
+    guard let dot = name.firstIndex(of: "."), dot != name.startIndex else { return 0 }
+    return wildcards[String(name[name.index(after: dot)...])] ?? 0
+  }
+
+  package func identity(for name: String?) -> TLSIdentity { identities[identityIndex(for: name?.lowercased())] }
+
+  /// The position in the client's list (a length byte before each name) of the protocol we like best.
+  func preferredProtocol(in list: [UInt8]) -> Range<Int>? {
+    for wanted in alpnNames {
+      var index = 0
+      while index < list.count {
+        let end = index + 1 + Int(list[index])
+        guard end <= list.count else { return nil }
+        if Array(list[(index + 1)..<end]) == wanted { return (index + 1)..<end }
+        index = end
+      }
+    }
+    return nil
+  }
+
+  /// The host name in the server_name extension (RFC 6066 section 3), in lower case; nil when it holds none that could be one.
+  static func hostName(inExtension bytes: [UInt8]) -> String? {
+    guard bytes.count > 5, Int(bytes[0]) << 8 | Int(bytes[1]) == bytes.count - 2, bytes[2] == 0 else { return nil }
+    let count = Int(bytes[3]) << 8 | Int(bytes[4])
+    guard count >= 1, count <= 255, count == bytes.count - 5 else { return nil }
+    let name = bytes[5...]
+    guard name.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else { return nil }
+    return String(decoding: name, as: UTF8.self).lowercased()
+  }
+}
+
+/// Called before anything else is decided about a connection: picks the certificate, and binds sessions and tickets to the
+/// server name (security rule 27), which OpenSSL does not do for TLS 1.3.
+private func clientHelloArrived(
+  _ ssl: OpaquePointer?, _ alert: UnsafeMutablePointer<Int32>?, _ argument: UnsafeMutableRawPointer?
+) -> Int32 {
+  guard let ssl = unsafe ssl, let argument = unsafe argument else { return SSL_CLIENT_HELLO_ERROR }
+  let context = unsafe Unmanaged<TLSServerContext>.fromOpaque(argument).takeUnretainedValue()
+  var bytes: UnsafePointer<UInt8>?
+  var count = 0
+  var name: String?
+  if unsafe SSL_client_hello_get0_ext(ssl, UInt32(TLSEXT_TYPE_server_name), &bytes, &count) == 1 {
+    name = unsafe TLSServerContext.hostName(inExtension: Array(UnsafeBufferPointer(start: bytes, count: count)))
+  }
+  let index = context.identityIndex(for: name)
+  if index != 0 { _ = unsafe SSL_set_SSL_CTX(ssl, context.contexts[index].pointer) }
+  let binding = Digest.sha256("TunnelEdge TLS session\0\(name ?? "")")
+  guard unsafe SSL_set_session_id_context(ssl, binding, UInt32(binding.count)) == 1 else {
+    return SSL_CLIENT_HELLO_ERROR
+  }
+  if let engine = unsafe SSL_get_ex_data(ssl, 0) {
+    unsafe Unmanaged<TLSEngine>.fromOpaque(engine).takeUnretainedValue().helloNamed(name)
+  }
+  return SSL_CLIENT_HELLO_SUCCESS
+}
+
+/// RFC 7301 section 3.2: our order decides; no protocol in common ends the handshake, so that nobody's bytes are read as
+/// another protocol's.
+private func chooseProtocol(
+  _ ssl: OpaquePointer?, _ chosen: UnsafeMutablePointer<UnsafePointer<UInt8>?>?,
+  _ chosenLength: UnsafeMutablePointer<UInt8>?, _ offered: UnsafePointer<UInt8>?, _ offeredLength: UInt32,
+  _ argument: UnsafeMutableRawPointer?
+) -> Int32 {
+  guard let argument = unsafe argument, let offered = unsafe offered, let chosen = unsafe chosen,
+    let chosenLength = unsafe chosenLength
+  else { return SSL_TLSEXT_ERR_ALERT_FATAL }
+  let context = unsafe Unmanaged<TLSServerContext>.fromOpaque(argument).takeUnretainedValue()
+  let list = unsafe Array(UnsafeBufferPointer(start: offered, count: Int(offeredLength)))
+  guard let range = context.preferredProtocol(in: list) else { return SSL_TLSEXT_ERR_ALERT_FATAL }
+  unsafe chosen.pointee = unsafe offered + range.lowerBound
+  unsafe chosenLength.pointee = UInt8(range.count)
+  return SSL_TLSEXT_ERR_OK
+}
