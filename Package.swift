@@ -80,12 +80,12 @@ let package = Package(
 
     // The program
     target(
-      "EmbeddedProvider", ["EdgeConfig", "EdgeCrypto", "CCrypt", nio, nioPosix, nioHTTP1, logging]),
+      "EmbeddedProvider", ["EdgeConfig", "Policy", "EdgeCrypto", "CCrypt", nio, nioPosix, nioHTTP1, logging]),
     target(
       "TunnelEdge",
       [
         "SSHServer", "HTTPProxy", "Routing", "Policy", "Identity", "Store", "EdgeConfig", "EdgeCrypto", "SSHProtocol",
-        "HTTPWire", "EmbeddedProvider", nio, nioPosix, concurrency, logging, arguments,
+        "HTTPWire", "EmbeddedProvider", nio, nioPosix, nioHTTP1, concurrency, logging, arguments,
       ]),
     .executableTarget(name: "tunnel-edge", dependencies: ["TunnelEdge"], swiftSettings: settings),
 
@@ -104,7 +104,7 @@ let package = Package(
     tests(
       "HTTPProxyTests",
       ["HTTPProxy", "HTTPWire", "Routing", "Policy", "Identity", "Store", "EdgeCrypto", nio, nioPosix, nioEmbedded]),
-    tests("EmbeddedProviderTests", ["EmbeddedProvider", "EdgeCrypto"]),
+    tests("EmbeddedProviderTests", ["EmbeddedProvider", "EdgeCrypto", nio, nioPosix, logging]),
     tests("TunnelEdgeTests", ["TunnelEdge", "EdgeConfig", "Policy"]),
   ],
   swiftLanguageModes: [.v6]
