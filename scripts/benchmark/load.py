@@ -1,0 +1,83 @@
+"""The load: wrk for throughput, h2load for a fixed rate, curl for large bodies. The same for every stack."""
+
+import os
+import re
+import subprocess
+
+LARGE = 104857600
+_upload_file = None
+_log = None
+
+
+def prepare(directory):
+    global _upload_file, _log
+    _upload_file = directory / "100m"
+    block = os.urandom(1 << 20)
+    with open(_upload_file, "wb") as file:
+        for _ in range(LARGE >> 20):
+            file.write(block)
+    _log = directory / "h2load.log"
+
+
+def _run(command, within):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=within,
+                          stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(map(str, command[:4]))} … failed with {done.returncode}:\n{done.stdout[-2000:]}")
+    return done.stdout
+
+
+def _curl(stack, path, *options):
+    told = _run(["curl", "-sS", "--http1.1", "--noproxy", "*", "--cacert", stack.authority, "-o", os.devnull,
+                 "-w", "%{http_code} %{size_download} %{size_upload}", "--max-time", "120",
+                 "-H", f"Cookie: {stack.cookie}", *options, f"https://{stack.host}:{stack.port}{path}"], 150)
+    status, down, up = told.split()
+    return int(status), int(down), int(up)
+
+
+def check(stack):
+    """Both stacks serve who is signed in, and nobody else."""
+    status, size, _ = _curl(stack, "/1k")
+    assert (status, size) == (200, 1024), f"{stack.name}: {status}, {size} bytes"
+    cookie, stack.cookie = stack.cookie, "none=none"
+    status, _, _ = _curl(stack, "/1k", "-H", "Accept: application/json")
+    stack.cookie = cookie
+    assert status == 401, f"{stack.name} lets a stranger in: {status}"
+
+
+def wrk(stack, seconds):
+    told = _run(["wrk", "-t1", "-c64", f"-d{seconds}s", "--timeout", "10s", "-H", f"Host: {stack.host}:{stack.port}",
+                 "-H", f"Cookie: {stack.cookie}", f"https://127.0.0.1:{stack.port}/1k"], seconds + 60)
+    if bad := re.search(r"Non-2xx.*|Socket errors.*", told):
+        raise SystemExit(f"{stack.name}: wrk says {bad.group(0)}\n{told}")
+    return int(re.search(r"(\d+) requests in", told).group(1))
+
+
+def paced(stack, rate, seconds):
+    """(median, p99) in milliseconds at a fixed rate."""
+    if _log.exists():
+        _log.unlink()
+    told = _run(["h2load", "--h1", "-t1", "-c16", "-m1", f"-D{seconds}", f"--rps={rate / 16:g}", f"--log-file={_log}",
+                 "-H", f"Cookie: {stack.cookie}", f"--connect-to=127.0.0.1:{stack.port}",
+                 f"https://{stack.host}:{stack.port}/1k"], seconds + 60)
+    times = []
+    for line in _log.read_text().splitlines():
+        _, status, microseconds = line.split()
+        assert status == "200", f"{stack.name}: {line}\n{told[-800:]}"
+        times.append(int(microseconds) / 1000)
+    times.sort()
+    assert len(times) > rate * seconds / 2, told[-800:]
+    return times[len(times) // 2], times[int(len(times) * 0.99)]
+
+
+def download(stack):
+    status, size, _ = _curl(stack, "/100m")
+    assert (status, size) == (200, LARGE), f"{stack.name}: {status}, {size} bytes"
+    return size
+
+
+def upload(stack):
+    origin = f"https://{stack.host}:{stack.port}"
+    status, _, size = _curl(stack, "/upload", "-T", str(_upload_file), "-H", "Expect:", "-H", f"Origin: {origin}")
+    assert (status, size) == (200, LARGE), f"{stack.name}: {status}, {size} bytes"
+    return size
