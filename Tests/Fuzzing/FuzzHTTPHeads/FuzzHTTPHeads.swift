@@ -1,0 +1,102 @@
+import HTTPWire
+import NIOCore
+
+// Requests and responses as a peer may send them. Whatever the bytes are: no trap, no endless loop, and the same events
+// whether they come at once or one by one (a reader that depends on packet borders can be smuggled past).
+
+@_silgen_name("LLVMFuzzerRunDriver")
+func runDriver(
+  _ count: UnsafeMutablePointer<CInt>, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
+  _ one: @convention(c) (UnsafePointer<UInt8>, Int) -> CInt
+) -> CInt
+
+@_cdecl("FuzzHTTPHeads_main")
+func fuzzMain(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> CInt {
+  var count = count
+  var arguments = arguments
+  return runDriver(&count, &arguments, LLVMFuzzerTestOneInput)
+}
+
+@_cdecl("LLVMFuzzerTestOneInput")
+func LLVMFuzzerTestOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
+  guard size > 1 else { return 0 }
+  let bytes = Array(UnsafeBufferPointer(start: data + 1, count: size - 1))
+  let isResponse = data[0] & 1 == 1
+  let read = isResponse ? responseEvents : requestEvents
+  let atOnce = read([bytes])
+  let oneByOne = read(bytes.map { [$0] })
+  guard atOnce == oneByOne else {
+    fatalError("at once: \(atOnce)\none by one: \(oneByOne)")
+  }
+  return 0
+}
+
+private func requestEvents(_ pieces: [[UInt8]]) -> String {
+  var reader = RequestReader()
+  return collect(pieces) { buffer throws(WireError) in
+    switch try reader.next(from: &buffer) {
+    case nil: nil
+    case .head(let head): .other("head \(head.method.text) \(head.target) \(fields(head.headers))")
+    case .body(let bytes): .bytes(bytes)
+    case .trailers(let trailers): .other("trailers \(fields(trailers))")
+    case .end: .other("end")
+    }
+  }
+}
+
+private func responseEvents(_ pieces: [[UInt8]]) -> String {
+  var reader = ResponseReader()
+  reader.begin(method: .get)
+  return collect(pieces) { buffer throws(WireError) in
+    guard !reader.isIdle else { return nil }
+    switch try reader.next(from: &buffer) {
+    case nil: return nil
+    case .interim(let head): return .other("interim \(head.status) \(fields(head.headers))")
+    case .head(let head): return .other("head \(head.status) \(fields(head.headers))")
+    case .body(let bytes): return .bytes(bytes)
+    case .trailers(let trailers): return .other("trailers \(fields(trailers))")
+    case .end: return .other("end")
+    }
+  }
+}
+
+private enum Seen {
+  case bytes(ByteBuffer)
+  case other(String)
+}
+
+/// The events as one text; neighbouring body bytes are joined, because their borders mean nothing.
+private func collect(_ pieces: [[UInt8]], _ next: (inout ByteBuffer) throws(WireError) -> Seen?) -> String {
+  var text = ""
+  var body: [UInt8] = []
+  var buffer = ByteBuffer()
+  func flush() {
+    if !body.isEmpty { text += "body \(body)\n" }
+    body = []
+  }
+  do throws(WireError) {
+    for piece in pieces {
+      buffer.writeBytes(piece)
+      var events = 0
+      while let seen = try next(&buffer) {
+        events += 1
+        if events > 100_000 { fatalError("the reader does not come to an end") }
+        switch seen {
+        case .bytes(let bytes): body += Array(bytes.readableBytesView)
+        case .other(let event):
+          flush()
+          text += event + "\n"
+        }
+      }
+    }
+    flush()
+  } catch {
+    // Which mistake is named may depend on how much was there; that it is one may not. Body bytes before it may differ too.
+    text += "error"
+  }
+  return text
+}
+
+private func fields(_ headers: HeaderList) -> String {
+  headers.map { "\($0.name)=\($0.value)" }.joined(separator: ";")
+}
