@@ -31,8 +31,8 @@ package struct AddressRange: Sendable, Hashable {
 
 /// An IPv4 or IPv6 address, read strictly. An IPv4-mapped IPv6 address is the IPv4 address.
 package struct IPAddress: Sendable, Hashable {
-  let high: UInt64
-  let low: UInt64
+  package let high: UInt64
+  package let low: UInt64
 
   /// Whether it is an IPv4 address (also when written as `::ffff:192.0.2.1`).
   package var isIPv4: Bool { high == 0 && low >> 32 == 0xffff }
