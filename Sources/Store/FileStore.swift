@@ -108,7 +108,8 @@ package actor FileStore: RecordStore {
   }
 
   private static func record(_ kind: RecordKind, _ row: [SQLiteConnection.Value]) -> StoredRecord? {
-    guard row.count == 4, case .text(let id) = row[0], case .blob(let value) = row[1], case .integer(let version) = row[3]
+    guard row.count == 4, case .text(let id) = row[0], case .blob(let value) = row[1],
+      case .integer(let version) = row[3]
     else { return nil }
     var expiresAt: UnixTime?
     if case .integer(let milliseconds) = row[2] { expiresAt = UnixTime(milliseconds: milliseconds) }
@@ -130,7 +131,8 @@ package actor FileStore: RecordStore {
       }
       let version = try integer("PRAGMA user_version", connection)
       guard version <= schemaVersion else {
-        throw StoreError(.corrupt, "\(file) was written by a newer tunnel-edge; use that version, or move the file away")
+        throw StoreError(
+          .corrupt, "\(file) was written by a newer tunnel-edge; use that version, or move the file away")
       }
       guard isEmpty else { return }
       try connection.execute(

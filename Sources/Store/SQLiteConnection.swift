@@ -26,7 +26,7 @@ final class SQLiteConnection {
   deinit { close() }
 
   func close() {
-    for unsafe statement in unsafe statements.values { unsafe sqlite3_finalize(statement) }
+    for unsafestatement in unsafe statements.values { unsafe sqlite3_finalize(statement) }
     unsafe statements = unsafe [:]
     unsafe sqlite3_close_v2(handle)
     unsafe handle = nil

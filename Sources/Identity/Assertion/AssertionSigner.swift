@@ -1,0 +1,61 @@
+import EdgeCrypto
+import Policy
+
+/// Makes the signed statement of who a visitor is that goes to the service behind a route (`X-Pomerium-Jwt-Assertion`),
+/// and the public key that services check it with.
+struct AssertionSigner: Sendable {
+  /// In seconds.
+  static let lifetime: Int64 = 300
+
+  /// A JWKS document (RFC 7517).
+  let keySet: String
+  private let key: PrivateKey
+  private let algorithm: SignatureAlgorithm
+  private let header: String
+
+  init(key: PrivateKey) throws(IdentityError) {
+    let name: String
+    switch key.publicKey.type {
+    case .ecdsa(.p256): (algorithm, name) = (.ecdsaSHA256, "ES256")
+    case .rsa: (algorithm, name) = (.rsaPKCS1SHA256, "RS256")
+    default:
+      throw IdentityError(.storage, "signing_key must be a P-256 key (or an RSA key).")
+    }
+    self.key = key
+    let keyID = key.publicKey.thumbprint
+    header = Self.part(.object(["alg": .string(name), "kid": .string(keyID), "typ": .string("JWT")]))
+    let parts = key.publicKey.jwk
+    var members: [String: ClaimValue] = [
+      "kty": .string(parts.kty), "kid": .string(keyID), "alg": .string(name), "use": .string("sig"),
+    ]
+    for (name, value) in [("crv", parts.crv), ("x", parts.x), ("y", parts.y), ("n", parts.n), ("e", parts.e)] {
+      if let value { members[name] = .string(value) }
+    }
+    keySet = JSONWriter.text(.object(["keys": .list([.object(members)])]))
+  }
+
+  func sign(
+    _ subject: Subject, host: String, configuration: IdentityConfiguration, now: UnixTime, random: RandomSource
+  ) -> String? {
+    var groups = subject.groups
+    if let filter = configuration.groupsFilter { groups = groups.filter(filter.contains) }
+    var claims: [String: ClaimValue] = [:]
+    for name in configuration.assertionClaims { claims[name] = subject.claims[name] }
+    claims["iss"] = .string(configuration.issuerIsURI ? "https://\(host)/" : host)
+    claims["aud"] = .string(host)
+    claims["sub"] = .string(subject.userID)
+    claims["user"] = .string(subject.userID)
+    claims["sid"] = .string(subject.sessionID)
+    claims["groups"] = .list(groups.map { .string($0) })
+    claims["jti"] = .string(Base64.encodeURL(random(16)))
+    claims["iat"] = .number(Double(now.seconds))
+    claims["exp"] = .number(Double(now.seconds + Self.lifetime))
+    if let email = subject.email { claims["email"] = .string(email) }
+    if let name = subject.name { claims["name"] = .string(name) }
+    let content = "\(header).\(Self.part(.object(claims)))"
+    guard let signature = try? key.sign(Array(content.utf8), algorithm: algorithm) else { return nil }
+    return "\(content).\(Base64.encodeURL(signature))"
+  }
+
+  private static func part(_ value: ClaimValue) -> String { Base64.encodeURL(JSONWriter.bytes(value)) }
+}

@@ -1,0 +1,21 @@
+import Logging
+import Policy
+
+/// The keys page.
+extension Identity {
+  /// Every live binding of this person, whichever session it came from.
+  package func bindings(of session: Session) -> [KeyBinding] { bindingDirectory.bindings(of: session.subject) }
+
+  /// Revokes one of one's own bindings. Somebody else's looks like one that does not exist.
+  package func revoke(bindingID: String, by session: Session) async throws(IdentityError) {
+    guard let own = sessions.session(session.id, at: clock()),
+      let (binding, holder) = bindingDirectory.binding(id: bindingID),
+      holder.subject.isSamePerson(as: own.subject)
+    else { throw IdentityError(.forbidden, "You have no such key.") }
+    bindingDirectory.remove(binding.id)
+    observers.tell([.bindingRevoked(fingerprint: binding.fingerprint, sessionID: binding.sessionID)])
+    await delete(KeyBinding.kind, binding.id)
+    logger.notice(
+      "ssh key revoked", metadata: ["fingerprint": "\(binding.fingerprint)", "user": "\(binding.userName)"])
+  }
+}

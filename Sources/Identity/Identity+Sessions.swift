@@ -1,0 +1,96 @@
+import EdgeCrypto
+import Logging
+import Policy
+import Store
+import Synchronization
+
+extension Identity {
+  package func session(id: String) -> Session? { sessions.session(id, at: clock()) }
+
+  /// The session a cookie of this host stands for. `host` is lower case, without a port.
+  package func session(cookie value: String, host: String) -> Session? {
+    guard let handle = SessionHandle(cookie: value, host: host, key: settings.keys.cookie) else { return nil }
+    return sessions.session(handle, at: clock())
+  }
+
+  /// A cookie for one host, or nil when the session has ended.
+  package func cookieValue(for session: Session, host: String) -> String? {
+    sessions.handle(of: session.id, at: clock())?.cookieValue(host: host, key: settings.keys.cookie)
+  }
+
+  /// Ends the session with everything that hangs on it. Observers have heard of it when this returns.
+  package func signOut(sessionID: String) async { await end([sessionID], reason: "signed out") }
+
+  /// Ends the session for browsers; its ssh keys live on (security rule 21).
+  package func signOutBrowser(sessionID: String) async {
+    guard let entry = sessions.update(sessionID, { $0.acceptsCookies = false }) else { return }
+    handOvers.withLock { $0.removeAll(sessionID: sessionID) }
+    observers.tell([.browserEnded(sessionID: sessionID)])
+    await write(entry)
+  }
+
+  /// A token that proves a form was shown to this session for this purpose.
+  package func csrfToken(session: Session, purpose: String) -> String {
+    Base64.encodeURL(settings.keys.form.tag("\(session.id)\n\(purpose)"))
+  }
+
+  package func checkCSRF(_ token: String, session: Session, purpose: String) -> Bool {
+    guard let tag = Base64.decodeURL(token) else { return false }
+    return settings.keys.form.verifies(tag, Array("\(session.id)\n\(purpose)".utf8))
+  }
+
+  /// Who the visitor is, signed for one host, for `X-Pomerium-Jwt-Assertion`.
+  package func signAssertion(session: Session, host: String) -> String? {
+    let settings = settings
+    return settings.assertions.sign(
+      session.subject, host: host, configuration: settings.configuration, now: clock(), random: random)
+  }
+
+  /// The JSON of `/.well-known/pomerium/jwks.json`.
+  package var jwks: String { settings.assertions.keySet }
+
+  /// Memory first, so that nothing is admitted any more; then those who must act; then the store.
+  func end(_ sessionIDs: [String], reason: String) async {
+    let ended = sessionIDs.compactMap { sessions.remove($0) }
+    await finishEnding(ended, reason: reason)
+  }
+
+  func finishEnding(_ ended: [Session], reason: String) async {
+    guard !ended.isEmpty else { return }
+    let ids = Set(ended.map(\.id))
+    let bindings = bindingDirectory.removeAll(sessionIDs: ids)
+    handOvers.withLock { handOvers in
+      for id in ids { handOvers.removeAll(sessionID: id) }
+    }
+    observers.tell(ended.map { .ended(sessionID: $0.id) })
+    for session in ended {
+      logger.info(
+        "session ended",
+        metadata: ["session": "\(session.id)", "user": "\(session.subject.displayName)", "reason": "\(reason)"])
+      await delete(SessionRecord.kind, session.id)
+    }
+    for binding in bindings { await delete(KeyBinding.kind, binding.id) }
+  }
+
+  /// Writes a session as it is; one that ended meanwhile is not left behind.
+  func write(_ entry: SessionDirectory.Entry) async {
+    let session = entry.session
+    do throws(StoreError) {
+      try await store.put(
+        SessionRecord.kind, session.id, SessionRecord.encode(entry, tokenKey: settings.keys.tokens),
+        expiresAt: session.expiresAt)
+      if sessions.session(session.id, at: clock()) == nil { try await store.delete(SessionRecord.kind, session.id) }
+    } catch {
+      logger.error("session not stored", metadata: ["session": "\(session.id)", "error": "\(error)"])
+      backlog.withLock { _ = $0.sessions.insert(session.id) }
+    }
+  }
+
+  /// Deletes a record; the sweep tries again what fails now.
+  func delete(_ kind: RecordKind, _ id: String) async {
+    do throws(StoreError) { try await store.delete(kind, id) } catch {
+      logger.error("record not deleted", metadata: ["record": "\(kind.rawValue) \(id)", "error": "\(error)"])
+      backlog.withLock { _ = $0.deletions.insert(.init(kind: kind, id: id)) }
+    }
+  }
+}

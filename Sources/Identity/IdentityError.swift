@@ -1,0 +1,53 @@
+/// Why somebody could not be signed in, or a request about sessions and keys was refused.
+package struct IdentityError: Error, Sendable, Hashable, CustomStringConvertible {
+  package enum Kind: Sendable, Hashable {
+    /// The request is malformed or its signature is wrong.
+    case badRequest
+    /// What it refers to does not exist any more.
+    case expired
+    /// The sign-in was started in another browser, or its cookie is gone.
+    case wrongBrowser
+    /// Somebody has already answered.
+    case alreadyDecided
+    /// The key is bound to another person (security rule 8).
+    case keyHeldByAnother
+    /// Not this person's to decide, or unknown to them.
+    case forbidden
+    /// The provider says no, or the person cancelled there.
+    case providerRefused
+    /// The provider's token did not pass a check.
+    case tokenRefused
+    /// The provider answered in a way no provider should.
+    case providerMisbehaved
+    case providerUnreachable
+    /// A table is full.
+    case tooMany
+    /// The store failed.
+    case storage
+  }
+
+  package let kind: Kind
+  /// For the page: what happened and what to do. Holds no secrets and nothing unfiltered from a peer.
+  package let message: String
+  /// For the log only.
+  package let diagnostics: String
+
+  package init(_ kind: Kind, _ message: String, diagnostics: String = "") {
+    self.kind = kind
+    self.message = message
+    self.diagnostics = diagnostics
+  }
+
+  /// The status of the HTTP answer.
+  package var status: Int {
+    switch kind {
+    case .badRequest, .expired, .wrongBrowser: 400
+    case .forbidden, .providerRefused: 403
+    case .alreadyDecided, .keyHeldByAnother: 409
+    case .tokenRefused, .providerMisbehaved: 502
+    case .providerUnreachable, .tooMany, .storage: 503
+    }
+  }
+
+  package var description: String { diagnostics.isEmpty ? message : "\(message) (\(diagnostics))" }
+}

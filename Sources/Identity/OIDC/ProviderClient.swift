@@ -1,0 +1,176 @@
+import Policy
+
+/// What we ask of a provider over HTTP: discovery, keys, tokens, and who somebody is.
+///
+/// Discovery is lazy and kept; keys are kept and fetched again when a token names one that is not known, a few times a
+/// minute at most. However many sign-ins wait, each document is fetched once at a time.
+actor ProviderClient {
+  let configuration: ProviderConfiguration
+  private let fetcher: any Fetcher
+  private let clock: UnixClock
+  private var metadata: Kept<ProviderMetadata>?
+  private var keys: Kept<ProviderKeys>?
+  private var metadataFetch: Task<Result<ProviderMetadata, IdentityError>, Never>?
+  private var keysFetch: Task<Result<ProviderKeys, IdentityError>, Never>?
+  private var refetches = RefetchBudget()
+
+  private struct Kept<Value: Sendable> {
+    var value: Value
+    var since: UnixTime
+  }
+
+  /// How long a document is used without asking again, in seconds.
+  private static let documentLifetime: Int64 = 3600
+
+  init(configuration: ProviderConfiguration, fetcher: any Fetcher, clock: @escaping UnixClock) {
+    self.configuration = configuration
+    self.fetcher = fetcher
+    self.clock = clock
+  }
+
+  func discover() async throws(IdentityError) -> ProviderMetadata {
+    let now = clock()
+    if let metadata, now < metadata.since.adding(seconds: Self.documentLifetime) { return metadata.value }
+    let fetch = metadataFetch ?? startDiscovery()
+    switch await fetch.value {
+    case .success(let metadata): return metadata
+    case .failure(let error):
+      // What was true an hour ago serves better than nothing: its endpoints were checked then.
+      if let metadata, error.kind == .providerUnreachable { return metadata.value }
+      throw error
+    }
+  }
+
+  /// Checks a token with the keys at hand, and once more with newer ones where that could help.
+  func verify(_ token: String, expect: IDToken.Expectation) async throws(IdentityError) -> IDToken {
+    do {
+      let signed = try SignedToken(token)
+      let now = clock()
+      if let keys, now < keys.since.adding(seconds: Self.documentLifetime) {
+        do { return try IDToken(signed, keys: keys.value, expect: expect) } catch {
+          guard error.mayBeStaleKeys, keysFetch != nil || refetches.take(at: now) else { throw error }
+        }
+      }
+      let fetched = try await freshKeys()
+      return try IDToken(signed, keys: fetched, expect: expect)
+    } catch let fault as TokenFault {
+      throw IdentityError(
+        .tokenRefused, "The identity provider's answer did not pass the checks. Please sign in again.",
+        diagnostics: "ID token from \(configuration.issuer): \(fault)")
+    } catch let error as IdentityError {
+      throw error
+    } catch {
+      throw IdentityError(
+        .tokenRefused, "The identity provider's answer could not be checked.", diagnostics: "\(error)")
+    }
+  }
+
+  /// POSTs to the token endpoint with the client's credentials.
+  func requestTokens(_ parameters: [(String, String)]) async throws(IdentityError) -> TokenAnswer {
+    let metadata = try await discover()
+    var form = parameters
+    var request = FetchRequest(.post, metadata.tokenEndpoint)
+    request.headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json")]
+    TokenAnswer.authenticate(&request, &form, configuration, metadata.clientAuthentication)
+    request.body = Array(QueryString.encode(form).utf8)
+    return try TokenAnswer(try await fetch(request), url: metadata.tokenEndpoint)
+  }
+
+  /// The userinfo document, or nil when the provider has none.
+  func userinfo(accessToken: String) async throws(IdentityError) -> ClaimValue? {
+    guard let endpoint = try await discover().userinfoEndpoint else { return nil }
+    var request = FetchRequest(.get, endpoint)
+    request.headers = [("Authorization", "Bearer \(accessToken)"), ("Accept", "application/json")]
+    return try document(try await fetch(request), url: endpoint)
+  }
+
+  private func startDiscovery() -> Task<Result<ProviderMetadata, IdentityError>, Never> {
+    let task = Task { () -> Result<ProviderMetadata, IdentityError> in
+      let result: Result<ProviderMetadata, IdentityError>
+      do throws(IdentityError) {
+        let url = ProviderMetadata.url(issuer: configuration.issuer)
+        let document = try document(try await fetch(FetchRequest(.get, url)), url: url)
+        result = .success(try ProviderMetadata(document, configuredIssuer: configuration.issuer))
+      } catch {
+        result = .failure(error)
+      }
+      if case .success(let value) = result {
+        // Another key document may belong to another provider of the same name.
+        if let old = metadata?.value, old.keysURL != value.keysURL { keys = nil }
+        metadata = Kept(value: value, since: clock())
+      }
+      metadataFetch = nil
+      return result
+    }
+    metadataFetch = task
+    return task
+  }
+
+  private func freshKeys() async throws(IdentityError) -> ProviderKeys {
+    if let keysFetch { return try await keysFetch.value.get() }
+    let url = try await discover().keysURL
+    // Somebody else may have started while this waited.
+    if let keysFetch { return try await keysFetch.value.get() }
+    let task = Task { () -> Result<ProviderKeys, IdentityError> in
+      let result = await fetchKeys(url)
+      if case .success(let value) = result { keys = Kept(value: value, since: clock()) }
+      keysFetch = nil
+      return result
+    }
+    keysFetch = task
+    return try await task.value.get()
+  }
+
+  private func fetchKeys(_ url: String) async -> Result<ProviderKeys, IdentityError> {
+    do throws(IdentityError) {
+      let document = try document(try await fetch(FetchRequest(.get, url)), url: url)
+      do throws(TokenFault) { return .success(try ProviderKeys(document)) } catch {
+        throw IdentityError(
+          .providerMisbehaved, "The identity provider's keys cannot be read.", diagnostics: "\(url): \(error)")
+      }
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  private func document(_ response: FetchResponse, url: String) throws(IdentityError) -> ClaimValue {
+    guard response.status == 200 else {
+      throw IdentityError(
+        response.status >= 500 ? .providerUnreachable : .providerMisbehaved,
+        "The identity provider answered with an error. Please try again in a moment.",
+        diagnostics: "\(url) answered with status \(response.status); 200 was expected")
+    }
+    do throws(JSONFault) { return try JSONReader.parse(response.body) } catch {
+      throw IdentityError(
+        .providerMisbehaved, "The identity provider's answer cannot be read.", diagnostics: "\(url): \(error)")
+    }
+  }
+
+  private func fetch(_ request: FetchRequest) async throws(IdentityError) -> FetchResponse {
+    do throws(FetchError) {
+      let response = try await fetcher.fetch(request)
+      guard response.body.count <= request.maximumBytes else {
+        throw FetchError(.tooLarge, url: request.url, reason: "the answer is longer than \(request.maximumBytes) bytes")
+      }
+      return response
+    } catch {
+      throw IdentityError(
+        error.kind == .tooLarge ? .providerMisbehaved : .providerUnreachable,
+        "The identity provider cannot be reached at the moment. Please try again.", diagnostics: "\(error)")
+    }
+  }
+}
+
+/// How often a token with an unknown key may make us ask for keys: five times in thirty seconds.
+struct RefetchBudget: Sendable {
+  private static let limit = 5
+  private static let window: Int64 = 30
+  private var taken: [UnixTime] = []
+
+  mutating func take(at now: UnixTime) -> Bool {
+    taken.removeAll { $0.adding(seconds: Self.window) <= now }
+    guard taken.count < Self.limit else { return false }
+    taken.append(now)
+    return true
+  }
+}

@@ -1,0 +1,64 @@
+import Policy
+
+/// The provider's discovery document, checked (OpenID Connect Discovery 4).
+struct ProviderMetadata: Sendable, Hashable {
+  enum ClientAuthentication: Sendable, Hashable { case basic, post }
+
+  let issuer: String
+  let authorizationEndpoint: String
+  let tokenEndpoint: String
+  let keysURL: String
+  let userinfoEndpoint: String?
+  let clientAuthentication: ClientAuthentication
+  /// RFC 9207: the callback must name the issuer.
+  let namesIssuerInCallback: Bool
+
+  static func url(issuer: String) -> String {
+    (issuer.hasSuffix("/") ? String(issuer.dropLast()) : issuer) + "/.well-known/openid-configuration"
+  }
+
+  init(_ document: ClaimValue, configuredIssuer: String) throws(IdentityError) {
+    guard let issuer = document.text("issuer") else {
+      throw Self.unusable("it names no issuer", configuredIssuer)
+    }
+    guard issuer == configuredIssuer else {
+      throw IdentityError(
+        .providerMisbehaved,
+        "The identity provider calls itself another name than the edge was told. Whoever runs this edge finds both "
+          + "names in its log.",
+        diagnostics: "the issuer must be the same everywhere: idp_provider_url says \(quoted(configuredIssuer)), the "
+          + "document at \(Self.url(issuer: configuredIssuer)) says \(quoted(issuer)); write one name in both places, one "
+          + "that browsers and the edge can reach alike, also inside containers")
+    }
+    func endpoint(_ name: String) throws(IdentityError) -> String? {
+      guard let value = document.member(name), value != .null else { return nil }
+      guard let text = value.asText, let url = WebURL(text) else {
+        throw Self.unusable("\(name) is no http or https URL", configuredIssuer)
+      }
+      guard url.scheme == "https" || !configuredIssuer.hasPrefix("https:") else {
+        throw Self.unusable("\(name) is plain http although the issuer is https", configuredIssuer)
+      }
+      return text
+    }
+    func required(_ name: String) throws(IdentityError) -> String {
+      guard let url = try endpoint(name) else { throw Self.unusable("it names no \(name)", configuredIssuer) }
+      return url
+    }
+    self.issuer = issuer
+    authorizationEndpoint = try required("authorization_endpoint")
+    tokenEndpoint = try required("token_endpoint")
+    keysURL = try required("jwks_uri")
+    userinfoEndpoint = try endpoint("userinfo_endpoint")
+    let methods = document.member("token_endpoint_auth_methods_supported")?.asTexts ?? ["client_secret_basic"]
+    clientAuthentication =
+      methods.contains("client_secret_basic") || !methods.contains("client_secret_post") ? .basic : .post
+    namesIssuerInCallback = document.member("authorization_response_iss_parameter_supported")?.asBool ?? false
+  }
+
+  private static func unusable(_ why: String, _ issuer: String) -> IdentityError {
+    IdentityError(
+      .providerMisbehaved, "The identity provider describes itself in a way that cannot be used.",
+      diagnostics:
+        "\(url(issuer: issuer)): \(why); check that idp_provider_url is the issuer of an OpenID Connect provider")
+  }
+}

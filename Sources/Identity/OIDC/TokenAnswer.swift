@@ -1,0 +1,69 @@
+import EdgeCrypto
+import Policy
+
+/// What the token endpoint gave.
+struct TokenAnswer: Sendable {
+  let idToken: String?
+  let accessToken: String?
+  let refreshToken: String?
+
+  init(_ response: FetchResponse, url: String) throws(IdentityError) {
+    let document = try? JSONReader.parse(response.body)
+    guard response.status == 200 else { throw Self.refusal(response.status, document, url) }
+    guard let document, document.asMembers != nil else {
+      throw IdentityError(
+        .providerMisbehaved, "The identity provider's answer cannot be read.",
+        diagnostics: "\(url): the body is no JSON object")
+    }
+    if let type = document.text("token_type"), type.lowercased() != "bearer" {
+      throw IdentityError(
+        .providerMisbehaved, "The identity provider's answer cannot be used.",
+        diagnostics: "\(url): tokens of type \(quoted(type)); Bearer was expected")
+    }
+    idToken = document.text("id_token")
+    accessToken = document.text("access_token")
+    refreshToken = document.text("refresh_token")
+  }
+
+  /// Credentials as the provider wants them: in the header (RFC 6749 2.3.1, both parts form-encoded), or in the form.
+  static func authenticate(
+    _ request: inout FetchRequest, _ form: inout [(String, String)], _ configuration: ProviderConfiguration,
+    _ method: ProviderMetadata.ClientAuthentication
+  ) {
+    switch method {
+    case .basic where !configuration.clientSecret.isEmpty:
+      let pair = "\(encoded(configuration.clientID)):\(encoded(configuration.clientSecret))"
+      request.headers.append(("Authorization", "Basic \(Base64.encode(Array(pair.utf8)))"))
+    case .basic:
+      form.append(("client_id", configuration.clientID))
+    case .post:
+      form += [("client_id", configuration.clientID), ("client_secret", configuration.clientSecret)]
+    }
+  }
+
+  private static func encoded(_ text: String) -> String { QueryString.percentEncode(text) }
+
+  /// Providers differ in the status they choose; the error's name, where there is one, says more.
+  private static func refusal(_ status: Int, _ document: ClaimValue?, _ url: String) -> IdentityError {
+    let name = document?.text("error") ?? ""
+    let details =
+      "\(url) answered with status \(status)"
+      + (name.isEmpty ? "" : ", error \(quoted(name)) \(quoted(document?.text("error_description") ?? ""))")
+    if (400..<500).contains(status) {
+      switch name {
+      case "invalid_grant", "invalid_code":
+        return IdentityError(
+          .expired, "This sign-in has already been used or took too long. Please sign in again.", diagnostics: details)
+      case "invalid_client", "unauthorized_client":
+        return IdentityError(
+          .providerMisbehaved, "The identity provider does not know this edge. Whoever runs it must look at its log.",
+          diagnostics: "\(details); check idp_client_id and idp_client_secret")
+      default:
+        return IdentityError(
+          .providerMisbehaved, "The identity provider refused to finish the sign-in.", diagnostics: details)
+      }
+    }
+    return IdentityError(
+      .providerUnreachable, "The identity provider has a problem of its own. Please try again.", diagnostics: details)
+  }
+}

@@ -1,0 +1,152 @@
+import Policy
+import Synchronization
+
+/// Every key binding, in memory; the store follows. Lock order: this directory's lock may be held while the session
+/// directory's is taken, never the other way round.
+final class BindingDirectory: Sendable {
+  private struct State {
+    var bindings: [String: KeyBinding] = [:]
+    var known: [String: KnownKey] = [:]
+    /// Used since they were last written.
+    var unwritten: Set<String> = []
+  }
+
+  private let sessions: SessionDirectory
+  private let clock: UnixClock
+  private let state = Mutex(State())
+
+  init(sessions: SessionDirectory, clock: @escaping UnixClock) {
+    self.sessions = sessions
+    self.clock = clock
+  }
+
+  func load(_ bindings: [KeyBinding], _ known: [KnownKey]) {
+    state.withLock { state in
+      for binding in bindings { state.bindings[binding.id] = binding }
+      for key in known { state.known[key.fingerprint] = key }
+    }
+  }
+
+  func known(_ fingerprint: String) -> KnownKey? { state.withLock { $0.known[fingerprint] } }
+
+  func binding(_ fingerprint: String, _ scope: BindingScope) -> (KeyBinding, Session)? {
+    state.withLock { live($0.bindings[KeyBinding.id(fingerprint: fingerprint, scope: scope)]) }
+  }
+
+  func binding(id: String) -> (KeyBinding, Session)? { state.withLock { live($0.bindings[id]) } }
+
+  /// Every live binding of a person, the latest first.
+  func bindings(of subject: Subject) -> [KeyBinding] {
+    state.withLock { state in
+      state.bindings.values.compactMap { live($0) }.filter { $0.1.subject.isSamePerson(as: subject) }
+        .map(\.0).sorted { $0.approvedAt > $1.approvedAt }
+    }
+  }
+
+  /// Binds a key to a session's person, unless another person holds it in any scope (security rule 8).
+  func insert(
+    _ request: SSHSignInRequest, session: Session
+  ) throws(IdentityError) -> (KeyBinding, KnownKey, previous: KeyBinding?) {
+    let now = clock()
+    let inserted: (KeyBinding, KnownKey, KeyBinding?)? = state.withLock { state in
+      for scope in BindingScope.allCases {
+        let id = KeyBinding.id(fingerprint: request.keyFingerprint, scope: scope)
+        if let (_, holder) = live(state.bindings[id]), !holder.subject.isSamePerson(as: session.subject) { return nil }
+      }
+      let id = KeyBinding.id(fingerprint: request.keyFingerprint, scope: request.scope)
+      let previous = live(state.bindings[id])?.0
+      let source = SourceAddress(request.sourceAddress).description
+      let binding = KeyBinding(
+        id: id, fingerprint: request.keyFingerprint, keyType: request.keyType, scope: request.scope,
+        sessionID: session.id, userName: session.subject.displayName, sourceAddress: source,
+        sources: Self.sources(previous?.sources ?? [], adding: source), clientVersion: request.clientVersion,
+        approvedAt: now, lastUsedAt: now, lastSource: source, expiresAt: session.expiresAt)
+      let known = KnownKey(
+        fingerprint: request.keyFingerprint, firstSeen: state.known[request.keyFingerprint]?.firstSeen ?? now,
+        lastUser: session.subject.displayName)
+      state.bindings[id] = binding
+      state.known[request.keyFingerprint] = known
+      return (binding, known, previous)
+    }
+    guard let inserted else {
+      throw IdentityError(
+        .keyHeldByAnother,
+        "This key is bound to another person. They must revoke it first, or you connect with a key of your own.")
+    }
+    return inserted
+  }
+
+  /// Undoes an insertion that the store did not take.
+  func restore(_ previous: KeyBinding?, insteadOf binding: KeyBinding) {
+    state.withLock { state in
+      if state.bindings[binding.id] == binding { state.bindings[binding.id] = previous }
+    }
+  }
+
+  /// Notes a use; returns the binding as it is now, its session, and whether the address is new.
+  func use(_ id: String, from source: String) -> (KeyBinding, Session, isNewSource: Bool)? {
+    let now = clock()
+    return state.withLock { state in
+      guard let (found, session) = live(state.bindings[id]) else { return nil }
+      var binding = found
+      let isNew = !binding.sources.contains(source)
+      if isNew { binding.sources = Self.sources(binding.sources, adding: source) }
+      binding.lastUsedAt = now
+      binding.lastSource = source
+      state.bindings[id] = binding
+      state.unwritten.insert(id)
+      return (binding, session, isNew)
+    }
+  }
+
+  @discardableResult
+  func remove(_ id: String) -> KeyBinding? {
+    state.withLock { state in
+      state.unwritten.remove(id)
+      return state.bindings.removeValue(forKey: id)
+    }
+  }
+
+  func removeAll(sessionIDs: Set<String>) -> [KeyBinding] {
+    guard !sessionIDs.isEmpty else { return [] }
+    return state.withLock { state in
+      let ended = state.bindings.values.filter { sessionIDs.contains($0.sessionID) }
+      for binding in ended {
+        state.bindings[binding.id] = nil
+        state.unwritten.remove(binding.id)
+      }
+      return ended
+    }
+  }
+
+  func takeUnwritten() -> [KeyBinding] {
+    state.withLock { state in
+      defer { state.unwritten = [] }
+      return state.unwritten.compactMap { state.bindings[$0] }
+    }
+  }
+
+  func contains(_ id: String) -> Bool { state.withLock { $0.bindings[id] != nil } }
+
+  func removeForgotten(at now: UnixTime) {
+    // Known keys age in the store; a restart forgets them. In memory a bound is enough.
+    state.withLock { state in
+      guard state.known.count > Self.maximumKnown else { return }
+      let oldest = state.known.values.sorted { $0.firstSeen < $1.firstSeen }.prefix(Self.maximumKnown / 10)
+      for key in oldest { state.known[key.fingerprint] = nil }
+    }
+  }
+
+  private static let maximumKnown = 100_000
+
+  private func live(_ binding: KeyBinding?) -> (KeyBinding, Session)? {
+    guard let binding, let session = sessions.session(binding.sessionID, at: clock()) else { return nil }
+    return (binding, session)
+  }
+
+  private static func sources(_ sources: [String], adding source: String) -> [String] {
+    if sources.contains(source) { return sources }
+    let kept = sources.count >= KeyBinding.maximumSources ? Array(sources.dropFirst()) : sources
+    return kept + [source]
+  }
+}

@@ -1,0 +1,232 @@
+import Policy
+
+/// The ssh logins that wait for a browser. A value: nothing here waits, sends or reads a clock.
+///
+/// ```
+/// join ──▶ waiting ──open──▶ opened ──approve──▶ deciding ──▶ decided
+///             │                 │  └─approve──▶ confirming ──digits──▶ deciding
+///             └── evicted       └──────── deny, expiry, last hang-up ──▶ gone
+/// ```
+struct SignInCodes {
+  struct Limits: Sendable {
+    var total = 1024
+    var perSource = 32
+    /// Codes that were answered are remembered, so that a second answer can be told so.
+    var remembered = 1024
+    var tries = 3
+  }
+
+  enum Stage: Sendable, Hashable {
+    case waiting
+    /// The store is being written.
+    case deciding
+    case confirming(digits: String, triesLeft: Int)
+  }
+
+  struct Entry {
+    var code: String
+    var request: SSHSignInRequest
+    var source: SourceAddress
+    var createdAt: UnixTime
+    var expiresAt: UnixTime
+    var order: UInt64
+    /// The session that opened the page first: the only one that may approve.
+    var openedBy: String?
+    var stage = Stage.waiting
+    var waiters: [SSHSignInWaiter]
+  }
+
+  /// Connections to tell, and what.
+  typealias Notice = (waiters: [SSHSignInWaiter], outcome: SSHSignInOutcome)
+
+  enum Joined {
+    case code(String, evicted: Notice?, mustConfirm: Bool)
+    case full
+  }
+
+  private struct ShareKey: Hashable {
+    var fingerprint: String
+    var scope: BindingScope
+    var source: SourceAddress
+  }
+
+  private enum Past { case decided, expired }
+
+  private let limits: Limits
+  private var entries: [String: Entry] = [:]
+  private var shared: [ShareKey: String] = [:]
+  private var past: [String: Past] = [:]
+  private var pastOrder: [String] = []
+  private var lastOrder: UInt64 = 0
+
+  init(limits: Limits = Limits()) { self.limits = limits }
+
+  var count: Int { entries.count }
+
+  // MARK: the ssh side
+
+  /// Joins the code that waits for the same key, scope and source, or begins one (security rules 9 and 11).
+  mutating func join(
+    _ request: SSHSignInRequest, waiter: SSHSignInWaiter, newCode: String, now: UnixTime, lifetime: Int64
+  ) -> Joined {
+    let source = SourceAddress(request.sourceAddress)
+    let key = ShareKey(fingerprint: request.keyFingerprint, scope: request.scope, source: source)
+    if let code = shared[key], let entry = entries[code], now < entry.expiresAt {
+      entries[code]?.waiters.append(waiter)
+      var mustConfirm = false
+      if case .confirming = entry.stage { mustConfirm = true }
+      return .code(code, evicted: nil, mustConfirm: mustConfirm)
+    }
+    guard let evicted = makeRoom(for: source.limitGroup) else { return .full }
+    lastOrder += 1
+    entries[newCode] = Entry(
+      code: newCode, request: request, source: source, createdAt: now, expiresAt: now.adding(seconds: lifetime),
+      order: lastOrder, waiters: [waiter])
+    shared[key] = newCode
+    return .code(newCode, evicted: evicted.waiters.isEmpty ? nil : evicted, mustConfirm: false)
+  }
+
+  /// A connection is gone; with the last one goes the code.
+  mutating func leave(_ code: String, _ waiter: SSHSignInWaiter) {
+    guard var entry = entries[code] else { return }
+    entry.waiters.removeAll { $0 === waiter }
+    entries[code] = entry
+    if entry.waiters.isEmpty, entry.stage != .deciding { remove(code, as: .expired) }
+  }
+
+  // MARK: the browser side
+
+  func entry(_ code: String, now: UnixTime) throws(IdentityError) -> Entry {
+    if let entry = entries[code] {
+      guard now < entry.expiresAt else { throw Self.expired }
+      return entry
+    }
+    switch past[code] {
+    case .decided: throw Self.decided
+    case .expired: throw Self.expired
+    case nil: throw IdentityError(.badRequest, "No ssh connection waits for this link. Connect again for a new one.")
+    }
+  }
+
+  /// The first signed-in session to open the page owns the code; so does the next one when that session has ended.
+  mutating func open(
+    _ code: String, by sessionID: String, now: UnixTime, isLive: (String) -> Bool
+  ) throws(IdentityError) -> Entry {
+    var entry = try entry(code, now: now)
+    if entry.stage == .waiting, entry.openedBy.map({ !isLive($0) }) ?? true { entry.openedBy = sessionID }
+    entries[code] = entry
+    return entry
+  }
+
+  /// Takes the right to decide: from here on nobody else can, until `settle` or `giveUp`.
+  mutating func beginApproval(_ code: String, by sessionID: String, now: UnixTime) throws(IdentityError) -> Entry {
+    let entry = try entry(code, now: now)
+    guard entry.openedBy == sessionID else {
+      throw IdentityError(
+        .forbidden,
+        "Only the browser that opened this link first may authorize it. If that was not you, somebody else has the "
+          + "link: deny it and connect again.")
+    }
+    guard entry.stage == .waiting else { throw Self.decided }
+    entries[code]?.stage = .deciding
+    return entry
+  }
+
+  /// Asks for digits at the ssh prompt before anything is granted.
+  mutating func askForDigits(_ code: String, digits: String) -> Notice? {
+    guard let entry = entries[code], entry.stage == .deciding else { return nil }
+    entries[code]?.stage = .confirming(digits: digits, triesLeft: limits.tries)
+    if entry.waiters.isEmpty { remove(code, as: .expired) }
+    return (entry.waiters, .confirmInTerminal)
+  }
+
+  enum DigitsVerdict {
+    case right(Entry)
+    case wrong(triesLeft: Int)
+    case failed(Notice)
+    case notAsked
+  }
+
+  mutating func checkDigits(_ code: String, _ digits: String, now: UnixTime) -> DigitsVerdict {
+    guard let entry = entries[code], now < entry.expiresAt, case .confirming(let expected, let tries) = entry.stage
+    else { return .notAsked }
+    if digits == expected {
+      entries[code]?.stage = .deciding
+      return .right(entry)
+    }
+    guard tries > 1 else {
+      remove(code, as: .decided)
+      return .failed((entry.waiters, .denied))
+    }
+    entries[code]?.stage = .confirming(digits: expected, triesLeft: tries - 1)
+    return .wrong(triesLeft: tries - 1)
+  }
+
+  /// The binding stands: whoever waits now is let in.
+  mutating func settle(_ code: String, _ outcome: SSHSignInOutcome) -> Notice? {
+    guard let entry = entries[code] else { return nil }
+    remove(code, as: .decided)
+    return (entry.waiters, outcome)
+  }
+
+  /// The approval could not be carried out; the code waits again.
+  mutating func giveUp(_ code: String) {
+    guard let entry = entries[code], entry.stage == .deciding else { return }
+    entries[code]?.stage = .waiting
+    if entry.waiters.isEmpty { remove(code, as: .expired) }
+  }
+
+  /// Anybody signed in who holds the code may deny it.
+  mutating func deny(_ code: String, now: UnixTime) throws(IdentityError) -> Notice {
+    let entry = try entry(code, now: now)
+    guard entry.stage != .deciding else { throw Self.decided }
+    remove(code, as: .decided)
+    return (entry.waiters, .denied)
+  }
+
+  // MARK: time
+
+  mutating func removeExpired(at now: UnixTime) -> [Notice] {
+    let expired = entries.values.filter { now >= $0.expiresAt && $0.stage != .deciding }
+    for entry in expired { remove(entry.code, as: .expired) }
+    return expired.map { ($0.waiters, .expired) }
+  }
+
+  // MARK: room
+
+  /// Makes sure one more code fits. When its source, or the whole table, is full, the oldest code that nobody has opened
+  /// goes; from the source that holds most, unless the newcomer's own is full. Nil: nothing may go.
+  private mutating func makeRoom(for group: SourceAddress) -> Notice? {
+    let bySource = Dictionary(grouping: entries.values) { $0.source.limitGroup }
+    var candidates: [Entry] = []
+    if let own = bySource[group], own.count >= limits.perSource {
+      candidates = own.filter { $0.openedBy == nil }
+    } else if entries.count >= limits.total {
+      let evictable = bySource.mapValues { all in (held: all.count, unopened: all.filter { $0.openedBy == nil }) }
+        .values.filter { !$0.unopened.isEmpty }
+      candidates = evictable.max { $0.held < $1.held }?.unopened ?? []
+    } else {
+      return ([], .evicted)
+    }
+    guard let victim = candidates.min(by: { $0.order < $1.order }) else { return nil }
+    remove(victim.code, as: .expired)
+    return (victim.waiters, .evicted)
+  }
+
+  private mutating func remove(_ code: String, as end: Past) {
+    guard let entry = entries.removeValue(forKey: code) else { return }
+    let key = ShareKey(fingerprint: entry.request.keyFingerprint, scope: entry.request.scope, source: entry.source)
+    if shared[key] == code { shared[key] = nil }
+    past[code] = end
+    pastOrder.append(code)
+    if pastOrder.count > limits.remembered {
+      for old in pastOrder.prefix(limits.remembered / 2) { past[old] = nil }
+      pastOrder.removeFirst(limits.remembered / 2)
+    }
+  }
+
+  private static let decided = IdentityError(
+    .alreadyDecided, "This ssh login has already been answered. Connect again if you still need it.")
+  private static let expired = IdentityError(
+    .expired, "The ssh connection behind this link is gone or has waited too long. Connect again for a new link.")
+}

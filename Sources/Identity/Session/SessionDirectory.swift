@@ -1,0 +1,113 @@
+import Policy
+import Synchronization
+
+/// Every live session, in memory: what the request path asks. The store follows it.
+final class SessionDirectory: Sendable {
+  struct Entry: Sendable {
+    var session: Session
+    /// Unknown after a restart until a browser shows it.
+    var handle: SessionHandle?
+    /// False after "this browser only".
+    var acceptsCookies = true
+    /// Names the provider and client it came from.
+    var providerFingerprint: String
+    var refresh: RefreshState?
+  }
+
+  /// What the background refresh needs to ask the provider again.
+  struct RefreshState: Sendable {
+    var token: String
+    var dueAt: UnixTime
+  }
+
+  private struct State {
+    var entries: [String: Entry] = [:]
+    /// No entry expires, and none is due for refresh, before these.
+    var nextExpiry = UnixTime(milliseconds: .max)
+    var nextRefresh = UnixTime(milliseconds: .max)
+  }
+
+  private let state = Mutex(State())
+
+  func insert(_ entry: Entry) {
+    state.withLock { state in
+      state.entries[entry.session.id] = entry
+      state.nextExpiry = min(state.nextExpiry, entry.session.expiresAt)
+      if let due = entry.refresh?.dueAt { state.nextRefresh = min(state.nextRefresh, due) }
+    }
+  }
+
+  func entry(_ id: String, at now: UnixTime) -> Entry? {
+    state.withLock { state in
+      guard let entry = state.entries[id], now < entry.session.expiresAt else { return nil }
+      return entry
+    }
+  }
+
+  func session(_ id: String, at now: UnixTime) -> Session? {
+    state.withLock { state in
+      guard let entry = state.entries[id], now < entry.session.expiresAt else { return nil }
+      return entry.session
+    }
+  }
+
+  /// The session of a handle whose MAC was right; the handle is remembered, for cookies of other hosts.
+  func session(_ handle: SessionHandle, at now: UnixTime) -> Session? {
+    let id = handle.sessionID
+    return state.withLock { state in
+      guard let entry = state.entries[id], entry.acceptsCookies, now < entry.session.expiresAt else { return nil }
+      if entry.handle == nil { state.entries[id]?.handle = handle }
+      return entry.session
+    }
+  }
+
+  func handle(of id: String, at now: UnixTime) -> SessionHandle? {
+    guard let entry = entry(id, at: now), entry.acceptsCookies else { return nil }
+    return entry.handle
+  }
+
+  @discardableResult
+  func remove(_ id: String) -> Session? { state.withLock { $0.entries.removeValue(forKey: id)?.session } }
+
+  /// Changes an entry that is still there; returns it as it is now.
+  @discardableResult
+  func update(_ id: String, _ change: (inout Entry) -> Void) -> Entry? {
+    state.withLock { state in
+      guard var entry = state.entries[id] else { return nil }
+      change(&entry)
+      state.entries[id] = entry
+      if let due = entry.refresh?.dueAt { state.nextRefresh = min(state.nextRefresh, due) }
+      return entry
+    }
+  }
+
+  /// Takes out what has expired.
+  func removeExpired(at now: UnixTime) -> [Session] {
+    state.withLock { state in
+      guard now >= state.nextExpiry else { return [] }
+      let expired = state.entries.values.filter { now >= $0.session.expiresAt }.map(\.session)
+      for session in expired { state.entries[session.id] = nil }
+      state.nextExpiry = state.entries.values.map(\.session.expiresAt).min() ?? UnixTime(milliseconds: .max)
+      return expired
+    }
+  }
+
+  /// Sessions that did not come from this provider and client.
+  func sessions(notFrom providerFingerprint: String) -> [String] {
+    state.withLock { $0.entries.values.filter { $0.providerFingerprint != providerFingerprint }.map(\.session.id) }
+  }
+
+  /// Entries whose refresh is due, the longest waiting first; each is put off, so that nobody takes it twice.
+  func takeDueForRefresh(at now: UnixTime, limit: Int, putOff seconds: Int64) -> [Entry] {
+    state.withLock { state in
+      guard now >= state.nextRefresh else { return [] }
+      let due = state.entries.values
+        .filter { entry in entry.refresh.map { now >= $0.dueAt } ?? false }
+        .sorted { ($0.refresh?.dueAt ?? now) < ($1.refresh?.dueAt ?? now) }
+        .prefix(limit)
+      for entry in due { state.entries[entry.session.id]?.refresh?.dueAt = now.adding(seconds: seconds) }
+      state.nextRefresh = state.entries.values.compactMap { $0.refresh?.dueAt }.min() ?? UnixTime(milliseconds: .max)
+      return Array(due)
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import Glibc
+import Policy
+import Store
+import Testing
+
+@Suite struct FileStoreTests {
+  let clock = TestClock()
+  let directory: TemporaryDirectory
+  let kind = RecordKind("thing")
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  var path: String { directory.path + "/records" }
+  var file: String { path + "/records.sqlite" }
+
+  func open() async throws -> FileStore { try await FileStore(directory: path, clock: clock.source, logger: quiet) }
+
+  func mode(_ path: String) -> mode_t {
+    var status = stat()
+    return stat(path, &status) == 0 ? status.st_mode & 0o777 : 0
+  }
+
+  func write(_ bytes: [UInt8]) {
+    _ = mkdir(path, 0o700)
+    let descriptor = Glibc.open(file, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+    #expect(Glibc.write(descriptor, bytes, bytes.count) == bytes.count)
+    close(descriptor)
+  }
+
+  @Test func survivesARestart() async throws {
+    var store = try await open()
+    try await store.put(kind, "a", [1, 2], expiresAt: clock.now.adding(seconds: 100))
+    let version = try #require(try await store.record(kind, "a")?.version)
+    await store.close()
+    store = try await open()
+    #expect(try await store.record(kind, "a")?.value == [1, 2])
+    let next = try #require(try await store.put(kind, "b", [], expiresAt: nil, if: .absent))
+    #expect(next > version)
+    await store.close()
+  }
+
+  @Test func isReadableByItsOwnerOnly() async throws {
+    let store = try await open()
+    try await store.put(kind, "a", [1], expiresAt: nil)
+    #expect(mode(path) == 0o700)
+    #expect(mode(file) == 0o600)
+    #expect(mode(file + "-wal") == 0o600)
+    await store.close()
+  }
+
+  @Test func tightensAFileThatOthersCouldRead() async throws {
+    await (try open()).close()
+    #expect(chmod(file, 0o644) == 0)
+    await (try open()).close()
+    #expect(mode(file) == 0o600)
+  }
+
+  @Test func namesACorruptFileAndWhatToDo() async throws {
+    write(Array("this is no database, but it is long enough to be looked at as one".utf8))
+    let error = await #expect(throws: StoreError.self) { try await open() }
+    #expect(error?.kind == .corrupt)
+    #expect(error?.description.contains(file) == true)
+    #expect(error?.description.contains("move it away") == true)
+  }
+
+  @Test func noticesADamagedPage() async throws {
+    let store = try await open()
+    for number in 0..<200 {
+      try await store.put(kind, "\(number)", [UInt8](repeating: 7, count: 500), expiresAt: nil)
+    }
+    await store.close()
+    let descriptor = Glibc.open(file, O_WRONLY)
+    let junk = [UInt8](repeating: 0xa5, count: 8192)
+    #expect(pwrite(descriptor, junk, junk.count, 8192) == junk.count)
+    close(descriptor)
+    let error = await #expect(throws: StoreError.self) { try await open() }
+    #expect(error?.kind == .corrupt)
+  }
+
+  @Test func refusesASecondUser() async throws {
+    let store = try await open()
+    let error = await #expect(throws: StoreError.self) { try await open() }
+    #expect(error?.kind == .inUse)
+    await store.close()
+    await (try open()).close()
+  }
+
+  @Test func refusesAFileWhereTheDirectoryShouldBe() async throws {
+    let descriptor = Glibc.open(path, O_WRONLY | O_CREAT, 0o644)
+    close(descriptor)
+    let error = await #expect(throws: StoreError.self) { try await open() }
+    #expect(error?.kind == .inaccessible)
+    #expect(error?.description.contains(path) == true)
+  }
+}
