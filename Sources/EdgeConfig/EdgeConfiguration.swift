@@ -1,0 +1,187 @@
+package import Policy
+
+/// What the admin wrote, as validated values. Immutable; a reload makes a new one.
+package struct EdgeConfiguration: Sendable, Equatable {
+  /// The file it came from.
+  package var path: String
+  /// Every file that was read for it, the configuration itself first: what a watcher looks after.
+  package var files: [String]
+
+  package var listener: ListenerConfiguration
+  /// `authenticate_service_url`.
+  package var authenticateURL: ServiceURL
+  /// `shared_secret`: 32 bytes. None: make some at the start; sessions then end with the process.
+  package var sharedSecret: SecretBytes?
+  package var cookie: CookieConfiguration
+  package var assertion: AssertionConfiguration
+  package var identityProvider: IdentityProviderConfiguration
+  /// Present when `ssh_address` is.
+  package var ssh: SSHConfiguration?
+  package var storage: StorageConfiguration
+  package var flags: RuntimeFlags
+  package var logs: LogConfiguration
+  /// `shutdown_timeout`.
+  package var shutdownTimeout: Milliseconds
+  /// `reconnect_grace`; a route may have its own.
+  package var reconnectGrace: Milliseconds
+  package var tunnelBalance: TunnelBalance
+  package var routes: [RouteConfiguration]
+  /// Whether the file (or the environment) has `routes`, if only an empty list.
+  package var routesAreWritten: Bool
+
+  /// Security rule 33: why this must not take the place of a running configuration unless somebody asks for it by HUP.
+  package func refusal(toReplace running: EdgeConfiguration) -> Diagnostic? {
+    guard !routesAreWritten, !running.routes.isEmpty else { return nil }
+    return Diagnostic(
+      .error, in: path, at: SourcePosition(line: 1, column: 1),
+      "`routes` is gone; the running configuration stays",
+      suggestion: "write `routes: []` to serve nothing, or send HUP to apply it as it is")
+  }
+}
+
+package struct ListenerConfiguration: Sendable, Equatable {
+  /// `address`; an empty host is every address of both families.
+  package var address: ListenAddress
+  /// `http_redirect_addr`.
+  package var redirectAddress: ListenAddress?
+  /// `insecure_server`: plain HTTP on `address`.
+  package var isInsecure: Bool
+  /// In the order of the file; never empty unless `isInsecure`.
+  package var certificates: [CertificateConfiguration]
+  package var trustedProxies: [AddressRange]
+  /// `timeout_read`.
+  package var readTimeout: Milliseconds
+  /// `timeout_write`; 0 is none.
+  package var writeTimeout: Milliseconds
+  /// `timeout_idle`; 0 is none.
+  package var idleTimeout: Milliseconds
+  /// `default_upstream_timeout`; 0 is none.
+  package var upstreamTimeout: Milliseconds
+  /// `set_response_headers` without `disable`.
+  package var responseHeaders: [HeaderSetting]
+  /// Whether the default security headers are added where a service sends none.
+  package var addsSecurityHeaders: Bool
+}
+
+/// A certificate chain with its key; both PEM.
+package struct CertificateConfiguration: Sendable, Equatable {
+  package var certificatePEM: String
+  package var keyPEM: SecretString
+  /// For messages: the certificate's file, or the key of the configuration it came from.
+  package var name: String
+}
+
+package struct ServiceURL: Sendable, Equatable, CustomStringConvertible {
+  /// Lower case, ASCII.
+  package var host: String
+  /// As written.
+  package var port: Int?
+
+  /// The origin, without a path: `https://auth.example.com:8443`.
+  package var text: String { port.map { $0 == 443 ? "https://\(host)" : "https://\(host):\($0)" } ?? "https://\(host)" }
+  package var description: String { text }
+}
+
+package struct CookieConfiguration: Sendable, Equatable {
+  /// Without the `__Host-` before it.
+  package var name: String
+  /// `cookie_expire`: how long a session lasts.
+  package var lifetime: Milliseconds
+  /// `cookie_secret`: 32 bytes.
+  package var secret: SecretBytes?
+}
+
+/// What services learn of their visitors.
+package struct AssertionConfiguration: Sendable, Equatable {
+  /// `signing_key`: PEM. None: derived from the shared secret.
+  package var signingKeyPEM: SecretString?
+  /// `jwt_claims_headers`.
+  package var claimHeaders: [ClaimHeader]
+  /// `jwt_groups_filter`; none: all groups.
+  package var groupsFilter: [String]?
+  /// `jwt_issuer_format: uri`.
+  package var issuerIsURI: Bool
+}
+
+package struct ClaimHeader: Sendable, Hashable {
+  package var claim: String
+  package var header: String
+}
+
+package struct IdentityProviderConfiguration: Sendable, Equatable {
+  /// `idp_provider`, as people see it in the prompt.
+  package var name: String
+  /// Exactly as written.
+  package var issuerURL: String
+  package var clientID: String
+  package var clientSecret: SecretString
+  package var scopes: [String]
+  package var requestParameters: [RequestParameter]
+  /// `idp_email_trusted`; none: the kind of provider decides.
+  package var emailIsTrusted: Bool?
+}
+
+package struct RequestParameter: Sendable, Hashable {
+  package var name: String
+  package var value: String
+}
+
+package struct SSHConfiguration: Sendable, Equatable {
+  package var address: ListenAddress
+  /// In the order of the file; never empty.
+  package var hostKeys: [PrivateKeyText]
+  package var userCAKey: PrivateKeyText?
+  package var loginGraceTime: Milliseconds
+  package var signInTimeout: Milliseconds
+  package var maxStartups: MaxStartups
+  package var maxForwards: Int
+  /// 0 is never.
+  package var keepaliveInterval: Milliseconds
+  /// None: where the processor has AES.
+  package var prefersAESGCM: Bool?
+  package var newSource: NewSourceRule
+  package var signInCheck: SignInCheck
+
+  package enum NewSourceRule: String, Sendable { case notify, signIn = "sign_in" }
+  package enum SignInCheck: String, Sendable { case auto, page, terminal }
+}
+
+/// A private key in one of the PEM forms; always ends with a newline.
+package struct PrivateKeyText: Sendable, Equatable {
+  package var pem: SecretString
+  /// For messages: its file, or the key of the configuration it came from.
+  package var name: String
+}
+
+/// `start:rate:full`.
+package struct MaxStartups: Sendable, Equatable {
+  package var start: Int
+  /// Per cent refused at `start`, rising to all at `full`.
+  package var rate: Int
+  package var full: Int
+}
+
+package enum StorageConfiguration: Sendable, Equatable {
+  case memory
+  case file(directory: String)
+}
+
+package struct RuntimeFlags: Sendable, Equatable {
+  package var sshUpstreamTunnel: Bool
+  package var configHotReload: Bool
+  package var matchAnyIncomingPort: Bool
+}
+
+package struct LogConfiguration: Sendable, Equatable {
+  package var level: LogLevel
+  package var accessLogFile: String?
+  package var auditLogFile: String?
+
+  package enum LogLevel: String, Sendable { case trace, debug, info, warn, error, fatal, panic, disabled }
+}
+
+package enum TunnelBalance: String, Sendable {
+  case roundRobin = "round_robin"
+  case leastRequest = "least_request"
+  case failover
+}

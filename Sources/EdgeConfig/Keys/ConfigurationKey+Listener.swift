@@ -1,0 +1,63 @@
+extension ConfigurationKey {
+  static let listenerKeys: [ConfigurationKey] = [
+    .init(
+      .global, "address", .address, default: ":443",
+      "Where visitors are served: HTTPS, or plain HTTP with `insecure_server`"),
+    .init(
+      .global, "http_redirect_addr", .address, "A second listener, for plain HTTP, that redirects everything to HTTPS"),
+    .init(
+      .global, "insecure_server", .flag, default: "false",
+      "Plain HTTP on `address`, for use behind a TLS terminator of your own"),
+    .init(
+      .global, "trusted_proxies", .list,
+      "Addresses and CIDR blocks whose `X-Forwarded-For` and PROXY headers are believed"),
+    .init(.global, "timeout_read", .duration, default: "30s", "For a request's head, and for silence within its body"),
+    .init(
+      .global, "timeout_write", .duration, default: "0", "For a visitor that does not read its response; 0 is none"),
+    .init(.global, "timeout_idle", .duration, default: "5m", "For a visitor's connection without a request"),
+    .init(
+      .global, "default_upstream_timeout", .duration, default: "30s",
+      "For the head of a response, where a route has no `timeout`"),
+    .init(
+      .global, "set_response_headers", .map,
+      "Headers added to every response; the single key `disable` turns the default security headers off"),
+    .init(
+      .global, "pass_identity_headers", .flag, default: "false",
+      "Whether services get the signed assertion and claim headers"),
+    .init(
+      .global, "jwt_claims_headers", .listOrMap,
+      "Claims sent as headers: a list of claims (`X-Pomerium-Claim-<Name>`), or header names with claims"),
+    .init(.global, "jwt_groups_filter", .list, "Only these groups go into the assertion"),
+    .init(
+      .global, "jwt_issuer_format", .choice(["hostOnly", "uri"]), default: "hostOnly",
+      "The assertion's issuer: the bare host, or `https://host/`"),
+    .init(.global, "shutdown_timeout", .duration, default: "30s", "How long open requests may finish after TERM"),
+    .init(
+      .global, "reconnect_grace", .duration, default: "10s",
+      "How long a request waits for a tunnel that has just dropped; 0 is none"),
+    .init(
+      .global, "tunnel_balance", .choice(["round_robin", "least_request", "failover"]), default: "round_robin",
+      "Which of several tunnels of one person gets a request"),
+    .init(.global, "routes", .routes, "What is published, and to whom; see the keys of a route"),
+    .init(.global, "policy", .routes, "The old name of `routes`; in the environment base64 of such a list"),
+    .init(.global, "services", .choice(["all"]), default: "all", "One process does everything; only `all` is possible"),
+    .init(
+      .global, "downstream_mtls", .object, .notYet("client certificates are not supported in this version"),
+      "Client certificates of visitors"),
+    .init(
+      .global, "use_proxy_protocol", .flag, default: "false",
+      .notYet("the PROXY protocol is not supported in this version"), "PROXY headers on `address`"),
+    .init(
+      .global, "xff_num_trusted_hops", .number, default: "0", .notYet("name the proxies in `trusted_proxies` instead"),
+      "How many proxies stand in front"),
+    .init(
+      .global, "codec_type", .choice(["auto", "http1", "http2", "http3"]), default: "auto",
+      .noEffect("the protocol is chosen with each visitor"), "Protocols of the listener"),
+    .init(
+      .global, "skip_xff_append", .flag, default: "false",
+      .notYet("`X-Forwarded-For` always names the visitor; an unchanged copy could be forged"),
+      "Pass `X-Forwarded-For` on unchanged"),
+    .init(
+      .global, "max_request_bytes", .number, .notYet("bodies have no limit in this version"), "Largest request body"),
+  ]
+}

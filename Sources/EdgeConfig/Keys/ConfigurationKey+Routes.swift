@@ -1,0 +1,135 @@
+extension ConfigurationKey {
+  static let routeKeys: [ConfigurationKey] = [
+    .init(
+      .route, "from", .url,
+      "What is visited: `https://host`, one `*` may stand in the first label; also `ssh://name`, `tcp+https://host:port`"
+    ),
+    .init(
+      .route, "to", .textOrList,
+      "Where it is served: `http://host:port` or `https://…`; with `upstream_tunnel` it gives scheme and Host only and may be left out"
+    ),
+    .init(.route, "name", .text, "For people"),
+    .init(.route, "description", .text, "For people"),
+    .init(.route, "prefix", .text, "Only paths that begin with this"),
+    .init(.route, "path", .text, "Only this path"),
+    .init(.route, "policy", .policy, "Who may visit; without any allowing key: nobody"),
+    .init(.route, "upstream_tunnel", .object, "The service is reached through `ssh -R` only"),
+    .init(.route, "upstream_tunnel.ssh_policy", .policy, "Who may open the tunnel; without it: nobody"),
+    .init(
+      .route, "upstream_tunnel.ssh_policy_rego", .list, .notYet("Rego is not supported; write `ssh_policy`"), "Rego"),
+    .init(
+      .route, "tunnel_sharing", .choice(["none", "allowed"]), default: "none",
+      "Whether several people may back it at once"),
+    .init(.route, "reconnect_grace", .duration, "As the global key, for this route"),
+    .init(
+      .route, "allow_public_unauthenticated_access", .flag, default: "false", "Everybody may visit without signing in"),
+    .init(.route, "allow_any_authenticated_user", .flag, default: "false", "Everybody who is signed in may visit"),
+    .init(.route, "allowed_users", .list, "Addresses or user ids that may visit"),
+    .init(.route, "allowed_domains", .list, "Domains whose addresses may visit"),
+    .init(.route, "allowed_idp_claims", .map, "Claims with the values that may visit"),
+    .init(.route, "timeout", .duration, "For a whole exchange; 0 is none"),
+    .init(.route, "idle_timeout", .duration, "For silence on a stream; 0 is none"),
+    .init(.route, "allow_websockets", .flag, default: "true", "WebSockets work unless this says false"),
+    .init(.route, "allow_upgrades", .list, "Upgrade tokens that pass beside `websocket`"),
+    .init(
+      .route, "preserve_host_header", .flag, default: "false",
+      "The service sees the visitor's Host instead of that of `to`"),
+    .init(.route, "pass_identity_headers", .flag, "As the global key, for this route"),
+    .init(.route, "set_request_headers", .map, "Headers set on the way to the service"),
+    .init(.route, "remove_request_headers", .list, "Headers removed on the way to the service"),
+    .init(.route, "set_response_headers", .map, "Headers set on the way to the visitor"),
+    .init(.route, "prefix_rewrite", .text, "Replaces the matched prefix on the way to the service"),
+    .init(.route, "cors_allow_preflight", .flag, default: "false", "CORS preflights pass without signing in"),
+    .init(.route, "allowed_origins", .list, "Origins whose pages may send requests with this route's cookie"),
+  ]
+
+  /// What would change what is served or to whom, and what only tunes.
+  static let routeTuningKeys: [ConfigurationKey] = [
+    .init(.route, "id", .text, .noEffect("ids are made from `from` and `to`"), "Id of the route"),
+    .init(.route, "logo_url", .url, .later("there is no portal on the web yet"), "Picture in the portal"),
+    .init(.route, "regex", .text, .notYet(here), "Paths by regular expression"),
+    .init(.route, "regex_priority_order", .number, .notYet(here), "Order of regular expressions"),
+    .init(
+      .route, "depends_on", .list, .noEffect("each host signs in by itself, without a visible step"),
+      "Signs in on other hosts too"),
+    .init(.route, "redirect", .object, .notYet(here), "Redirects instead of serving"),
+    .init(.route, "response", .object, .notYet(here), "Answers by itself instead of serving"),
+    .init(.route, "sub_policies", .list, .notYet("write `policy`"), "Policies of the console"),
+    .init(.route, "allowed_groups", .list, .removed("write a policy with `groups`"), "-"),
+    .init(.route, "regex_rewrite_pattern", .text, .notYet(here), "Rewriting of paths"),
+    .init(.route, "regex_rewrite_substitution", .text, .notYet(here), "Rewriting of paths"),
+    .init(.route, "host_rewrite", .text, .notYet(here), "Another Host for the service"),
+    .init(.route, "host_rewrite_header", .text, .notYet(here), "Host from a header"),
+    .init(.route, "host_path_regex_rewrite_pattern", .text, .notYet(here), "Host from the path"),
+    .init(.route, "host_path_regex_rewrite_substitution", .text, .notYet(here), "Host from the path"),
+    .init(.route, "rewrite_response_headers", .list, .notYet(here), "Rewriting of response headers"),
+    .init(.route, "jwt_groups_filter", .list, .notYet("write it at the top of the file"), "Groups in the assertion"),
+    .init(.route, "jwt_issuer_format", .text, .notYet("write it at the top of the file"), "Issuer of the assertion"),
+    .init(.route, "idp_client_id", .text, .notYet(ownClient), "Another client at the provider"),
+    .init(.route, "idp_client_secret", .text, secret: true, .notYet(ownClient), "Another client at the provider"),
+    .init(.route, "identity_providers", .list, .notYet(bearers), "Issuers of workload tokens"),
+    .init(.route, "bearer_token_format", .text, .notYet(bearers), "Bearer tokens of programs"),
+    .init(.route, "idp_access_token_allowed_audiences", .list, .notYet(bearers), "Audiences of bearer tokens"),
+    .init(
+      .route, "show_error_details", .flag, default: "false", .later("refusals do not name the policy"),
+      "Policy on the 403 page"),
+    .init(
+      .route, "kubernetes_service_account_token", .text, secret: true, .notYet(here), "Impersonation at Kubernetes"),
+    .init(.route, "kubernetes_service_account_token_file", .path, .notYet(here), "Impersonation at Kubernetes"),
+    .init(
+      .route, "enable_google_cloud_serverless_authentication", .flag, default: "false", .notYet(here), "Google's tokens"
+    ),
+    .init(.route, "mcp", .object, .notYet("there is no MCP gateway"), "MCP"),
+    .init(.route, "allow_spdy", .flag, default: "false", .notYet("name it in `allow_upgrades`"), "SPDY upgrades"),
+    .init(
+      .route, "allow_socks_prefix", .flag, default: "false", .later("TCP routes are served by a later version"),
+      "Streams that begin like SOCKS"),
+    .init(
+      .route, "allow_tokens_to_tunnel", .flag, default: "false",
+      .notYet("no header can carry the provider's tokens in this version"), "The provider's tokens in headers"),
+    .init(
+      .route, "tunnel_pool", .choice(["shared", "session", "off"]), default: "shared",
+      .notYet("connections through a tunnel are always shared by this version, see `docs`"),
+      "Who shares connections through a tunnel"),
+    .init(.route, "load_balancing_policy", .text, .noEffect("targets take turns"), "Choice among several `to`"),
+    .init(
+      .route, "load_balancing_weights", .list, .notYet("weights are not supported in this version"),
+      "Weights of several `to`"),
+    .init(.route, "health_checks", .list, .later("targets are not probed"), "Probing of targets"),
+    .init(.route, "healthy_panic_threshold", .number, .noEffect("targets are not probed"), "Probing of targets"),
+    .init(.route, "outlier_detection", .object, .noEffect("it tunes Envoy, which is not here"), "Tunes Envoy"),
+    .init(.route, "circuit_breaker_thresholds", .object, .noEffect("it tunes Envoy, which is not here"), "Tunes Envoy"),
+    .init(.route, "tls_skip_verify", .flag, default: "false", .notYet(upstreamTLS), "TLS to the service"),
+    .init(.route, "tls_server_name", .text, .notYet(upstreamTLS), "TLS to the service"),
+    .init(.route, "tls_upstream_server_name", .text, .notYet(upstreamTLS), "TLS to the service"),
+    .init(.route, "tls_downstream_server_name", .text, .notYet(upstreamTLS), "TLS to the visitor"),
+    .init(.route, "tls_custom_ca", .pem, .notYet(upstreamTLS), "TLS to the service"),
+    .init(.route, "tls_custom_ca_file", .path, .notYet(upstreamTLS), "TLS to the service"),
+    .init(.route, "tls_client_cert", .pem, .notYet(upstreamTLS), "TLS to the service"),
+    .init(.route, "tls_client_key", .pem, secret: true, .notYet(upstreamTLS), "TLS to the service"),
+    .init(.route, "tls_client_cert_file", .path, .notYet(upstreamTLS), "TLS to the service"),
+    .init(.route, "tls_client_key_file", .path, .notYet(upstreamTLS), "TLS to the service"),
+    .init(
+      .route, "tls_upstream_allow_renegotiation", .flag, default: "false", .notYet(upstreamTLS), "TLS to the service"),
+    .init(
+      .route, "tls_downstream_client_ca", .pem, .notYet("client certificates are not supported in this version"),
+      "Client certificates"),
+    .init(
+      .route, "tls_downstream_client_ca_file", .path, .notYet("client certificates are not supported in this version"),
+      "Client certificates"),
+    .init(
+      .route, "session_recording", .object, .notYet("sessions are not recorded in this version"),
+      "Recording of ssh sessions"),
+    .init(.route, "ssh_host_key", .textOrList, .later(sshRoutes), "Host keys of the host"),
+    .init(.route, "ssh_host_ca", .textOrList, .later(sshRoutes), "Authority of the host's key"),
+    .init(.route, "ssh_host_key_policy", .choice(["accept_new", "strict"]), .later(sshRoutes), "Unknown host keys"),
+    .init(.route, "ssh_permit", .list, .later(sshRoutes), "Extensions of the certificate"),
+  ]
+
+  private static let here = "not supported in this version"
+  private static let bearers = "bearer tokens of programs are not supported in this version"
+  private static let ownClient = "one client for all routes in this version"
+  private static let upstreamTLS =
+    "not supported in this version; `https` targets are verified with the system's authorities"
+  private static let sshRoutes = "ssh routes are served by a later version"
+}

@@ -1,0 +1,105 @@
+internal import Policy
+
+extension ConfigurationReader {
+  func listener() -> ListenerConfiguration {
+    let isInsecure = section.flag("insecure_server") ?? false
+    let certificates = certificates()
+    if certificates.isEmpty, !isInsecure, !hasCertificateKeys {
+      findings.error(
+        section.place, "no certificate for `address`",
+        "set `certificate_file` and `certificate_key_file`, or `insecure_server: true` behind a TLS terminator of your own"
+      )
+    }
+    var headers = section.headers("set_response_headers")
+    let isDisabled = headers.contains { $0.name.lowercased() == "disable" && $0.value == "true" }
+    headers.removeAll { $0.name.lowercased() == "disable" }
+    return ListenerConfiguration(
+      address: section.address("address") ?? ListenAddress(host: "", port: 443),
+      redirectAddress: section.address("http_redirect_addr"), isInsecure: isInsecure, certificates: certificates,
+      trustedProxies: trustedProxies(), readTimeout: section.duration("timeout_read") ?? 0,
+      writeTimeout: section.duration("timeout_write") ?? 0, idleTimeout: section.duration("timeout_idle") ?? 0,
+      upstreamTimeout: section.duration("default_upstream_timeout") ?? 0, responseHeaders: headers,
+      addsSecurityHeaders: !isDisabled)
+  }
+
+  private func trustedProxies() -> [AddressRange] {
+    section.texts("trusted_proxies").compactMap { proxy in
+      if let range = AddressRange(proxy.text) { return range }
+      findings.error(
+        proxy.place, "`\(proxy.text)` is neither an IP address nor a CIDR block", "as 10.0.0.0/8 or 2001:db8::1")
+      return nil
+    }
+  }
+
+  private var hasCertificateKeys: Bool {
+    ["certificate", "certificate_key", "certificate_file", "certificate_key_file", "certificates"].contains {
+      section.isWritten($0)
+    }
+  }
+
+  /// The single pair first: it is the one for names that no certificate has.
+  private func certificates() -> [CertificateConfiguration] {
+    var found: [CertificateConfiguration] = []
+    for (certificate, key) in [("certificate", "certificate_key"), ("certificate_file", "certificate_key_file")] {
+      switch (section.setting(certificate), section.setting(key)) {
+      case (nil, nil): break
+      case (let setting?, nil): section.error(setting, "its key is missing", "set `\(key)`")
+      case (nil, let setting?): section.error(setting, "its certificate is missing", "set `\(certificate)`")
+      case (let certificate?, let key?):
+        if let pair = pair(certificate.node, certificate.place, key.node, key.place) { found.append(pair) }
+      }
+    }
+    guard let setting = section.setting("certificates") else { return found }
+    guard let nodes = setting.node.sequence else {
+      section.error(setting, "expected a list of objects with `cert` and `key`, not \(setting.node.kind)")
+      return found
+    }
+    for node in nodes {
+      let place = Place(source: setting.place.source, position: node.position)
+      guard let certificate = node["cert"], let key = node["key"] else {
+        findings.error(place, "`certificates`: each entry needs `cert` and `key`")
+        continue
+      }
+      for entry in node.mapping ?? [] where entry.key != "cert" && entry.key != "key" {
+        findings.warning(
+          Place(source: place.source, position: entry.keyPosition), "unknown key `\(entry.key)`: it has no effect",
+          "`cert` and `key` are known")
+      }
+      let certificatePlace = Place(source: place.source, position: certificate.position)
+      let keyPlace = Place(source: place.source, position: key.position)
+      if let pair = pair(certificate, certificatePlace, key, keyPlace) { found.append(pair) }
+    }
+    return found
+  }
+
+  /// Each a path, a PEM or base64 of one.
+  private func pair(
+    _ certificate: YAMLNode, _ certificatePlace: Place, _ key: YAMLNode, _ keyPlace: Place
+  ) -> CertificateConfiguration? {
+    guard let certificateText = certificate.text, let keyText = key.text else {
+      findings.error(certificatePlace, "a certificate and its key are texts: paths, PEM or base64 of it")
+      return nil
+    }
+    let isInline = section.pem(from: certificateText) != nil
+    let chain =
+      section.pem(from: certificateText)
+      ?? section.context.text(of: certificateText, namedAt: certificatePlace).flatMap { text in
+        if let pem = section.pem(from: text) { return pem }
+        findings.error(certificatePlace, "`\(certificateText)` is no certificate in PEM form")
+        return nil
+      }
+    let keyIsInline = section.pem(from: keyText) != nil
+    let keySource =
+      keyIsInline ? keyText : section.context.keyText(of: keyText, namedAt: keyPlace, .ownerAndGroup)
+    let privateKey = keySource.flatMap {
+      section.privateKey($0, name: keyIsInline ? "the key of the certificate" : keyText, at: keyPlace)
+    }
+    guard let chain, let privateKey else { return nil }
+    guard chain.contains("-----BEGIN CERTIFICATE-----") else {
+      findings.error(certificatePlace, "no certificate in it", "it begins with -----BEGIN CERTIFICATE-----")
+      return nil
+    }
+    return CertificateConfiguration(
+      certificatePEM: chain, keyPEM: privateKey.pem, name: isInline ? "certificate" : certificateText)
+  }
+}

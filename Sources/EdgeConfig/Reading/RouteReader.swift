@@ -1,0 +1,192 @@
+internal import Policy
+
+/// A route with what is known of it beside its values.
+struct ReadRoute {
+  var route: RouteConfiguration
+  /// Where `from` was written.
+  var fromPlace: Place
+  /// As `from` was written.
+  var fromText: String
+  var tunnelPlace: Place?
+  /// Whether anything allows somebody to visit.
+  var hasVisitRules: Bool
+  var hasPublishRules: Bool
+}
+
+/// Reads one entry of `routes`.
+struct RouteReader {
+  let section: Section
+  let passesIdentityHeaders: Bool
+
+  var findings: Findings { section.findings }
+
+  func read() -> ReadRoute? {
+    let from = from()
+    let tunnel = tunnel()
+    let isTunnel = section.isWritten("upstream_tunnel")
+    let targets = targets(of: from, isTunnel: isTunnel)
+    let path = path()
+    let visit = visitPolicy(from)
+    let http = http(isTunnel: isTunnel)
+    let name = section.text("name") ?? ""
+    let description = section.text("description") ?? ""
+    guard let from, let fromSetting = section.setting("from") else { return nil }
+    let route = RouteConfiguration(
+      id: routeID(from, path, targets), name: name, description: description, from: from, path: path, targets: targets,
+      tunnel: tunnel, visitPolicy: visit.policy, isPublic: visit.isPublic, http: http, position: section.place.position)
+    return ReadRoute(
+      route: route, fromPlace: fromSetting.place, fromText: fromSetting.node.text ?? "",
+      tunnelPlace: section.setting("upstream_tunnel")?.place, hasVisitRules: !visit.policy.allowsNobody,
+      hasPublishRules: tunnel.map { !$0.publishPolicy.allowsNobody } ?? true)
+  }
+
+  private func tunnel() -> RouteTunnel? {
+    guard let setting = section.setting("upstream_tunnel") else {
+      for name in ["tunnel_sharing", "reconnect_grace"] {
+        guard let setting = section.setting(name) else { continue }
+        findings.warning(setting.place, "`\(name)` has no effect without `upstream_tunnel`")
+      }
+      return nil
+    }
+    if setting.node.mapping == nil {
+      section.error(
+        setting, "expected an object, not \(setting.node.kind)", "write `ssh_policy:` below it: who may open the tunnel"
+      )
+    }
+    return RouteTunnel(
+      publishPolicy: section.policy("upstream_tunnel.ssh_policy") ?? .denyAll,
+      isShared: section.choice("tunnel_sharing") == "allowed", reconnectGrace: section.duration("reconnect_grace"))
+  }
+
+  private func path() -> RoutePath {
+    let prefix = slashed("prefix")
+    let exact = slashed("path")
+    if prefix != nil, exact != nil, let setting = section.setting("path") {
+      section.error(setting, "`prefix` is written, too", "take one of the two out")
+    }
+    if let exact { return .exact(exact) }
+    guard let prefix, prefix != "/" else { return .any }
+    return .prefix(prefix)
+  }
+
+  /// A path that begins with a slash and is what a request line can hold.
+  func slashed(_ name: String) -> String? {
+    guard let setting = section.setting(name), let text = section.text(name) else { return nil }
+    guard text.hasPrefix("/") else {
+      section.error(setting, "must begin with `/`", "did you mean `/\(text)`?")
+      return nil
+    }
+    guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }) else {
+      section.error(setting, "a path has printable ASCII only, without `?` and `#`", "percent-encode the rest")
+      return nil
+    }
+    if name != "prefix_rewrite", text.hasPrefix("/.pomerium") || text.hasPrefix("/.well-known/pomerium") {
+      section.error(setting, "paths under `/.pomerium` and `/.well-known/pomerium` belong to the edge")
+    }
+    return text
+  }
+
+  private func http(isTunnel: Bool) -> RouteHTTP {
+    RouteHTTP(
+      preservesHostHeader: section.flag("preserve_host_header") ?? false,
+      passesIdentityHeaders: section.flag("pass_identity_headers") ?? passesIdentityHeaders,
+      timeout: section.duration("timeout"), idleTimeout: section.duration("idle_timeout"),
+      setRequestHeaders: requestHeaders(isTunnel: isTunnel), removeRequestHeaders: removedHeaders(),
+      setResponseHeaders: section.headers("set_response_headers"), prefixRewrite: slashed("prefix_rewrite"),
+      allowsCORSPreflight: section.flag("cors_allow_preflight") ?? false,
+      allowsWebSockets: section.flag("allow_websockets") ?? true, allowedUpgrades: upgrades(),
+      allowedOrigins: origins())
+  }
+
+  private func upgrades() -> [String] {
+    section.texts("allow_upgrades").compactMap { upgrade in
+      let token = upgrade.text.lowercased()
+      if token == "websocket" { return nil }
+      guard isHeaderName(token), token != "h2c" else {
+        findings.error(
+          upgrade.place, "`allow_upgrades`: `\(upgrade.text)` cannot pass",
+          token == "h2c" ? "HTTP/2 in the clear would hide requests from the policy" : nil)
+        return nil
+      }
+      return token
+    }
+  }
+
+  private func origins() -> [String] {
+    section.texts("allowed_origins").compactMap { origin in
+      if let url = try? URLText(origin.text), ["https", "http"].contains(url.scheme), url.path.isEmpty, !url.hasMore,
+        !url.hasUserInfo, isHostName(url.host, allowsUnderscore: true) || IPAddress(url.host) != nil
+      {
+        return url.origin
+      }
+      findings.error(
+        origin.place, "`allowed_origins`: `\(origin.text)` is no origin",
+        "scheme, host and port only: https://app.example.com")
+      return nil
+    }
+  }
+
+  private func removedHeaders() -> [String] {
+    section.texts("remove_request_headers").compactMap { header in
+      if isHeaderName(header.text) { return header.text }
+      findings.error(header.place, "`remove_request_headers`: `\(header.text)` cannot be the name of a header")
+      return nil
+    }
+  }
+
+  /// `$$` is a dollar; `${…}` would be replaced per request.
+  private func requestHeaders(isTunnel: Bool) -> [HeaderSetting] {
+    let places = section.setting("set_request_headers")
+    return section.headers("set_request_headers", forbidden: Self.whyForbidden).map { header in
+      var header = header
+      let literal = header.value.split(separator: "$$", omittingEmptySubsequences: false)
+      if let place = places?.place, literal.contains(where: { $0.contains("${") }) {
+        let entry = places?.node.mapping?.first { $0.key == header.name }
+        refusePlaceholder(
+          header, at: Place(source: place.source, position: entry?.value.position ?? place.position), isTunnel: isTunnel
+        )
+      }
+      header.value = literal.joined(separator: "$")
+      return header
+    }
+  }
+
+  private func refusePlaceholder(_ header: HeaderSetting, at place: Place, isTunnel: Bool) {
+    let isToken = ["${pomerium.access_token}", "${pomerium.id_token}"].contains { header.value.contains($0) }
+    if isToken, isTunnel {
+      // Security rule 37.
+      findings.error(
+        place, "`\(header.name)` would hand the provider's token to whoever opens the tunnel",
+        "services learn of their visitors by `pass_identity_headers`")
+    } else {
+      findings.error(
+        place, "`\(header.name)`: placeholders are not supported in this version", "a literal dollar is written `$$`")
+    }
+  }
+
+  /// Headers that are not a setting's to make.
+  static func whyForbidden(_ name: String) -> String? {
+    switch name {
+    case "host": "use `preserve_host_header`, or the host of `to`"
+    case "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "keep-alive":
+      "it frames the request"
+    case "cookie": "cookies belong to the visitor"
+    default: name.hasPrefix("x-pomerium-jwt") ? "it is the edge's own" : nil
+    }
+  }
+}
+
+/// FNV-1a, 64 bits, over what makes a route the same route.
+private func routeID(_ from: RouteFrom, _ path: RoutePath, _ targets: [RouteTo]) -> String {
+  var parts = [from.scheme.rawValue, from.host, from.port.map(String.init) ?? ""]
+  switch path {
+  case .any: parts.append("any")
+  case .prefix(let prefix): parts += ["prefix", prefix]
+  case .exact(let exact): parts += ["path", exact]
+  }
+  for target in targets { parts += [target.scheme.rawValue, target.host, String(target.port), target.path] }
+  var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+  for byte in parts.joined(separator: "\u{0}").utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+  let digits = String(hash, radix: 16)
+  return "route-" + String(repeating: "0", count: 16 - digits.count) + digits
+}

@@ -1,0 +1,87 @@
+package import Policy
+
+/// One entry of `routes`, validated.
+package struct RouteConfiguration: Sendable, Equatable {
+  /// `route-` and 16 hex digits; the same as long as `from`, the path match and `to` are.
+  package var id: String
+  package var name: String
+  package var description: String
+  package var from: RouteFrom
+  package var path: RoutePath
+  /// Empty only where the route has a tunnel.
+  package var targets: [RouteTo]
+  /// `upstream_tunnel`: never dialled by the edge.
+  package var tunnel: RouteTunnel?
+  /// Who may visit, with what the older `allow…` keys add.
+  package var visitPolicy: AccessPolicy
+  /// `allow_public_unauthenticated_access`.
+  package var isPublic: Bool
+  package var http: RouteHTTP
+  /// Where the entry begins.
+  package var position: SourcePosition
+
+  /// Moved lines are no change of a route.
+  package static func == (left: Self, right: Self) -> Bool {
+    left.id == right.id && left.name == right.name && left.description == right.description && left.from == right.from
+      && left.path == right.path && left.targets == right.targets && left.tunnel == right.tunnel
+      && left.visitPolicy == right.visitPolicy && left.isPublic == right.isPublic && left.http == right.http
+  }
+}
+
+package struct RouteFrom: Sendable, Hashable {
+  package enum Scheme: String, Sendable { case https, ssh, tcp = "tcp+https" }
+  package var scheme: Scheme
+  /// Lower case, ASCII, no trailing dot; one `*` may stand in the first label.
+  package var host: String
+  /// As written.
+  package var port: Int?
+
+  package var isWildcard: Bool { host.contains("*") }
+}
+
+package enum RoutePath: Sendable, Hashable {
+  case any
+  case prefix(String)
+  case exact(String)
+}
+
+package struct RouteTo: Sendable, Hashable {
+  package enum Scheme: String, Sendable { case http, https, tcp, ssh }
+  package var scheme: Scheme
+  /// Without brackets.
+  package var host: String
+  package var port: Int
+  package var portIsExplicit: Bool
+  /// Empty, or begins with a slash: acts as a prefix rewrite.
+  package var path: String
+}
+
+package struct RouteTunnel: Sendable, Equatable {
+  /// Who may open it.
+  package var publishPolicy: AccessPolicy
+  /// `tunnel_sharing: allowed`.
+  package var isShared: Bool
+  /// `reconnect_grace`, if the route writes it.
+  package var reconnectGrace: Milliseconds?
+}
+
+package struct RouteHTTP: Sendable, Equatable {
+  package var preservesHostHeader: Bool
+  /// Of the route, else the global key.
+  package var passesIdentityHeaders: Bool
+  /// If the route writes it; 0 is none.
+  package var timeout: Milliseconds?
+  /// If the route writes it; 0 is none.
+  package var idleTimeout: Milliseconds?
+  package var setRequestHeaders: [HeaderSetting]
+  package var removeRequestHeaders: [String]
+  package var setResponseHeaders: [HeaderSetting]
+  package var prefixRewrite: String?
+  package var allowsCORSPreflight: Bool
+  /// False only where the route says so.
+  package var allowsWebSockets: Bool
+  /// Lower case, beside `websocket`.
+  package var allowedUpgrades: [String]
+  /// `https://host[:port]`, lower case.
+  package var allowedOrigins: [String]
+}
