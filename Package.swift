@@ -95,8 +95,8 @@ let package = Package(
     tests("SSHProtocolTests", ["SSHProtocol", "EdgeCrypto", nio]),
     tests("HTTPWireTests", ["HTTPWire", nio, nioEmbedded, nioHTTP1]),
     tests("EdgeConfigTests", ["EdgeConfig", "Policy"]),
-    tests("StoreTests", ["Store", "EdgeCrypto"]),
-    tests("IdentityTests", ["Identity", "Store", "EdgeCrypto", "Policy"]),
+    tests("StoreTests", ["Store", "EdgeCrypto", "Policy", logging]),
+    tests("IdentityTests", ["Identity", "Store", "EdgeCrypto", "Policy", logging]),
     tests("RoutingTests", ["Routing", "Policy", nio, nioEmbedded, nioPosix]),
     tests(
       "SSHServerTests",
