@@ -6,18 +6,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from kit.canaille import Canaille, Person
+from kit.canaille import Canaille
 from kit.certificates import CertificateAuthority
 from kit.edge import HOST_KEYS, Edge
 from kit.names import free_port
+from kit.people import ALICE, BOB, approve
 from kit.publisher import Publisher, make_key
 from kit.service import Service
 from kit.visitor import Visitor
 
 ROOT = Path(__file__).resolve().parents[2]
-ALICE = Person("alice", "alice@example.test", "correct horse battery staple")
-BOB = Person("bob", "bob@example.test", "another long enough password")
 HOSTS = ["auth.localhost", "app.localhost", "api.localhost", "docs.localhost", "other.localhost"]
 
 
@@ -60,8 +58,9 @@ def binary():
     """The release program."""
     given = os.environ.get("TUNNEL_EDGE_BINARY")
     if not given:
-        told = subprocess.run(["swift", "build", "-c", "release", "--show-bin-path"], cwd=ROOT, check=True,
-                              capture_output=True, text=True).stdout
+        told = subprocess.run(
+            ["swift", "build", "-c", "release", "--show-bin-path"], cwd=ROOT, check=True, capture_output=True, text=True
+        ).stdout
         given = Path(told.strip()) / "tunnel-edge"
     path = Path(given).resolve()
     assert path.is_file(), f"{path} is not there: build it with scripts/test or swift build -c release"
@@ -96,8 +95,11 @@ def https_port():
 
 @pytest.fixture(scope="session")
 def provider(tmp_path_factory, https_port):
-    canaille = Canaille(tmp_path_factory.mktemp("provider") / "canaille", [ALICE, BOB],
-                        [f"https://auth.localhost:{https_port}/oauth2/callback"])
+    canaille = Canaille(
+        tmp_path_factory.mktemp("provider") / "canaille",
+        [ALICE, BOB],
+        [f"https://auth.localhost:{https_port}/oauth2/callback"],
+    )
     canaille.start()
     yield canaille
     canaille.stop()
@@ -116,8 +118,14 @@ def new_edge(request, tmp_path, binary, provider, certificate, keys, https_port,
     made = []
 
     def make(with_provider=None):
-        edge = Edge(binary, tmp_path / f"edge{len(made) or ''}", with_provider or provider, certificate,
-                    https_port=https_port, keys=keys)
+        edge = Edge(
+            binary,
+            tmp_path / f"edge{len(made) or ''}",
+            with_provider or provider,
+            certificate,
+            https_port=https_port,
+            keys=keys,
+        )
         made.append(edge)
         return edge
 
@@ -187,21 +195,3 @@ def publish(publisher, visitor, service):
         return tunnel.wait_published(max(1, len(forwards)))
 
     return open_tunnel
-
-
-def approve(tunnel, visitor, person=ALICE):
-    """Opens the address that ssh printed, signs in at the provider and presses Authorize."""
-    page = visitor.get(tunnel.sign_in_url())
-    page = visitor.sign_in(page, person.name, person.password)
-    assert page.host == "auth.localhost" and page.status == 200, repr(page)
-    done = visitor.press(page, "Authorize")
-    assert done.status == 200, repr(done)
-    return done
-
-
-def browse(visitor, url, person=ALICE):
-    """Opens a page and signs in at the provider when asked."""
-    page = visitor.get(url)
-    if page.forms and page.host == "127.0.0.1":
-        page = visitor.sign_in(page, person.name, person.password)
-    return page

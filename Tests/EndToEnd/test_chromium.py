@@ -1,12 +1,11 @@
 """The tutorial through a real browser, with pictures of every page."""
 
 import pytest
+from kit.chromium import Chromium
+from kit.people import ALICE
+from kit.waiting import PATIENCE, until
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
-
-from conftest import ALICE
-from kit.chromium import Chromium
-from kit.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -66,13 +65,17 @@ def test_sign_in_authorize_and_visit(edge, publisher, service, chromium):
 
     # What a visitor sees when either right ends.
     edge.edit(r"^( {16}is: .*)$", r"\1.typo")
-    until(lambda: driver.get(edge.url()) or "403" in text_of(driver) or "not allowed" in text_of(driver).lower(),
-          "the refusal")
+    until(
+        lambda: driver.get(edge.url()) or "403" in text_of(driver) or "not allowed" in text_of(driver).lower(),
+        "the refusal",
+    )
     chromium.screenshot("forbidden")
     edge.edit(r"^( {16}is: .*)\.typo$", r"\1")
     edge.edit(r"^( {18}is: .*)$", r"\1.typo")
-    until(lambda: driver.get(edge.url()) or "Hello world!" not in text_of(driver) and "403" not in text_of(driver),
-          "the page of a tunnel without the right")
+    until(
+        lambda: driver.get(edge.url()) or "Hello world!" not in text_of(driver) and "403" not in text_of(driver),
+        "the page of a tunnel without the right",
+    )
     chromium.screenshot("unavailable")
     edge.edit(r"^( {18}is: .*)\.typo$", r"\1")
     until(lambda: driver.get(edge.url()) or "Hello world!" in text_of(driver), "the published page again")

@@ -1,15 +1,18 @@
-"""The program's commands and its configuration file: every mistake is shown with its place, none takes anything down."""
+"""The program's commands and its configuration file: every mistake is shown with its place."""
 
+import concurrent.futures
 import os
 import re
+import shutil
+import socket
+import ssl
 import stat
 import subprocess
 
 import pytest
-
-from conftest import ALICE, approve
 from kit.edge import route, secret
 from kit.names import free_port
+from kit.people import ALICE, approve
 from kit.processes import run
 from kit.waiting import until
 
@@ -49,8 +52,20 @@ routes:
 """
 
 # Line of each mistake above, and a word that its message has.
-PLACES = {1: "shared_secret", 2: "address", 3: "https", 4: "oidc", 5: "idp_provider_url", 8: "cookie_expire", 9: "cookie_http_only",
-          12: "ssh_host_ed25519_key", 14: "from", 20: "email", 28: "starts", 31: "timeout"}
+PLACES = {
+    1: "shared_secret",
+    2: "address",
+    3: "https",
+    4: "oidc",
+    5: "idp_provider_url",
+    8: "cookie_expire",
+    9: "cookie_http_only",
+    12: "ssh_host_ed25519_key",
+    14: "from",
+    20: "email",
+    28: "starts",
+    31: "timeout",
+}
 
 
 def test_every_mistake_is_shown_with_its_place(binary, tmp_path):
@@ -95,8 +110,6 @@ def test_dangerous_settings_are_named_errors(new_edge, binary, line):
 
 
 def test_key_file_that_others_can_read(new_edge, binary, tmp_path, keys):
-    import shutil
-
     own = tmp_path / "open-keys"
     shutil.copytree(keys, own)
     os.chmod(own / "pomerium_ssh_host_ed25519_key", 0o644)
@@ -196,10 +209,6 @@ def test_directory_mounts_with_symbolic_links(new_edge, new_publisher, visitor, 
 
 
 def test_a_new_certificate_is_served_without_a_restart(new_edge, authority, visitor, tmp_path):
-    import shutil
-    import ssl
-    import socket
-
     edge = new_edge()
     for name, source in (("tls.pem", edge.certificate), ("tls-key.pem", edge.certificate_key)):
         shutil.copy(source, edge.directory / name)
@@ -224,7 +233,12 @@ def test_keygen_makes_what_the_edge_needs_and_never_overwrites(binary, tmp_path)
     code, output = run([binary, "keygen", "--dir", directory])
     assert code == 0, output
     private = [p for p in directory.iterdir() if p.suffix != ".pub"]
-    assert sorted(p.name for p in private) == ["ssh_host_ecdsa_key", "ssh_host_ed25519_key", "ssh_host_rsa_key", "user_ca_key"]
+    assert sorted(p.name for p in private) == [
+        "ssh_host_ecdsa_key",
+        "ssh_host_ed25519_key",
+        "ssh_host_rsa_key",
+        "user_ca_key",
+    ]
     for path in private:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         # OpenSSH reads them, and the public halves belong to them.
@@ -259,8 +273,6 @@ def test_version_and_help(binary):
 def test_missing_file_and_busy_port(binary, new_edge, tmp_path):
     code, output = run([binary, "run", "--config", tmp_path / "nowhere.yaml"])
     assert code in (74, 78) and "nowhere.yaml" in output
-    import socket
-
     edge = new_edge()
     busy = free_port()
     with socket.socket() as holder:
@@ -273,8 +285,6 @@ def test_missing_file_and_busy_port(binary, new_edge, tmp_path):
 
 def test_both_loopbacks(new_edge, authority):
     """`localhost` as an address is 127.0.0.1 and ::1, because a browser tries either for names under localhost."""
-    import socket
-
     edge = new_edge()
     edge.start(edge.text().replace(f"address: 127.0.0.1:{edge.https_port}", f"address: localhost:{edge.https_port}"))
     for address in ("127.0.0.1", "::1"):
@@ -283,8 +293,6 @@ def test_both_loopbacks(new_edge, authority):
 
 def test_terminate_drains(edge, publish, visitor, service):
     """TERM: a request in flight is finished, ssh is told why, and the exit code is 0."""
-    import concurrent.futures
-
     tunnel = publish()
     visitor.get(edge.url())
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -308,8 +316,14 @@ def test_secrets_stay_out_of_the_log_and_files_are_private(edge, publish, visito
     publish()
     visitor.get(edge.url("/?token=very-secret-value"))
     log = edge.output
-    for hidden in (edge._secrets["shared_secret"], edge._secrets["cookie_secret"], "pomerium-client-secret", "very-secret-value",
-                   visitor.jar["app.localhost"]["__Host-_pomerium"], ALICE.password):
+    for hidden in (
+        edge._secrets["shared_secret"],
+        edge._secrets["cookie_secret"],
+        "pomerium-client-secret",
+        "very-secret-value",
+        visitor.jar["app.localhost"]["__Host-_pomerium"],
+        ALICE.password,
+    ):
         assert hidden not in log
     for path in (edge.directory / "state").rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
@@ -319,8 +333,10 @@ def test_ports_of_the_log(edge, publish, visitor):
     """One JSON object a line; the access log says who, what and how it ended."""
     publish()
     visitor.get(edge.url("/echo"))
-    until(lambda: any("/echo" in str(record) and ALICE.email in str(record) for record in edge.log_records()),
-          "the access log's line")
+    until(
+        lambda: any("/echo" in str(record) and ALICE.email in str(record) for record in edge.log_records()),
+        "the access log's line",
+    )
 
 
 def test_secret_generator_is_what_the_file_wants():

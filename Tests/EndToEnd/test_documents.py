@@ -13,7 +13,7 @@ def test_the_configuration_reference_is_the_programs_own(binary):
     text = (ROOT / "docs" / "configuration.md").read_text()
     begin, end = "<!-- reference: begin -->\n", "<!-- reference: end -->"
     assert begin in text and end in text
-    written = text[text.index(begin) + len(begin):text.index(end)]
+    written = text[text.index(begin) + len(begin) : text.index(end)]
     assert written.strip() == told.strip(), "run scripts/reference to bring docs/configuration.md up to date"
 
 

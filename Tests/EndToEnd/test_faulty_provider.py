@@ -1,9 +1,12 @@
 """A provider that misbehaves: a clear page for the person, a reason in the log, and nobody signed in."""
 
-import pytest
+import json
+import urllib.request
 
+import pytest
 from kit.edge import Edge
 from kit.faulty_provider import ANSWER_FAULTS, FAULTS, USER, FaultyProvider
+from kit.names import free_port
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,7 @@ def test_a_fault_in_the_providers_documents(faulty, new_edge, visitor, fault):
     """A fresh edge, which has read neither discovery nor keys yet, beside a provider that is broken from the start."""
     assert fault in ANSWER_FAULTS
     edge = new_edge(with_provider=faulty)
-    edge.https_port = __import__("kit.names", fromlist=["free_port"]).free_port()
+    edge.https_port = free_port()
     faulty.fault = fault
     try:
         edge.start()
@@ -91,13 +94,13 @@ def test_the_person_says_no_at_the_provider(faulty_edge, faulty, visitor):
 
 def test_an_unverified_address_matches_no_policy(new_edge, visitor):
     """`email_verified: false` at the provider: signed in, but no policy on email takes the address for true."""
-    import json
-    import urllib.request
-
     provider = FaultyProvider()
     request = urllib.request.Request(
-        f"{provider.issuer}/users/{USER}", method="PUT", headers={"Content-Type": "application/json"},
-        data=json.dumps({"email": USER, "email_verified": False}).encode())
+        f"{provider.issuer}/users/{USER}",
+        method="PUT",
+        headers={"Content-Type": "application/json"},
+        data=json.dumps({"email": USER, "email_verified": False}).encode(),
+    )
     urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request).close()
     edge = new_edge(with_provider=provider)
     edge.start()

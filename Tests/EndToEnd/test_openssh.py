@@ -1,6 +1,8 @@
 """Options of the OpenSSH client that people really use."""
 
 import concurrent.futures
+import hashlib
+import json
 import os
 import signal
 import threading
@@ -8,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-
-from conftest import ALICE, BOB, approve
 from kit.edge import route
-from kit.processes import run
+from kit.people import ALICE, BOB, approve
+from kit.processes import descriptors, run
+from kit.service import blocks, checksum
 from kit.visitor import Visitor
 from kit.waiting import PATIENCE, until
 
@@ -37,8 +39,16 @@ def sign_in_once(edge, publisher, visitor, service):
 
 def test_background_with_exit_on_forward_failure(edge, publisher, visitor, service):
     sign_in_once(edge, publisher, visitor, service)
-    command = publisher.command("-f", "-N", "-o", "ExitOnForwardFailure=yes", "-E", publisher.directory / "f.log",
-                                "-R", f"app.localhost:443:127.0.0.1:{service.port}")
+    command = publisher.command(
+        "-f",
+        "-N",
+        "-o",
+        "ExitOnForwardFailure=yes",
+        "-E",
+        publisher.directory / "f.log",
+        "-R",
+        f"app.localhost:443:127.0.0.1:{service.port}",
+    )
     code, output = run(command)
     background = list(processes_naming(str(publisher.directory / "f.log")))
     try:
@@ -54,12 +64,17 @@ def test_background_with_exit_on_forward_failure(edge, publisher, visitor, servi
 def test_refused_forward_ends_ssh_that_asks_for_it(new_edge, new_publisher, visitor, service, name):
     """No such route, somebody else's route, the edge's own name: refused alike."""
     edge = new_edge()
-    edge.start(edge.text(routes=route("app.localhost", edge.https_port)
-                         + route("other.localhost", edge.https_port, publisher=BOB.email)))
+    edge.start(
+        edge.text(
+            routes=route("app.localhost", edge.https_port)
+            + route("other.localhost", edge.https_port, publisher=BOB.email)
+        )
+    )
     publisher = new_publisher(edge)
     sign_in_once(edge, publisher, visitor, service)
-    code, output = run(publisher.command("-f", "-N", "-o", "ExitOnForwardFailure=yes",
-                                         "-R", f"{name}:443:127.0.0.1:{service.port}"))
+    code, output = run(
+        publisher.command("-f", "-N", "-o", "ExitOnForwardFailure=yes", "-R", f"{name}:443:127.0.0.1:{service.port}")
+    )
     assert code == 255, output
     assert "remote port forwarding failed for listen port 443" in output
 
@@ -73,8 +88,9 @@ def test_connection_with_nothing_to_do_is_told_why_and_ended(edge, publisher, vi
 
 def test_keepalives_while_the_sign_in_waits(edge, publisher, visitor, service):
     """OpenSSH with ServerAliveInterval=1 gives up after three silent seconds, so the edge must not be silent."""
-    tunnel = publisher.forward(("app.localhost", service.port),
-                               options=["-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=3"])
+    tunnel = publisher.forward(
+        ("app.localhost", service.port), options=["-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=3"]
+    )
     address = tunnel.sign_in_url()
     begun = time.monotonic()
     with pytest.raises(AssertionError):
@@ -149,7 +165,9 @@ def test_fifty_requests_at_once_on_one_tunnel(edge, publish, visitor, service):
         assert [answer.result().status for answer in answers] == [200] * 50
 
 
-@pytest.mark.parametrize("cipher", ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"])
+@pytest.mark.parametrize(
+    "cipher", ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"]
+)
 def test_ciphers(edge, publish, visitor, service, cipher):
     tunnel = publish(options=["-o", f"Ciphers={cipher}"])
     assert f"cipher: {cipher}" in tunnel.output
@@ -182,8 +200,9 @@ def test_a_key_that_cannot_sign_is_nobody(edge, publisher, new_publisher, visito
     mallory = new_publisher(edge)
     stolen = mallory.directory / "stolen"
     stolen.with_suffix(".pub").write_text(publisher.key.with_suffix(".pub").read_text())
-    tunnel = mallory.ssh("-v", "-N", "-o", "IdentityFile=" + str(stolen), "-R",
-                         f"app.localhost:443:127.0.0.1:{service.port}")
+    tunnel = mallory.ssh(
+        "-v", "-N", "-o", "IdentityFile=" + str(stolen), "-R", f"app.localhost:443:127.0.0.1:{service.port}"
+    )
     assert tunnel.sign_in_url()
     only_stolen = mallory.ssh("-v", "-N", "-T", "-o", "IdentityFile=none")
     code, output = run(["ssh", *[part for part in mallory.options(key=False)], "-i", stolen, "-N", "dev@127.0.0.1"])
@@ -207,10 +226,15 @@ def test_two_waiting_connections_share_one_code(edge, publisher, visitor, servic
 
 
 def test_another_person_cannot_take_the_route(new_edge, new_publisher, visitor, authority, service):
-    """A route is leased to one person while their tunnel backs it, though the policy would let the other publish too."""
+    """A route is leased to one person while their tunnel backs it, whatever the policy says of the other."""
     edge = new_edge()
-    edge.start(edge.text(routes=route("app.localhost", edge.https_port).replace(
-        "                  is: alice@example.test", f"                  in: [{ALICE.email}, {BOB.email}]")))
+    edge.start(
+        edge.text(
+            routes=route("app.localhost", edge.https_port).replace(
+                "                  is: alice@example.test", f"                  in: [{ALICE.email}, {BOB.email}]"
+            )
+        )
+    )
     tunnel = new_publisher(edge).forward(("app.localhost", service.port))
     approve(tunnel, visitor)
     tunnel.wait_published()
@@ -248,9 +272,6 @@ def test_reconnect_within_the_grace_serves_waiting_visitors(edge, publish, publi
 def rekeyed(edge, publish, visitor, megabytes):
     size = megabytes << 20
     tunnel = publish(options=["-o", "RekeyLimit=1M"])
-    from kit.service import blocks, checksum
-    import hashlib
-
     expected = checksum(size)
     link, response = visitor.start("GET", edge.url(f"/download?size={size}"))
     digest, received = hashlib.sha256(), 0
@@ -260,11 +281,9 @@ def rekeyed(edge, publish, visitor, megabytes):
     link.close()
     assert (received, digest.hexdigest()) == (size, expected)
     link, response = visitor.start(
-        "POST", edge.url("/upload"), blocks(size),
-        {"Content-Length": str(size), "Origin": edge.url("")})
+        "POST", edge.url("/upload"), blocks(size), {"Content-Length": str(size), "Origin": edge.url("")}
+    )
     assert response.status == 200
-    import json
-
     assert json.loads(response.read()) == {"size": size, "sha256": expected}
     link.close()
     exchanges = tunnel.output.count("SSH2_MSG_KEXINIT sent")
@@ -282,8 +301,6 @@ def test_rekeying_during_500_megabytes_each_way(edge, publish, visitor):
 
 
 def test_no_descriptors_are_left_behind(edge, publish, publisher, visitor, service):
-    from kit.processes import descriptors
-
     publish()
     assert visitor.status(edge.url()) == 200
     before = descriptors(edge.program.pid)

@@ -1,11 +1,14 @@
 """What was admitted is decided again: whoever loses a right loses what they have open, within a second."""
 
 import json
+import socket
 import threading
 
 import pytest
 import websockets.sync.client
-
+from kit.edge import route
+from kit.people import ALICE, BOB, approve, browse
+from kit.visitor import Visitor
 from kit.waiting import WITHIN_A_SECOND, seconds_until, until
 
 
@@ -31,9 +34,15 @@ class Open:
 def open_websocket(visitor, edge):
     link = visitor.connection(edge.url())
     socket = websockets.sync.client.connect(
-        f"wss://app.localhost:{edge.https_port}/websocket", sock=_plain(edge), ssl=visitor.tls, server_hostname="app.localhost",
-        origin=edge.url("").rstrip("/"), additional_headers={"Cookie": visitor.cookie_header("app.localhost")},
-        proxy=None, compression=None)
+        f"wss://app.localhost:{edge.https_port}/websocket",
+        sock=_plain(edge),
+        ssl=visitor.tls,
+        server_hostname="app.localhost",
+        origin=edge.url("").rstrip("/"),
+        additional_headers={"Cookie": visitor.cookie_header("app.localhost")},
+        proxy=None,
+        compression=None,
+    )
     link.close()
     socket.send("hello")
     assert socket.recv() == "hello"
@@ -43,8 +52,6 @@ def open_websocket(visitor, edge):
 
 
 def _plain(edge):
-    import socket
-
     return socket.create_connection(("127.0.0.1", edge.https_port))
 
 
@@ -80,13 +87,11 @@ def test_open_streams_end_with_the_right(edge, publish, visitor, service, kind, 
 @pytest.mark.parametrize("kind", KINDS)
 def test_streams_of_others_stay(new_edge, new_publisher, visitor, authority, service, kind):
     """Bob loses his right to visit; Alice's stream on the same tunnel does not notice."""
-    from conftest import ALICE, BOB, approve, browse
-    from kit.edge import route
-    from kit.visitor import Visitor
-
     edge = new_edge()
     both = f"                in: [{ALICE.email}, {BOB.email}]"
-    text = edge.text(routes=route("app.localhost", edge.https_port)).replace(f"                is: {ALICE.email}", both, 1)
+    text = edge.text(routes=route("app.localhost", edge.https_port)).replace(
+        f"                is: {ALICE.email}", both, 1
+    )
     edge.start(text)
     tunnel = new_publisher(edge).forward(("app.localhost", service.port))
     approve(tunnel, visitor)
@@ -121,9 +126,17 @@ def test_websocket_needs_the_routes_origin(edge, publish, visitor):
     visitor.get(edge.url())
 
     def handshake(origin):
-        answer = visitor.get(edge.url("/websocket"), headers={
-            "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
-            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Origin": origin}, follow=False)
+        answer = visitor.get(
+            edge.url("/websocket"),
+            headers={
+                "Connection": "Upgrade",
+                "Upgrade": "websocket",
+                "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+                "Origin": origin,
+            },
+            follow=False,
+        )
         return answer.status
 
     assert handshake("https://evil.example") == 403
@@ -135,9 +148,15 @@ def test_large_websocket_messages(edge, publish, visitor):
     publish()
     visitor.get(edge.url())
     with websockets.sync.client.connect(
-            f"wss://app.localhost:{edge.https_port}/websocket", sock=_plain(edge), ssl=visitor.tls,
-            server_hostname="app.localhost", origin=edge.url("").rstrip("/"), proxy=None, compression=None,
-            additional_headers={"Cookie": visitor.cookie_header("app.localhost")}) as socket:
+        f"wss://app.localhost:{edge.https_port}/websocket",
+        sock=_plain(edge),
+        ssl=visitor.tls,
+        server_hostname="app.localhost",
+        origin=edge.url("").rstrip("/"),
+        proxy=None,
+        compression=None,
+        additional_headers={"Cookie": visitor.cookie_header("app.localhost")},
+    ) as socket:
         for size in (0, 1, 125, 126, 65535, 65536, 200_000):
             message = bytes(index & 0xFF for index in range(size))
             socket.send(message)

@@ -6,7 +6,6 @@ import socket
 import threading
 
 import pytest
-
 from kit.service import blocks, checksum
 from kit.waiting import until
 
@@ -64,8 +63,10 @@ def test_answer_before_the_upload_is_read(edge, publish, visitor):
     publish()
     link = visitor.connection(edge.url())
     size = 64 << 20
-    head = (f"POST /early HTTP/1.1\r\nHost: app.localhost:{edge.https_port}\r\nOrigin: {edge.url('')}\r\n"
-            f"Cookie: {visitor.cookie_header('app.localhost')}\r\nContent-Length: {size}\r\n\r\n")
+    head = (
+        f"POST /early HTTP/1.1\r\nHost: app.localhost:{edge.https_port}\r\nOrigin: {edge.url('')}\r\n"
+        f"Cookie: {visitor.cookie_header('app.localhost')}\r\nContent-Length: {size}\r\n\r\n"
+    )
     if not visitor.cookie_header("app.localhost"):
         visitor.get(edge.url())
         head = head.replace("Cookie: \r\n", f"Cookie: {visitor.cookie_header('app.localhost')}\r\n")
@@ -95,8 +96,12 @@ def test_expect_continue(edge, publish, visitor):
     publish()
     visitor.get(edge.url())
     link = visitor.connection(edge.url())
-    link.sendall((f"POST /upload HTTP/1.1\r\nHost: app.localhost:{edge.https_port}\r\nOrigin: {edge.url('')}\r\n"
-                  f"Cookie: {visitor.cookie_header('app.localhost')}\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n").encode())
+    link.sendall(
+        (
+            f"POST /upload HTTP/1.1\r\nHost: app.localhost:{edge.https_port}\r\nOrigin: {edge.url('')}\r\n"
+            f"Cookie: {visitor.cookie_header('app.localhost')}\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+        ).encode()
+    )
     assert link.recv(4096).startswith(b"HTTP/1.1 100")
     link.sendall(b"hello")
     answer = b""
@@ -131,8 +136,12 @@ def test_slow_visitor_does_not_stall_others(edge, publish, visitor, service):
     visitor.get(edge.url())
     slow = visitor.connection(edge.url())
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    slow.sendall((f"GET /stream HTTP/1.1\r\nHost: app.localhost:{edge.https_port}\r\n"
-                  f"Cookie: {visitor.cookie_header('app.localhost')}\r\n\r\n").encode())
+    slow.sendall(
+        (
+            f"GET /stream HTTP/1.1\r\nHost: app.localhost:{edge.https_port}\r\n"
+            f"Cookie: {visitor.cookie_header('app.localhost')}\r\n\r\n"
+        ).encode()
+    )
     slow.recv(100)
     until(lambda: service.open_streams == 1, "the slow download to begin")
     before = edge.resident

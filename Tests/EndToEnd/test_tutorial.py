@@ -2,7 +2,7 @@
 
 import subprocess
 
-from conftest import ALICE, approve, browse
+from kit.people import ALICE, BOB, approve, browse
 from kit.visitor import Visitor
 from kit.waiting import WITHIN_A_SECOND, seconds_until, until
 
@@ -41,8 +41,10 @@ def test_the_tutorial(edge, publisher, visitor, authority, service):
     assert visitor.press(page, "Authorize").status == 200
 
     # Step 7: the session of step 6 is still active, so the page comes without another login form.
-    until(lambda: edge.program.is_running and tunnel.is_running and visitor.get(edge.url()).text == "Hello world!\n",
-          "the published page")
+    until(
+        lambda: edge.program.is_running and tunnel.is_running and visitor.get(edge.url()).text == "Hello world!\n",
+        "the published page",
+    )
     quiet = tunnel.output
 
     # Another browser is asked to sign in first, and sees the page then.
@@ -83,8 +85,6 @@ def test_the_tutorial(edge, publisher, visitor, authority, service):
 
 def test_both_policies_are_independent(edge, publisher, visitor, authority, service):
     """Bob may not visit Alice's page, and his key may not publish it; each is told so, and no more than that."""
-    from conftest import BOB
-
     tunnel = open_as_in_the_tutorial(publisher, service)
     approve(tunnel, visitor)
     until(lambda: visitor.status(edge.url()) == 200, "the published page")

@@ -3,18 +3,18 @@
 import json
 import socket
 import ssl
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
 import pytest
-
-from conftest import ALICE, BOB, browse
 from kit.edge import route
+from kit.names import free_port
+from kit.people import ALICE, BOB, approve
 from kit.visitor import Visitor
 from kit.waiting import until
 
 
 def talk(edge, request, server_name, authority):
-    """Sends bytes over TLS with the server name of our choice and returns what comes until the end or the head's end."""
+    """Sends bytes over TLS with the server name of our choice and returns the head that comes back."""
     context = ssl.create_default_context(cafile=authority.certificate)
     context.check_hostname = False
     with socket.create_connection(("127.0.0.1", edge.https_port), timeout=10) as plain:
@@ -34,7 +34,9 @@ def status_of(answer):
 
 
 def test_unknown_host(edge, authority):
-    answer = talk(edge, b"GET / HTTP/1.1\r\nHost: nobody.localhost\r\nAccept: text/html\r\n\r\n", "nobody.localhost", authority)
+    answer = talk(
+        edge, b"GET / HTTP/1.1\r\nHost: nobody.localhost\r\nAccept: text/html\r\n\r\n", "nobody.localhost", authority
+    )
     assert status_of(answer) == 404
 
 
@@ -48,18 +50,31 @@ def test_server_name_of_one_route_and_host_of_another(new_edge, authority):
     assert status_of(talk(edge, request, "ingress.example", authority)) in (302, 401)
 
 
-@pytest.mark.parametrize("request_bytes", [
-    b"GET / HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
-    b"GET / HTTP/1.1\r\nHost: app.localhost\r\nHost: other.localhost\r\n\r\n",
-    b"GET / HTTP/1.1\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: app.localhost\r\nX: a\r\n b\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost : app.localhost\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: app.localhost\r\nX: a\x00b\r\n\r\n",
-    b"GET / HTTP/1.1\nHost: app.localhost\n\n",
-    b"GET /.pomerium%2fsign_in HTTP/1.1\r\nHost: app.localhost\r\n\r\n",
-], ids=["length and chunked", "two lengths", "two hosts", "no host", "folded line", "blank before colon", "zero byte", "bare LF",
-        "our paths in disguise"])
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET / HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        b"GET / HTTP/1.1\r\nHost: app.localhost\r\nHost: other.localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: app.localhost\r\nX: a\r\n b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost : app.localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: app.localhost\r\nX: a\x00b\r\n\r\n",
+        b"GET / HTTP/1.1\nHost: app.localhost\n\n",
+        b"GET /.pomerium%2fsign_in HTTP/1.1\r\nHost: app.localhost\r\n\r\n",
+    ],
+    ids=[
+        "length and chunked",
+        "two lengths",
+        "two hosts",
+        "no host",
+        "folded line",
+        "blank before colon",
+        "zero byte",
+        "bare LF",
+        "our paths in disguise",
+    ],
+)
 def test_ambiguous_requests(edge, authority, request_bytes):
     assert status_of(talk(edge, request_bytes, "app.localhost", authority)) == 400
 
@@ -110,15 +125,15 @@ def callback_url(edge, visitor, person=ALICE):
     for value in (person.name, person.password):
         form = next(f for f in page.forms if f.types() & {"text", "password"})
         field = next(name for name, _, kind in form.fields if kind in ("text", "password"))
-        page = visitor.submit(page, form, {field: value}, button=form.buttons[0] if form.buttons else None, follow=False)
+        page = visitor.submit(
+            page, form, {field: value}, button=form.buttons[0] if form.buttons else None, follow=False
+        )
         for _ in range(10):
             location = page.headers.get("Location")
             if not location:
                 break
             if location.startswith(edge.authenticate + "/oauth2/callback"):
                 return location
-            from urllib.parse import urljoin
-
             page = visitor.get(urljoin(page.url, location), follow=False)
     raise AssertionError(f"no callback: {page!r}")
 
@@ -158,12 +173,14 @@ def test_the_hand_over_belongs_to_its_browser_and_works_once(edge, visitor, auth
     assert visitor.get(hand_over, follow=False).status >= 400 or visitor.status(edge.url()) == 200
 
 
-@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "https://app.localhost@evil.example/"])
+@pytest.mark.parametrize(
+    "target", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "https://app.localhost@evil.example/"]
+)
 def test_no_open_redirect(edge, visitor, target):
-    from urllib.parse import quote
-
     for parameter in ("pomerium_redirect_uri", "redirect_uri", "rd"):
-        answer = visitor.get(f"{edge.authenticate}/.pomerium/sign_in?{parameter}={quote(target, safe='')}", follow=False)
+        answer = visitor.get(
+            f"{edge.authenticate}/.pomerium/sign_in?{parameter}={quote(target, safe='')}", follow=False
+        )
         assert "evil.example" not in (urlsplit(answer.headers.get("Location") or "").hostname or ""), repr(answer)
 
 
@@ -177,8 +194,6 @@ def test_no_session_in_a_query(edge, publish, visitor, authority):
 
 
 def test_a_cookie_of_one_host_is_nothing_on_another(new_edge, new_publisher, visitor, authority, service):
-    from conftest import approve
-
     edge = new_edge()
     edge.start(edge.text(routes=route("app.localhost", edge.https_port) + route("api.localhost", edge.https_port)))
     tunnel = new_publisher(edge).forward(("app.localhost", service.port), ("api.localhost", service.port))
@@ -210,7 +225,9 @@ def test_get_never_approves_and_only_the_first_browser_decides(edge, publisher, 
     assert "remote forward success" not in tunnel.output
     # A form without its token is refused.
     form = next(f for f in page.forms if f.button("Authorize"))
-    hidden = [name for name, value, kind in form.fields if kind == "hidden" and len(value) > 15 and value not in address]
+    hidden = [
+        name for name, value, kind in form.fields if kind == "hidden" and len(value) > 15 and value not in address
+    ]
     assert hidden, form
     assert visitor.submit(page, form, {hidden[0]: "x" * 22}, button=form.button("Authorize")).status in (400, 403)
     assert "remote forward success" not in tunnel.output
@@ -221,7 +238,9 @@ def test_get_never_approves_and_only_the_first_browser_decides(edge, publisher, 
 
 
 def test_unknown_code(edge, visitor):
-    page = visitor.sign_in(visitor.get(edge.authenticate + "/.pomerium/sign_in?user_code=" + "A" * 22), ALICE.name, ALICE.password)
+    page = visitor.sign_in(
+        visitor.get(edge.authenticate + "/.pomerium/sign_in?user_code=" + "A" * 22), ALICE.name, ALICE.password
+    )
     assert page.status == 400
 
 
@@ -264,10 +283,23 @@ def test_unsafe_methods_need_the_routes_origin(edge, inside):
 
 
 def test_what_the_service_gets(edge, inside):
-    told = inside.get(edge.url("/echo?a=1&b=%20"), headers={
-        "X-Pomerium-Claim-Email": "boss@example.test", "X-Pomerium-Jwt-Assertion": "forged", "X_Pomerium_Claim_Email": "boss",
-        "X-Forwarded-For": "8.8.8.8", "X-Forwarded-Host": "evil.example", "Forwarded": "for=8.8.8.8", "X-Real-IP": "8.8.8.8",
-        "Connection": "close, X-Hop", "X-Hop": "1", "Te": "trailers", "Proxy-Authorization": "Basic x", "X-Kept": "kept"}).json()
+    told = inside.get(
+        edge.url("/echo?a=1&b=%20"),
+        headers={
+            "X-Pomerium-Claim-Email": "boss@example.test",
+            "X-Pomerium-Jwt-Assertion": "forged",
+            "X_Pomerium_Claim_Email": "boss",
+            "X-Forwarded-For": "8.8.8.8",
+            "X-Forwarded-Host": "evil.example",
+            "Forwarded": "for=8.8.8.8",
+            "X-Real-IP": "8.8.8.8",
+            "Connection": "close, X-Hop",
+            "X-Hop": "1",
+            "Te": "trailers",
+            "Proxy-Authorization": "Basic x",
+            "X-Kept": "kept",
+        },
+    ).json()
     headers = {}
     for name, value in told["headers"]:
         headers.setdefault(name.lower(), []).append(value)
@@ -285,9 +317,12 @@ def test_what_the_service_gets(edge, inside):
 
 
 def test_the_services_cookies(edge, inside, authority):
-    lines = ["plain=1; Path=/", f"wide=1; Domain=localhost", "__Host-_pomerium=stolen; Path=/; Secure", "_pomerium=stolen"]
-    from urllib.parse import quote
-
+    lines = [
+        "plain=1; Path=/",
+        "wide=1; Domain=localhost",
+        "__Host-_pomerium=stolen; Path=/; Secure",
+        "_pomerium=stolen",
+    ]
     answer = inside.get(edge.url("/cookies?set=" + quote("|".join(lines))), follow=False)
     kept = answer.headers.get_all("Set-Cookie")
     assert any(line.startswith("plain=1") for line in kept)
@@ -310,9 +345,6 @@ def test_a_changed_cookie_is_no_session(edge, inside, authority):
 
 
 def test_service_that_is_not_running(edge, publisher, visitor, service):
-    from conftest import approve
-    from kit.names import free_port
-
     tunnel = publisher.forward(("app.localhost", free_port()))
     approve(tunnel, visitor)
     tunnel.wait_published()
@@ -326,8 +358,6 @@ def test_service_that_does_not_speak_http(edge, inside):
 
 
 def test_service_that_does_not_answer(new_edge, new_publisher, visitor, service):
-    from conftest import approve
-
     edge = new_edge()
     edge.start(edge.text(more="default_upstream_timeout: 1s\n"))
     tunnel = new_publisher(edge).forward(("app.localhost", service.port))

@@ -60,8 +60,12 @@ def measure_upload(stack, times):
 
 def measure(stacks, only, runs, seconds, transfers):
     """Figures of every stack, medians over the runs; the stacks take turns, so that what disturbs one disturbs all."""
-    parts = {"get": (measure_get, seconds), "latency": (measure_latency, seconds),
-             "download": (measure_download, transfers), "upload": (measure_upload, transfers)}
+    parts = {
+        "get": (measure_get, seconds),
+        "latency": (measure_latency, seconds),
+        "download": (measure_download, transfers),
+        "upload": (measure_upload, transfers),
+    }
     collected = {stack.name: {} for stack in stacks}
     for part, (measure_once, amount) in parts.items():
         if only and part not in only:
@@ -74,8 +78,10 @@ def measure(stacks, only, runs, seconds, transfers):
                     collected[stack.name].setdefault(name, []).append(value)
                 shown = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
                 print(f"  {part} {run + 1}/{runs} {stack.name}: {shown}{disturbed(before)}", flush=True)
-    return {stack: {name: statistics.median(values) for name, values in figures.items()}
-            for stack, figures in collected.items()}
+    return {
+        stack: {name: statistics.median(values) for name, values in figures.items()}
+        for stack, figures in collected.items()
+    }
 
 
 def table(results, ours, reference):
@@ -91,8 +97,17 @@ def table(results, ours, reference):
         elif most:
             aim += ", reached" if mine <= most else ", missed"
         lines.append(f"| {what} | {unit} | {mine:.3g} | {theirs:.3g} | {mine / theirs:.2f} | {aim} |")
-        machine.append({"figure": name, "unit": unit, "edge": round(mine, 4), "reference": round(theirs, 4),
-                        "ratio": round(mine / theirs, 4), "aim_ratio": share, "aim_value": most})
+        machine.append(
+            {
+                "figure": name,
+                "unit": unit,
+                "edge": round(mine, 4),
+                "reference": round(theirs, 4),
+                "ratio": round(mine / theirs, 4),
+                "aim_ratio": share,
+                "aim_value": most,
+            }
+        )
     return lines, machine
 
 
@@ -108,9 +123,14 @@ def facts():
         done = subprocess.run(command, capture_output=True, text=True)
         return (done.stdout + done.stderr).strip().splitlines()[0]
 
-    return [f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} CPUs ({processor()}), {platform.system()} {platform.release()}",
-            first_line(os.environ["TUNNEL_EDGE_BINARY"], "version") + "; " + first_line("nginx", "-v") + "; "
-            + first_line("ssh", "-V")]
+    return [
+        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} CPUs ({processor()}), {platform.system()} {platform.release()}",
+        first_line(os.environ["TUNNEL_EDGE_BINARY"], "version")
+        + "; "
+        + first_line("nginx", "-v")
+        + "; "
+        + first_line("ssh", "-V"),
+    ]
 
 
 def main():

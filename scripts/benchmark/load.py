@@ -20,17 +20,37 @@ def prepare(directory):
 
 
 def _run(command, within):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=within,
-                          stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=within, stdin=subprocess.DEVNULL
+    )
     if done.returncode:
         raise SystemExit(f"{' '.join(map(str, command[:4]))} … failed with {done.returncode}:\n{done.stdout[-2000:]}")
     return done.stdout
 
 
 def _curl(stack, path, *options):
-    told = _run(["curl", "-sS", "--http1.1", "--noproxy", "*", "--cacert", stack.authority, "-o", os.devnull,
-                 "-w", "%{http_code} %{size_download} %{size_upload}", "--max-time", "120",
-                 "-H", f"Cookie: {stack.cookie}", *options, f"https://{stack.host}:{stack.port}{path}"], 150)
+    told = _run(
+        [
+            "curl",
+            "-sS",
+            "--http1.1",
+            "--noproxy",
+            "*",
+            "--cacert",
+            stack.authority,
+            "-o",
+            os.devnull,
+            "-w",
+            "%{http_code} %{size_download} %{size_upload}",
+            "--max-time",
+            "120",
+            "-H",
+            f"Cookie: {stack.cookie}",
+            *options,
+            f"https://{stack.host}:{stack.port}{path}",
+        ],
+        150,
+    )
     status, down, up = told.split()
     return int(status), int(down), int(up)
 
@@ -46,8 +66,22 @@ def check(stack):
 
 
 def wrk(stack, seconds):
-    told = _run(["wrk", "-t1", "-c64", f"-d{seconds}s", "--timeout", "10s", "-H", f"Host: {stack.host}:{stack.port}",
-                 "-H", f"Cookie: {stack.cookie}", f"https://127.0.0.1:{stack.port}/1k"], seconds + 60)
+    told = _run(
+        [
+            "wrk",
+            "-t1",
+            "-c64",
+            f"-d{seconds}s",
+            "--timeout",
+            "10s",
+            "-H",
+            f"Host: {stack.host}:{stack.port}",
+            "-H",
+            f"Cookie: {stack.cookie}",
+            f"https://127.0.0.1:{stack.port}/1k",
+        ],
+        seconds + 60,
+    )
     if bad := re.search(r"Non-2xx.*|Socket errors.*", told):
         raise SystemExit(f"{stack.name}: wrk says {bad.group(0)}\n{told}")
     return int(re.search(r"(\d+) requests in", told).group(1))
@@ -57,9 +91,23 @@ def paced(stack, rate, seconds):
     """(median, p99) in milliseconds at a fixed rate."""
     if _log.exists():
         _log.unlink()
-    told = _run(["h2load", "--h1", "-t1", "-c16", "-m1", f"-D{seconds}", f"--rps={rate / 16:g}", f"--log-file={_log}",
-                 "-H", f"Cookie: {stack.cookie}", f"--connect-to=127.0.0.1:{stack.port}",
-                 f"https://{stack.host}:{stack.port}/1k"], seconds + 60)
+    told = _run(
+        [
+            "h2load",
+            "--h1",
+            "-t1",
+            "-c16",
+            "-m1",
+            f"-D{seconds}",
+            f"--rps={rate / 16:g}",
+            f"--log-file={_log}",
+            "-H",
+            f"Cookie: {stack.cookie}",
+            f"--connect-to=127.0.0.1:{stack.port}",
+            f"https://{stack.host}:{stack.port}/1k",
+        ],
+        seconds + 60,
+    )
     times = []
     for line in _log.read_text().splitlines():
         _, status, microseconds = line.split()

@@ -8,17 +8,18 @@ import secrets
 import subprocess
 from pathlib import Path
 
-from kit.canaille import Canaille, Person
+from kit.canaille import Canaille
 from kit.certificates import CertificateAuthority
 from kit.edge import HOST_KEYS, Edge
 from kit.names import free_port, listens
+from kit.people import ALICE
 from kit.processes import Program
 from kit.publisher import Publisher, make_key
 from kit.visitor import Visitor
 from kit.waiting import until
 
 WORKERS = 2
-VISITOR = Person("alice", "alice@example.test", "correct horse battery staple")
+VISITOR = ALICE
 
 
 class _Stack(contextlib.ExitStack):
@@ -60,11 +61,19 @@ class TunnelEdge(_Stack):
         make_key(keys / "pomerium_user_ca_key")
         for kind in HOST_KEYS:
             make_key(keys / f"pomerium_ssh_host_{kind}_key", kind)
-        provider = Canaille(self.directory / "provider", [VISITOR], [f"https://auth.localhost:{self.port}/oauth2/callback"])
+        provider = Canaille(
+            self.directory / "provider", [VISITOR], [f"https://auth.localhost:{self.port}/oauth2/callback"]
+        )
         self.callback(provider.stop)
         provider.start()
-        edge = Edge(os.environ["TUNNEL_EDGE_BINARY"], self.directory / "edge", provider,
-                    (self.certificate, self.certificate_key), https_port=self.port, keys=keys)
+        edge = Edge(
+            os.environ["TUNNEL_EDGE_BINARY"],
+            self.directory / "edge",
+            provider,
+            (self.certificate, self.certificate_key),
+            https_port=self.port,
+            keys=keys,
+        )
         self.callback(edge.stop)
         # nginx writes no access log here, so the edge writes its own to nowhere.
         edge.start(edge.text(more=f"access_log_file: {os.devnull}\n"))
@@ -101,7 +110,8 @@ http {{
     location / {{
       auth_request /_check;
       proxy_pass http://tunnel; proxy_http_version 1.1; proxy_set_header Connection '';
-      proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto https;
+      proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Proto https;
       proxy_request_buffering off; proxy_buffer_size 16k; proxy_buffers 16 32k; proxy_busy_buffers_size 128k;
       proxy_max_temp_file_size 0;
     }}
@@ -140,25 +150,46 @@ class DoItYourself(_Stack):
         ssh_port, forward_port, checker_port, key = free_port(), free_port(), free_port(), secrets.token_hex(16)
         make_key(self.directory / "host_ed25519")
         (self.directory / "sshd_config").write_text(SSHD.format(ssh_port=ssh_port, directory=self.directory))
-        self.publisher = Publisher(self.directory / "publisher", ssh_port, [self.directory / "host_ed25519.pub"], user=person)
+        self.publisher = Publisher(
+            self.directory / "publisher", ssh_port, [self.directory / "host_ed25519.pub"], user=person
+        )
         authorized = self.directory / "authorized_keys"
         authorized.write_text(self.publisher.key.with_suffix(".pub").read_text())
         authorized.chmod(0o644)
         (self.directory / "tmp").mkdir()
-        (self.directory / "nginx.conf").write_text(NGINX.format(
-            directory=self.directory, workers=WORKERS, user="user www-data;" if root else "", port=self.port, host=self.host,
-            forward_port=forward_port, checker_port=checker_port, certificate=self.certificate, key=self.certificate_key))
+        (self.directory / "nginx.conf").write_text(
+            NGINX.format(
+                directory=self.directory,
+                workers=WORKERS,
+                user="user www-data;" if root else "",
+                port=self.port,
+                host=self.host,
+                forward_port=forward_port,
+                checker_port=checker_port,
+                certificate=self.certificate,
+                key=self.certificate_key,
+            )
+        )
         sshd = self._edge("/usr/sbin/sshd", "-D", "-e", "-f", self.directory / "sshd_config")
         checker = self._edge(self.service_program, checker_port, "check", key)
         nginx = self._edge("/usr/sbin/nginx", "-p", self.directory, "-c", self.directory / "nginx.conf")
         until(lambda: all(map(listens, (ssh_port, checker_port, self.port))), "nginx, sshd and the checker")
         self.pids = [sshd.pid, checker.pid, nginx.pid]
-        self.tunnel = self.enter_context(self.publisher.ssh(
-            "-v", "-N", "-T", "-o", "ExitOnForwardFailure=yes",
-            "-R", f"127.0.0.1:{forward_port}:127.0.0.1:{self.service_port}"))
+        self.tunnel = self.enter_context(
+            self.publisher.ssh(
+                "-v",
+                "-N",
+                "-T",
+                "-o",
+                "ExitOnForwardFailure=yes",
+                "-R",
+                f"127.0.0.1:{forward_port}:127.0.0.1:{self.service_port}",
+            )
+        )
         self.tunnel.wait_published()
-        self.cookie = subprocess.run([self.service_program, "mint", key, VISITOR.name], check=True, capture_output=True,
-                                     text=True).stdout.strip()
+        self.cookie = subprocess.run(
+            [self.service_program, "mint", key, VISITOR.name], check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     def _edge(self, *arguments):
         return self.enter_context(Program(arguments, log=self.directory / f"{Path(arguments[0]).name}.log"))

@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from joserfc.jwk import ECKey, RSAKey
@@ -39,13 +38,6 @@ BIND = ["127.0.0.1:{port}"]
 """
 
 
-@dataclass(frozen=True)
-class Person:
-    name: str
-    email: str
-    password: str
-
-
 class Canaille:
     client_id = "pomerium"
     client_secret = "pomerium-client-secret"
@@ -57,25 +49,67 @@ class Canaille:
         self.issuer = f"http://127.0.0.1:{self.port}"
         self._program = None
         configuration = self.directory / "canaille.toml"
-        configuration.write_text(CONFIGURATION.format(
-            port=self.port, directory=self.directory, keys=", ".join(self._keys())))
+        configuration.write_text(
+            CONFIGURATION.format(port=self.port, directory=self.directory, keys=", ".join(self._keys()))
+        )
         self._environment = {
-            "PATH": os.environ["PATH"], "HOME": str(self.directory), "LANG": "C.UTF-8",
-            "CANAILLE_CONFIG": str(configuration)}
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.directory),
+            "LANG": "C.UTF-8",
+            "CANAILLE_CONFIG": str(configuration),
+        }
         self._canaille("install")
         for person in people:
             self._canaille(
-                "create", "user", "--user-name", person.name, "--password", person.password, "--emails", person.email,
-                "--given-name", person.name.title(), "--family-name", "Example",
-                "--formatted-name", f"{person.name.title()} Example")
+                "create",
+                "user",
+                "--user-name",
+                person.name,
+                "--password",
+                person.password,
+                "--emails",
+                person.email,
+                "--given-name",
+                person.name.title(),
+                "--family-name",
+                "Example",
+                "--formatted-name",
+                f"{person.name.title()} Example",
+            )
         uris = [part for uri in redirect_uris for part in ("--redirect-uris", uri)]
         self._canaille(
-            "create", "client", "--client-id", self.client_id, "--client-secret", self.client_secret,
-            "--client-name", "TunnelEdge", "--client-uri", self.issuer, *uris,
-            "--grant-types", "authorization_code", "--grant-types", "refresh_token", "--response-types", "code",
-            "--scope", "openid", "--scope", "profile", "--scope", "email", "--scope", "groups",
-            "--scope", "offline_access",
-            "--token-endpoint-auth-method", "client_secret_basic", "--id-token-signed-response-alg", algorithm)
+            "create",
+            "client",
+            "--client-id",
+            self.client_id,
+            "--client-secret",
+            self.client_secret,
+            "--client-name",
+            "TunnelEdge",
+            "--client-uri",
+            self.issuer,
+            *uris,
+            "--grant-types",
+            "authorization_code",
+            "--grant-types",
+            "refresh_token",
+            "--response-types",
+            "code",
+            "--scope",
+            "openid",
+            "--scope",
+            "profile",
+            "--scope",
+            "email",
+            "--scope",
+            "groups",
+            "--scope",
+            "offline_access",
+            "--token-endpoint-auth-method",
+            "client_secret_basic",
+            "--id-token-signed-response-alg",
+            algorithm,
+        )
         # Without an audience, Canaille's ID tokens have no `aud` at all.
         self._canaille("set", "client", self.client_id, "--audience", self.client_id)
 
@@ -95,8 +129,12 @@ class Canaille:
 
     def start(self):
         program = Path(sys.executable).with_name("canaille")
-        self._program = Program([program, "run"], environment=self._environment, directory=self.directory,
-                                log=self.directory / "canaille.log")
+        self._program = Program(
+            [program, "run"],
+            environment=self._environment,
+            directory=self.directory,
+            log=self.directory / "canaille.log",
+        )
 
         def ready():
             assert self._program.is_running, self._program.output[-3000:]

@@ -12,9 +12,26 @@ class CertificateAuthority:
         self.certificate = self.directory / "ca.pem"
         self.key = self.directory / "ca-key.pem"
         self._openssl(
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-            "-keyout", self.key, "-out", self.certificate, "-subj", "/CN=TunnelEdge end-to-end tests",
-            "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "30",
+            "-keyout",
+            self.key,
+            "-out",
+            self.certificate,
+            "-subj",
+            "/CN=TunnelEdge end-to-end tests",
+            "-addext",
+            "basicConstraints=critical,CA:TRUE",
+            "-addext",
+            "keyUsage=critical,keyCertSign,cRLSign",
+        )
 
     def issue(self, name, hosts):
         """(certificate, key) with each host as a name of its own: wildcards under localhost are refused by browsers."""
@@ -22,11 +39,39 @@ class CertificateAuthority:
         request, extensions = self.directory / f"{name}.csr", self.directory / f"{name}.ext"
         alternatives = ",".join(f"DNS:{host}" for host in hosts)
         extensions.write_text(
-            f"subjectAltName={alternatives}\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n")
-        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                      "-keyout", key, "-out", request, "-subj", f"/CN={hosts[0]}")
-        self._openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key,
-                      "-CAcreateserial", "-days", "30", "-extfile", extensions, "-out", certificate)
+            f"subjectAltName={alternatives}\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n"
+        )
+        self._openssl(
+            "req",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            key,
+            "-out",
+            request,
+            "-subj",
+            f"/CN={hosts[0]}",
+        )
+        self._openssl(
+            "x509",
+            "-req",
+            "-in",
+            request,
+            "-CA",
+            self.certificate,
+            "-CAkey",
+            self.key,
+            "-CAcreateserial",
+            "-days",
+            "30",
+            "-extfile",
+            extensions,
+            "-out",
+            certificate,
+        )
         key.chmod(0o600)
         return certificate, key
 

@@ -102,10 +102,17 @@ class Edge:
 
     def text(self, routes=None, more="", **changes):
         values = dict(
-            self._secrets, https_port=self.https_port, ssh_port=self.ssh_port, issuer=self.provider.issuer,
-            client_id=self.provider.client_id, client_secret=self.provider.client_secret, keys=self.keys,
-            state=self.directory / "state", more=more,
-            routes=routes if routes is not None else route("app.localhost", self.https_port))
+            self._secrets,
+            https_port=self.https_port,
+            ssh_port=self.ssh_port,
+            issuer=self.provider.issuer,
+            client_id=self.provider.client_id,
+            client_secret=self.provider.client_secret,
+            keys=self.keys,
+            state=self.directory / "state",
+            more=more,
+            routes=routes if routes is not None else route("app.localhost", self.https_port),
+        )
         values.update(changes)
         return TUTORIAL.format(**values)
 
@@ -125,14 +132,23 @@ class Edge:
 
     @property
     def environment(self):
-        return {"PATH": os.environ["PATH"], "HOME": str(self.directory), "LANG": "C.UTF-8",
-                "CERTIFICATE_FILE": str(self.certificate), "CERTIFICATE_KEY_FILE": str(self.certificate_key)}
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.directory),
+            "LANG": "C.UTF-8",
+            "CERTIFICATE_FILE": str(self.certificate),
+            "CERTIFICATE_KEY_FILE": str(self.certificate_key),
+        }
 
     def start(self, text=None):
         if text is not None or not self.configuration.exists():
             self.save(text if text is not None else self.text())
-        self.program = Program([self.binary, "run", "--config", self.configuration], environment=self.environment,
-                               directory=self.directory, log=self.directory / "edge.log")
+        self.program = Program(
+            [self.binary, "run", "--config", self.configuration],
+            environment=self.environment,
+            directory=self.directory,
+            log=self.directory / "edge.log",
+        )
         self.program.wait_for(r"starting SSH listener", within=30)
         until(lambda: listens(self.https_port) and listens(self.ssh_port), "both listeners of the edge", within=15)
         return self

@@ -89,7 +89,10 @@ ANSWER_FAULTS = {
     "key set with status 500": ("/jwks", lambda answer: setattr(answer, "status_code", 500)),
     "discovery names another issuer": (
         "/.well-known/openid-configuration",
-        lambda answer: answer.set_data(answer.get_data().replace(b"\"issuer\": \"http://127.0.0.1", b"\"issuer\": \"http://127.0.0.2"))),
+        lambda answer: answer.set_data(
+            answer.get_data().replace(b'"issuer": "http://127.0.0.1', b'"issuer": "http://127.0.0.2')
+        ),
+    ),
 }
 
 
@@ -103,9 +106,14 @@ class FaultyProvider:
         self.fault = None
         self.port = free_port()
         self.issuer = f"http://127.0.0.1:{self.port}"
-        # The mock means to be run by hand: it adds a debugger, which answers with tracebacks. The application itself is enough.
-        app = oidc_provider_mock.app(user_claims=[oidc_provider_mock.User(
-            sub=USER, claims={"email": USER, "email_verified": True, "name": "Alice Example"})])
+        # The mock means to be run by hand and adds a debugger. The application itself is enough.
+        app = oidc_provider_mock.app(
+            user_claims=[
+                oidc_provider_mock.User(
+                    sub=USER, claims={"email": USER, "email_verified": True, "name": "Alice Example"}
+                )
+            ]
+        )
         app.debug = False
         if hasattr(app.wsgi_app, "app"):
             app.wsgi_app = app.wsgi_app.app

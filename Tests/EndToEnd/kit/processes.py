@@ -18,8 +18,14 @@ class Program:
         self._lock = threading.Lock()
         self._log = open(log, "ab", buffering=0) if log else None
         self.process = subprocess.Popen(
-            self.arguments, env=environment, cwd=directory, stdin=stdin,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+            self.arguments,
+            env=environment,
+            cwd=directory,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
 
@@ -56,7 +62,9 @@ class Program:
                 if found := expression.search(self.output, begin):
                     return found
                 raise AssertionError(
-                    f"{self.arguments[0]} ended with {self.process.returncode} before {pattern!r}:\n{self.output[-4000:]}")
+                    f"{self.arguments[0]} ended with {self.process.returncode} before {pattern!r}:\n"
+                    f"{self.output[-4000:]}"
+                )
             return None
 
         try:

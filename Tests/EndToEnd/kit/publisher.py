@@ -34,9 +34,22 @@ class Publisher:
         self._count = 0
 
     def options(self, key=True):
-        chosen = ["-F", "/dev/null", "-p", self.port,
-                  "-o", f"UserKnownHostsFile={self.known_hosts}", "-o", "GlobalKnownHostsFile=/dev/null",
-                  "-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"]
+        chosen = [
+            "-F",
+            "/dev/null",
+            "-p",
+            self.port,
+            "-o",
+            f"UserKnownHostsFile={self.known_hosts}",
+            "-o",
+            "GlobalKnownHostsFile=/dev/null",
+            "-o",
+            "StrictHostKeyChecking=yes",
+            "-o",
+            "IdentitiesOnly=yes",
+            "-o",
+            "IdentityAgent=none",
+        ]
         return chosen + (["-i", self.key] if key else [])
 
     def command(self, *arguments, program="ssh"):

@@ -109,15 +109,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def at_echo(self):
         body = b"".join(self.body_pieces())
-        told = {"method": self.command, "path": self.path, "headers": self.headers.items(),
-                "body": body.decode("latin-1"), "peer": self.client_address[1]}
+        told = {
+            "method": self.command,
+            "path": self.path,
+            "headers": self.headers.items(),
+            "body": body.decode("latin-1"),
+            "peer": self.client_address[1],
+        }
         self.send(200, json.dumps(told).encode(), "application/json")
 
     def at_status(self):
         self.send(int(self.path.rsplit("/", 1)[1].split("?")[0]), b"as you wish\n")
 
     def at_cookies(self):
-        self.send(200, b"cookies\n", headers=[("Set-Cookie", line) for line in self.query.get("set", "").split("|") if line])
+        self.send(
+            200, b"cookies\n", headers=[("Set-Cookie", line) for line in self.query.get("set", "").split("|") if line]
+        )
 
     def at_download(self):
         size = int(self.query["size"])

@@ -1,4 +1,4 @@
-"""A visitor: an HTTP/1.1 browser without script. Cookies per host, the local CA trusted, names under localhost local."""
+"""A visitor: an HTTP/1.1 browser without script. Cookies are kept per host."""
 
 import http.client
 import json
@@ -63,7 +63,9 @@ class Visitor:
             name, _, value = pair.partition("=")
             given = {key.strip().lower(): text.strip() for key, _, text in (a.partition("=") for a in attributes)}
             if name.startswith("__Host-"):
-                good = "secure" in given and given.get("path") == "/" and "domain" not in given and parts.scheme == "https"
+                good = (
+                    "secure" in given and given.get("path") == "/" and "domain" not in given and parts.scheme == "https"
+                )
                 assert good, f"a browser refuses this cookie of {parts.hostname}: {line}"
             jar = self.jar.setdefault(parts.hostname, {})
             if given.get("max-age", "1").lstrip("-") == "0" or given.get("max-age", "").startswith("-") or not value:
@@ -145,8 +147,13 @@ class Visitor:
             return self.get(target.split("?")[0] + "?" + urlencode(filled), follow=follow)
         here, there = urlsplit(page.url), urlsplit(target)
         site = "same-origin" if here.netloc == there.netloc else "cross-site"
-        headers = {"Origin": f"{here.scheme}://{here.netloc}", "Referer": page.url, "Sec-Fetch-Site": site,
-                   "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+        headers = {
+            "Origin": f"{here.scheme}://{here.netloc}",
+            "Referer": page.url,
+            "Sec-Fetch-Site": site,
+            "Sec-Fetch-Mode": "navigate",
+            "Sec-Fetch-Dest": "document",
+        }
         return self.post(target, filled, headers=headers, follow=follow)
 
     # What a person does
@@ -157,7 +164,9 @@ class Visitor:
         for _ in range(6):
             if urlsplit(page.url).netloc != provider:
                 return page
-            form = next((f for f in page.forms if f.method == "POST" and f.types() & {"text", "email", "password"}), None)
+            form = next(
+                (f for f in page.forms if f.method == "POST" and f.types() & {"text", "email", "password"}), None
+            )
             if form is None:  # a consent page has only buttons
                 form = next((f for f in page.forms if f.method == "POST" and f.buttons), None)
             assert form is not None, f"no login form on {page!r}:\n{page.text[:2000]}"
