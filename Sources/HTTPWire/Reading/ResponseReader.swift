@@ -37,6 +37,12 @@ package struct ResponseReader: Sendable {
     return false
   }
 
+  /// Whether the body being read ends where the connection ends.
+  package var bodyEndsWithConnection: Bool {
+    if case .body(let body) = state { return body.endsWithConnection }
+    return false
+  }
+
   /// A request was sent; its response is read next.
   package mutating func begin(method: RequestMethod, mayUpgrade: Bool = false) {
     self.method = method

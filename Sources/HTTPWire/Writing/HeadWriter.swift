@@ -77,15 +77,10 @@ package enum HeadWriter {
 }
 
 extension HeaderList {
-  package func write(into buffer: inout ByteBuffer) {
-    write(into: &buffer) { _ in true }
-  }
-
-  /// Writes the fields that `keep` accepts, neighbouring ones with one copy.
-  package func write(into buffer: inout ByteBuffer, keep: (Field) -> Bool) {
+  /// Writes the fields of the mask, neighbouring ones with one copy.
+  package func write(into buffer: inout ByteBuffer, mask: FieldMask = .all) {
     var run = 0..<0
-    for field in fields {
-      guard keep(field) else { continue }
+    for (index, field) in fields.enumerated() where mask.contains(index) {
       if field.isCanonical {
         let line = field.lineRange
         if line.lowerBound == run.upperBound {
@@ -103,7 +98,7 @@ extension HeaderList {
     if !run.isEmpty { buffer.writeBytes(bytes[run]) }
   }
 
-  package func writeLine(_ field: Field, into buffer: inout ByteBuffer) {
+  private func writeLine(_ field: Field, into buffer: inout ByteBuffer) {
     buffer.writeBytes(bytes[field.nameRange])
     buffer.writeString(": ")
     buffer.writeBytes(bytes[field.valueRange])

@@ -1,0 +1,167 @@
+import HTTPWire
+import Identity
+import Policy
+import Routing
+
+/// Whether a request gets in, and where to.
+enum Admission {
+  enum Verdict {
+    case relay(RoutePlan, Grant)
+    case ownPage(OwnRequest.Place)
+    case signIn(OwnRequest.Place)
+    case refuse(VisitorRefusal, session: Session?)
+  }
+
+  /// What a relayed request rests on. Only `decide` makes one.
+  struct Grant {
+    fileprivate(set) var visitor: KnownVisitor?
+    /// When it ends by itself.
+    fileprivate(set) var validUntil: UnixTime?
+    fileprivate(set) var generation: UInt64
+    fileprivate(set) var epoch: UInt64
+    /// The token of an upgrade that may pass.
+    fileprivate(set) var upgrade: String?
+    /// Whether the service may be told who asks.
+    fileprivate(set) var tellsIdentity: Bool
+  }
+
+  /// From top to bottom: host, our own paths, route, session, decision, origin.
+  static func admit(_ head: RequestHead, serverName: String?, remoteAddress: String, loop: LoopState) -> Verdict {
+    // Host. Where the handshake named one of our hosts, the request must be for the same.
+    guard let authority = head.authority else { return .refuse(.badRequest("There is no Host field."), session: nil) }
+    let host = loop.host(authority)
+    if let serverName, let asked = HostName(serverName), asked != host.name,
+      asked == loop.configuration.authenticateHost || loop.routes().servesHost(asked)
+    {
+      return .refuse(.misdirected, session: nil)
+    }
+    guard let name = host.name, host.isServed || host.isAuthenticateHost else {
+      return .refuse(.unknownHost, session: nil)
+    }
+    if head.method == .connect { return .refuse(.methodNotAllowed, session: nil) }
+    if head.pathShape.contains(.decodesToOwn) {
+      return .refuse(.badRequest("The path is a disguised form of one of the edge's own."), session: nil)
+    }
+
+    // Our own paths; on the authenticate host everything.
+    if host.isAuthenticateHost { return .ownPage(.authenticateHost) }
+    let path = head.path
+    if PathShape.isOwn(path) { return .ownPage(host.firstRoute.map { OwnRequest.Place.route($0) } ?? .unknownHost) }
+    guard path.utf8.first == ByteClass.slash else {
+      return .refuse(.badRequest("The request names no path."), session: nil)
+    }
+
+    // Route. Decided on the bytes that are forwarded: where paths are told apart, they must read in one way only.
+    let table = loop.routes()
+    if host.hasPathRules, head.pathShape.isAmbiguous {
+      return .refuse(.badRequest("The path can be read in more than one way."), session: nil)
+    }
+    let route: Route
+    if let only = host.onlyRoute {
+      route = only
+    } else {
+      switch table.route(host: name, port: authority.port, path: path) {
+      case .route(let found): route = found
+      case .noSuchHost: return .refuse(.unknownHost, session: nil)
+      case .noSuchPath: return .refuse(.noSuchPath, session: nil)
+      }
+    }
+    let plan = loop.plan(route)
+    if ProtectedNames.areNominated(by: head, plan: plan) {
+      return .refuse(.badRequest("The Connection field names a field that is not between two hops."), session: nil)
+    }
+
+    // Session.
+    var visitor: KnownVisitor?
+    switch loop.cookies.find(in: head.headers) {
+    case .none: break
+    case .several: return .refuse(.badRequest("There are two session cookies."), session: nil)
+    case .one(let value): visitor = loop.visitor(cookie: value, host: name.text)
+    }
+
+    return decide(
+      head, path: path, plan: plan, visitor: visitor, remoteAddress: remoteAddress, generation: table.generation,
+      loop: loop)
+  }
+
+  private static func decide(
+    _ head: RequestHead, path: String, plan: RoutePlan, visitor: KnownVisitor?, remoteAddress: String,
+    generation: UInt64, loop: LoopState
+  ) -> Verdict {
+    let route = plan.route
+    let now = loop.shared.clock()
+    var grant = Grant(
+      visitor: visitor, validUntil: nil, generation: generation,
+      epoch: loop.shared.currentEpoch, upgrade: upgrade(of: head, plan: plan), tellsIdentity: true)
+
+    // Decision.
+    if route.isPublic {
+      grant.validUntil = visitor?.session.expiresAt
+    } else if isPreflight(head), route.http.allowsCORSPreflight {
+      grant.tellsIdentity = false
+      return .relay(plan, grant)
+    } else if let until = visitor?.allowance(route.id, generation: generation, now: now) {
+      grant.validUntil = until
+    } else {
+      let decision = route.visitPolicy.decide(
+        AccessRequest(
+          subject: visitor?.session.subject, sourceAddress: remoteAddress, method: head.method.text, path: path,
+          isCORSPreflight: isPreflight(head), now: now))
+      guard decision.isAllowed else {
+        if decision.needsSignIn { return .signIn(.route(route)) }
+        return .refuse(.forbidden(route), session: visitor?.session)
+      }
+      if decision.dependsOnRequest, head.pathShape.isAmbiguous {
+        return .refuse(.badRequest("The path can be read in more than one way."), session: visitor?.session)
+      }
+      visitor?.remember(decision, route: route.id, generation: generation)
+      grant.validUntil = decision.validUntil
+    }
+
+    // Origin: a cookie comes along whoever made the browser send it (security rule 18).
+    if visitor != nil, !head.method.isSafe || grant.upgrade != nil, RequestOrigin.isForeign(head, route: route) {
+      guard route.isPublic else { return .refuse(.crossSite(route), session: visitor?.session) }
+      grant.tellsIdentity = false
+    }
+    return .relay(plan, grant)
+  }
+
+  /// Whether what admitted an exchange still holds; the new grant, or what to say instead.
+  static func again(
+    _ head: RequestHead, plan: RoutePlan, grant: Grant, remoteAddress: String, loop: LoopState
+  ) -> Verdict {
+    let table = loop.routes()
+    guard let route = table.route(id: plan.route.id) else { return .refuse(.noSuchPath, session: nil) }
+    var visitor: KnownVisitor?
+    if let known = grant.visitor {
+      let epoch = loop.shared.currentEpoch
+      if let session = loop.shared.identity.session(id: known.session.id) {
+        visitor = session == known.session ? known : KnownVisitor(session: session, epoch: epoch)
+      }
+      // The cookie may be refused while the session lives on ("this browser only", security rule 21).
+      if visitor != nil, case .one(let cookie) = loop.cookies.find(in: head.headers), let host = head.authority?.host {
+        let name = HostName(host)?.text ?? host
+        if loop.visitor(cookie: cookie, host: name) == nil { visitor = nil }
+      }
+    }
+    return decide(
+      head, path: head.path, plan: loop.plan(route), visitor: visitor, remoteAddress: remoteAddress,
+      generation: table.generation, loop: loop)
+  }
+
+  private static func isPreflight(_ head: RequestHead) -> Bool {
+    head.method == .options && head.headers.contains(.origin) && head.headers.contains(.accessControlRequestMethod)
+  }
+
+  /// The one token that may pass as an upgrade (security rule 23); whatever else is asked for is not passed on.
+  private static func upgrade(of head: RequestHead, plan: RoutePlan) -> String? {
+    guard head.headers.contains(.upgrade), head.version == .http11, head.headers.listContains(.connection, "upgrade")
+    else { return nil }
+    let tokens = head.headers.listElements(.upgrade)
+    guard tokens.count == 1, let token = tokens.first, plan.allowsUpgrade(to: token) else { return nil }
+    if token == "websocket" {
+      guard head.method == .get, !head.hasBody, head.headers.count(.secWebSocketKey) == 1 else { return nil }
+    }
+    return token
+  }
+}

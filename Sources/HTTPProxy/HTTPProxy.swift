@@ -1,0 +1,125 @@
+import EdgeCrypto
+import Identity
+import Logging
+import NIOCore
+import Policy
+import Routing
+import Synchronization
+
+/// The HTTPS front door: accepts visitors, asks whether they may, and relays them to the services behind the routes.
+package final class HTTPProxy: Sendable {
+  private struct State {
+    var configuration: HTTPProxyConfiguration
+    var loops: [NIOLoopBound<LoopState>] = []
+    var listeners: [any Channel] = []
+  }
+
+  private let state: Mutex<State>
+  private let shared: SharedState
+  private let group: any EventLoopGroup
+
+  package init(
+    configuration: HTTPProxyConfiguration, routes: CurrentRoutes, registry: TunnelRegistry, openStreams: OpenStreams,
+    identity: any VisitorIdentity, pages: any PageSource, group: any EventLoopGroup, clock: @escaping UnixClock,
+    accessLog: AccessLog = .none, logger: Logger
+  ) {
+    shared = SharedState(
+      routes: routes, registry: registry, openStreams: openStreams, identity: identity, pages: pages, clock: clock,
+      accessLog: accessLog, logger: logger)
+    state = Mutex(State(configuration: configuration))
+    self.group = group
+  }
+
+  /// Binds and accepts; returns when visitors can come.
+  package func start() async throws {
+    let configuration = state.withLock { $0.configuration }
+    var loops: [NIOLoopBound<LoopState>] = []
+    let shared = self.shared
+    for eventLoop in group.makeIterator() {
+      loops.append(
+        try await eventLoop.submit {
+          NIOLoopBound(
+            LoopState(eventLoop: eventLoop, shared: shared, configuration: configuration), eventLoop: eventLoop)
+        }.get())
+    }
+    shared.identity.onChange { [weak self] change in
+      switch change {
+      case .ended(sessionID: let id), .changed(sessionID: let id), .browserEnded(sessionID: let id): self?.reconsider(.session(id))
+      case .bindingRevoked: break
+      }
+    }
+    let listeners = try await Listener(group: group, shared: shared, loops: loops).bind(configuration.address)
+    let started = loops
+    state.withLock {
+      $0.loops = started
+      $0.listeners = listeners
+    }
+    shared.logger.info(
+      "starting HTTP listener",
+      metadata: [
+        "address": "\(listeners.compactMap { $0.localAddress?.description }.joined(separator: ", "))",
+        "tls": "\(configuration.tls != nil)",
+      ])
+  }
+
+  /// The port that is listened on; of use where the configuration says 0.
+  package var port: Int? { state.withLock { $0.listeners.first?.localAddress?.port } }
+
+  package var connectionCount: Int { shared.connectionCount.load(ordering: .relaxed) }
+
+  // MARK: Changes while running
+
+  /// Everything that was admitted is decided again: after a reload, or when a session changed or ended.
+  package func reconsider(_ scope: ReconsiderScope) {
+    // First what was remembered is worth nothing any more, then those who live by it are asked.
+    shared.epoch.wrappingAdd(1, ordering: .acquiringAndReleasing)
+    onEachLoop { $0.reconsider(scope) }
+  }
+
+  /// Another certificate for connections to come.
+  package func replaceTLS(_ context: TLSServerContext?) {
+    let configuration = state.withLock {
+      $0.configuration.tls = context
+      return $0.configuration
+    }
+    onEachLoop { $0.replace(configuration) }
+  }
+
+  /// Another configuration. The address stays the one that was bound.
+  package func replace(_ configuration: HTTPProxyConfiguration) {
+    state.withLock { $0.configuration = configuration }
+    onEachLoop { $0.replace(configuration) }
+    reconsider(.everything)
+  }
+
+  private func onEachLoop(_ body: @escaping @Sendable (LoopState) -> Void) {
+    let loops = state.withLock { $0.loops }
+    for loop in loops {
+      loop.eventLoop.execute { body(loop.value) }
+    }
+  }
+
+  // MARK: The end
+
+  /// Stops accepting, lets requests finish, and ends at the deadline whatever is left.
+  package func drain(deadline: NIODeadline) async {
+    let (loops, listeners) = state.withLock { state in
+      defer { state.listeners = [] }
+      return (state.loops, state.listeners)
+    }
+    for listener in listeners { try? await listener.close() }
+    var pending: [EventLoopFuture<Void>] = []
+    for loop in loops {
+      let eventLoop = loop.eventLoop
+      let promise = eventLoop.makePromise(of: Void.self)
+      eventLoop.execute { loop.value.drain { promise.succeed(()) } }
+      let timer = eventLoop.scheduleTask(deadline: deadline) { promise.succeed(()) }
+      promise.futureResult.whenComplete { _ in timer.cancel() }
+      pending.append(promise.futureResult)
+    }
+    for future in pending { try? await future.get() }
+    for loop in loops {
+      try? await loop.eventLoop.submit { loop.value.endEverything() }.get()
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import EdgeCrypto
+import Policy
+import Routing
+
+/// What the front door is told by the composition root. Times are in milliseconds.
+package struct HTTPProxyConfiguration: Sendable {
+  package struct Address: Sendable, Hashable {
+    /// `nil` means every address of both families.
+    package var host: String?
+    package var port: Int
+
+    package init(host: String? = nil, port: Int) {
+      self.host = host
+      self.port = port
+    }
+  }
+
+  /// Whether connections to services are kept for the next request (`tunnel_pool`, security rule 25).
+  package enum TunnelPool: String, Sendable {
+    case shared, session, off
+  }
+
+  package var address: Address
+  /// `nil` with `insecure_server`: plain HTTP, TLS ends somewhere before us.
+  package var tls: TLSServerContext?
+  package var authenticateHost: HostName?
+  /// The whole name of the session cookie, `__Host-…`.
+  package var cookieName = "__Host-_pomerium"
+  /// Forwarded addresses count from these only (security rule 22).
+  package var trustedProxies: [AddressRange] = []
+  /// Header name to claim (`jwt_claims_headers`).
+  package var claimHeaders: [(name: String, claim: String)] = []
+  /// `set_response_headers`: sent where the service sent none of that name.
+  package var defaultResponseHeaders: [(name: String, value: String)] = Self.securityHeaders
+
+  /// `timeout_read`: the request head, and silence within a body.
+  package var readTimeout: Int64 = 30_000
+  /// How long a visitor may leave what we send unread.
+  package var writeTimeout: Int64 = 120_000
+  /// `timeout_idle`: a connection without a request.
+  package var idleTimeout: Int64 = 300_000
+  /// `default_upstream_timeout`: the wait for a response head.
+  package var upstreamTimeout: Int64 = 30_000
+  package var maximumConnections = 16_384
+  package var tunnelPool = TunnelPool.shared
+  /// Connections to one service that one loop keeps without a request.
+  package var pooledPerBinding = 32
+  /// How long: less than what common servers allow (node 5 s).
+  package var pooledIdleTime: Int64 = 4_000
+
+  package init(address: Address, tls: TLSServerContext?) {
+    self.address = address
+    self.tls = tls
+  }
+
+  /// Product fine point 12.
+  package static let securityHeaders: [(name: String, value: String)] = [
+    ("Strict-Transport-Security", "max-age=31536000"),
+    ("X-Frame-Options", "SAMEORIGIN"),
+    ("X-Content-Type-Options", "nosniff"),
+  ]
+}
+
+/// What has to be decided again.
+package enum ReconsiderScope: Sendable, Hashable {
+  case everything
+  case session(String)
+}

@@ -1,0 +1,68 @@
+import EdgeCrypto
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Binds the front door and equips each accepted connection.
+struct Listener {
+  private let group: any EventLoopGroup
+  private let shared: SharedState
+  private let loops: [ObjectIdentifier: NIOLoopBound<LoopState>]
+
+  init(group: any EventLoopGroup, shared: SharedState, loops: [NIOLoopBound<LoopState>]) {
+    self.group = group
+    self.shared = shared
+    var byLoop: [ObjectIdentifier: NIOLoopBound<LoopState>] = [:]
+    for loop in loops { byLoop[ObjectIdentifier(loop.eventLoop)] = loop }
+    self.loops = byLoop
+  }
+
+  /// One listener, or without a host one for each family.
+  func bind(_ address: HTTPProxyConfiguration.Address) async throws -> [any Channel] {
+    if let host = address.host {
+      return [try await bootstrap().bind(host: host, port: address.port).get()]
+    }
+    let four = try await bootstrap().bind(host: "0.0.0.0", port: address.port).get()
+    do {
+      // A socket of its own for IPv6, so that IPv4 visitors keep their plain addresses.
+      let six = try await bootstrap()
+        .serverChannelOption(.socketOption(.ipv6_v6only), value: 1)
+        .bind(host: "::", port: four.localAddress?.port ?? address.port).get()
+      return [four, six]
+    } catch {
+      shared.logger.warning("listening on IPv4 only", metadata: ["error": "\(error)"])
+      return [four]
+    }
+  }
+
+  private func bootstrap() -> ServerBootstrap {
+    let shared = self.shared
+    let loops = self.loops
+    return ServerBootstrap(group: group)
+      .serverChannelOption(.backlog, value: 1024)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .childChannelOption(.maxMessagesPerRead, value: 4)
+      .childChannelOption(.allowRemoteHalfClosure, value: true)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value else { throw ChannelError.inappropriateOperationForState }
+          // Beyond the limit a connection is worth nothing: it could only wait for memory we do not have.
+          guard shared.connectionCount.load(ordering: .relaxed) < loop.configuration.maximumConnections else {
+            throw ChannelError.inappropriateOperationForState
+          }
+          var handler: TLSHandler?
+          if let context = loop.configuration.tls {
+            let tls = try TLSHandler(context)
+            try channel.pipeline.syncOperations.addHandler(tls)
+            handler = tls
+          }
+          shared.connectionCount.wrappingAdd(1, ordering: .relaxed)
+          try channel.pipeline.syncOperations.addHandler(
+            VisitorConnection(
+              loop: loop, remoteAddress: channel.remoteAddress?.ipAddress ?? "unknown", tls: handler))
+        }
+      }
+  }
+}

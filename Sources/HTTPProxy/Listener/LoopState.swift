@@ -1,0 +1,174 @@
+import HTTPWire
+import Identity
+import Logging
+import NIOCore
+import Policy
+import Routing
+import Synchronization
+
+/// What one event loop of the front door works with. Everything here is used on that loop only; what the loops share is
+/// behind `routes`, `registry`, `identity` and `epoch`.
+final class LoopState {
+  let eventLoop: any EventLoop
+  let shared: SharedState
+  let pool = UpstreamPool()
+  let accessLog: AccessLogBuffer
+  private(set) var configuration: HTTPProxyConfiguration
+  private(set) var cookies: CookieReader
+  private(set) var isDraining = false
+  /// The time, as of the last tick or read; good enough for timeouts.
+  private(set) var now = NIODeadline.now()
+  var requestIDs = RequestIDs()
+
+  private var connections: [ObjectIdentifier: VisitorConnection] = [:]
+  private var isTicking = false
+  private var onEmpty: (() -> Void)?
+
+  // Memory of what was looked up, bounded; forgotten when the routes or the configuration change.
+  private var table: RouteTable
+  private var hosts: [Authority: ServedHost] = [:]
+  private var plans: [RouteID: RoutePlan] = [:]
+  private var visitors: [KnownVisitor.Key: KnownVisitor] = [:]
+  private static let rememberedHosts = 1024
+  private static let rememberedVisitors = 4096
+
+  init(eventLoop: any EventLoop, shared: SharedState, configuration: HTTPProxyConfiguration) {
+    self.eventLoop = eventLoop
+    self.shared = shared
+    self.configuration = configuration
+    cookies = CookieReader(name: configuration.cookieName)
+    accessLog = AccessLogBuffer(log: shared.accessLog, eventLoop: eventLoop)
+    table = shared.routes.current()
+    configurePool()
+  }
+
+  func replace(_ configuration: HTTPProxyConfiguration) {
+    self.configuration = configuration
+    cookies = CookieReader(name: configuration.cookieName)
+    forget()
+    configurePool()
+  }
+
+  private func configurePool() {
+    pool.limitPerKey = configuration.pooledPerBinding
+    pool.idleTime = .milliseconds(configuration.pooledIdleTime)
+    pool.mode = configuration.tunnelPool
+  }
+
+  private func forget() {
+    hosts.removeAll(keepingCapacity: true)
+    plans.removeAll(keepingCapacity: true)
+    visitors.removeAll(keepingCapacity: true)
+  }
+
+  // MARK: Lookups
+
+  /// The routes in force. What was remembered of older ones is forgotten first.
+  func routes() -> RouteTable {
+    let current = shared.routes.current()
+    if current.generation != table.generation {
+      table = current
+      forget()
+    }
+    return current
+  }
+
+  func host(_ authority: Authority) -> ServedHost {
+    let table = routes()
+    if let known = hosts[authority] { return known }
+    let host = ServedHost(authority, table: table, configuration: configuration)
+    if hosts.count >= Self.rememberedHosts { hosts.removeAll(keepingCapacity: true) }
+    hosts[authority] = host
+    return host
+  }
+
+  func plan(_ route: Route) -> RoutePlan {
+    if let plan = plans[route.id] { return plan }
+    let plan = RoutePlan(route: route, configuration: configuration)
+    plans[route.id] = plan
+    return plan
+  }
+
+  /// The live session of a cookie. Remembered until anything about sessions changes anywhere.
+  func visitor(cookie: String, host: String) -> KnownVisitor? {
+    let key = KnownVisitor.Key(cookie: cookie, host: host)
+    let epoch = shared.currentEpoch
+    if let known = visitors[key], known.epoch == epoch, known.session.expiresAt > shared.clock() { return known }
+    guard let session = shared.identity.session(cookie: cookie, host: host) else {
+      visitors[key] = nil
+      return nil
+    }
+    let known = KnownVisitor(session: session, epoch: epoch)
+    if visitors.count >= Self.rememberedVisitors { visitors.removeAll(keepingCapacity: true) }
+    visitors[key] = known
+    return known
+  }
+
+  // MARK: Connections
+
+  func add(_ connection: VisitorConnection) {
+    connections[ObjectIdentifier(connection)] = connection
+    startTicking()
+    if isDraining { connection.drain() }
+  }
+
+  func remove(_ connection: VisitorConnection) {
+    guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+    shared.connectionCount.wrappingSubtract(1, ordering: .relaxed)
+    if connections.isEmpty { onEmpty?() }
+  }
+
+  /// One slow timer for all timeouts of the loop, instead of one per request.
+  private func startTicking() {
+    guard !isTicking else { return }
+    isTicking = true
+    now = .now()
+    scheduleTick()
+  }
+
+  private func scheduleTick() {
+    eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(configuration.tickInterval)) { self.tick() }
+  }
+
+  private func tick() {
+    now = .now()
+    for connection in Array(connections.values) { connection.tick(now) }
+    pool.sweep(now)
+    if connections.isEmpty && pool.count == 0 {
+      isTicking = false
+    } else {
+      scheduleTick()
+    }
+  }
+
+  // MARK: Commands from outside
+
+  func reconsider(_ scope: ReconsiderScope) {
+    for connection in Array(connections.values) {
+      guard let exchange = connection.exchange else { continue }
+      if case .session(let id) = scope, exchange.visitor?.sessionID != id { continue }
+      exchange.reconsider()
+    }
+  }
+
+  func drain(onEmpty: @escaping () -> Void) {
+    isDraining = true
+    self.onEmpty = onEmpty
+    if connections.isEmpty { onEmpty() }
+    for connection in Array(connections.values) { connection.drain() }
+  }
+
+  func endEverything() {
+    for connection in Array(connections.values) { connection.end() }
+    pool.closeAll()
+    accessLog.flush()
+  }
+}
+
+extension HTTPProxyConfiguration {
+  /// Twice a second, or four times within the shortest timeout.
+  var tickInterval: Int64 {
+    let shortest = min(readTimeout, writeTimeout, idleTimeout, upstreamTimeout, pooledIdleTime)
+    return max(min(shortest / 4, 500), 10)
+  }
+}

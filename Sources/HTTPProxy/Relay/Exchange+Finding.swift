@@ -1,0 +1,175 @@
+import HTTPWire
+import NIOCore
+import Policy
+import Routing
+
+/// Finding the service: a tunnel, or an address; a connection that waits for work, or a new stream.
+extension Exchange {
+  func findService() {
+    guard let plan, let head else { return }
+    guard plan.route.tunnel != nil else {
+      findAddress(plan)
+      return
+    }
+    guard let name = head.authority.flatMap({ HostName($0.host) }) else { return }
+    let pick = loop.shared.registry.pick(
+      route: plan.route.id, host: name, sessionID: visitor?.sessionID, excluding: tried)
+    switch pick {
+    case .binding(let binding):
+      connect(.tunnel(binding.id), through: binding.opener, binding: binding.id)
+    case .none(let reason):
+      if let lastFailure {
+        refuse(lastFailure)
+        return
+      }
+      switch reason {
+      case .neverConnected: refuse(.noTunnel(plan.route))
+      case .detached: refuse(.ownerMayNotPublish(plan.route))
+      case .reconnecting: park(plan, name)
+      }
+    }
+  }
+
+  private func findAddress(_ plan: RoutePlan) {
+    guard let target = plan.target(), lastFailure == nil else {
+      refuse(lastFailure ?? .serviceRefused(plan.route))
+      return
+    }
+    guard target.scheme == .http else {
+      refuse(.serviceBroke(plan.route, "the edge does not speak \(target.scheme.rawValue) to services yet"))
+      return
+    }
+    connect(
+      .direct(host: target.host, port: target.port), through: TCPStreamOpener(host: target.host, port: target.port),
+      binding: nil)
+  }
+
+  /// The tunnel was lost a moment ago. The request waits, its body unread (security rule 26).
+  private func park(_ plan: RoutePlan, _ name: HostName) {
+    state = .waiting
+    let wait = TunnelWait(
+      routeID: plan.route.id, host: name, sessionID: visitor?.sessionID, address: clientAddress)
+    loop.shared.registry.whenAvailable(wait, on: loop.eventLoop, deadline: .now() + .seconds(60))
+      .assumeIsolated().whenComplete { result in
+        guard case .waiting = self.state else { return }
+        guard case .success(.some) = result else {
+          self.refuse(.tunnelReconnecting(plan.route))
+          return
+        }
+        // Decided anew: time has passed (security rule 28).
+        if self.stillMay() { self.findService() }
+      }
+  }
+
+  private func connect(_ key: UpstreamKey, through opener: any StreamOpener, binding: BindingID?) {
+    guard let plan, let head else { return }
+    upstreamName = key.text
+    if let connection = loop.pool.take(key, session: visitor?.sessionID, canRetry: canRetry && !hasRetried) {
+      start(on: connection)
+      return
+    }
+    state = .waiting
+    let target = plan.target()
+    let request = StreamRequest(
+      originatorAddress: clientAddress, originatorPort: 0, destinationHost: target?.host ?? "localhost",
+      destinationPort: target?.port ?? 80)
+    opener.open(request, on: loop.eventLoop).assumeIsolated().whenComplete { result in
+      self.opened(result, key: key, binding: binding, isHTTP10: head.version == .http10)
+    }
+  }
+
+  private func opened(
+    _ result: Result<NIOLoopBound<any ByteStream>, any Error>, key: UpstreamKey, binding: BindingID?, isHTTP10: Bool
+  ) {
+    switch result {
+    case .success(let stream):
+      let connection = UpstreamConnection(stream: stream.value, key: key, pool: loop.pool)
+      guard case .waiting = state, stillMay() else {
+        connection.close(.reset)
+        return
+      }
+      start(on: connection)
+    case .failure(let error):
+      guard case .waiting = state, let plan else { return }
+      if let binding { tried.insert(binding) }
+      lastFailure = Self.refusal(for: error, plan.route)
+      findService()
+    }
+  }
+
+  private static func refusal(for error: any Error, _ route: Route) -> VisitorRefusal {
+    guard let failure = error as? StreamOpenFailure else { return .serviceRefused(route) }
+    switch failure {
+    case .refused: return .serviceRefused(route)
+    case .outOfResources: return .serviceOutOfResources(route)
+    case .timedOut: return .timedOut(route)
+    case .gone: return .noTunnel(route)
+    case .notPermitted: return .ownerMayNotPublish(route)
+    case .wrongForwardKind:
+      return .serviceBroke(route, "the tunnel speaks SOCKS where a plain one is expected, or the other way round")
+    }
+  }
+
+  /// Whether what admitted the request holds, after time has passed. If not, the visitor has been answered.
+  private func stillMay() -> Bool {
+    guard let head, let plan, let grant else { return false }
+    if grant.generation == loop.routes().generation, grant.epoch == loop.shared.currentEpoch {
+      return true
+    }
+    let verdict = Admission.again(head, plan: plan, grant: grant, remoteAddress: clientAddress, loop: loop)
+    guard case .relay(let plan, let grant) = verdict else {
+      perform(verdict)
+      return false
+    }
+    self.plan = plan
+    self.grant = grant
+    return true
+  }
+
+  private func start(on connection: UpstreamConnection) {
+    guard let head, let plan, let grant else { return }
+    state = .relaying
+    upstream = connection
+    waitingSince = loop.now
+    var identity: HeaderList?
+    if plan.route.http.passesIdentityHeaders, grant.tellsIdentity, let visitor = grant.visitor,
+      let name = head.authority?.host
+    {
+      identity = visitor.fields(
+        for: plan, host: HostName(name)?.text ?? name, identity: loop.shared.identity, now: loop.shared.clock())
+    }
+    if head.hasBody { connection.restrict(to: visitor?.sessionID) }
+    if loop.pool.mode == .session { connection.restrict(to: visitor?.sessionID) }
+    if let field = head.headers.firstField(.authorization), Self.bindsConnection(head.headers.value(field)) {
+      connection.taint()
+    }
+    connection.begin(
+      self,
+      request: RequestRewriter(
+        head: head, plan: plan, cookies: loop.cookies, upgrade: grant.upgrade, peerAddress: peerAddress,
+        isFromTrustedProxy: isFromTrustedProxy, scheme: loop.configuration.tls == nil ? "http" : "https",
+        requestID: requestID, identityFields: identity))
+    if requestEnded {
+      connection.sendEnd(trailers: nil)
+      connection.flush()
+    } else if head.hasBody {
+      // The service may want to look at the head before the body comes.
+      connection.flush()
+      side?.bodyDemandChanged()
+    }
+  }
+
+  /// NTLM and Negotiate authenticate the connection, not the request (security rule 25).
+  static func bindsConnection(_ value: String) -> Bool {
+    let lowered = value.lowercased()
+    return lowered.hasPrefix("ntlm") || lowered.hasPrefix("negotiate")
+  }
+
+  /// The service broke off before a byte of its answer came. A kept connection may simply have been too old.
+  func retry() {
+    hasRetried = true
+    state = .waiting
+    upstream = nil
+    if stillMay() { findService() }
+  }
+}

@@ -1,0 +1,156 @@
+import EdgeCrypto
+import HTTPWire
+import NIOCore
+import Routing
+
+/// What comes from the service.
+extension Exchange {
+  func serviceSentInterim(_ interim: ResponseHead) {
+    guard !isDone, !hasSentHead, let head, let plan, head.version == .http11 else { return }
+    if interim.status == 100 {
+      guard head.expectsContinue, !hasSentContinue, !requestEnded else { return }
+      hasSentContinue = true
+    }
+    let filter = ResponseFilter(interim, answering: head.method, plan: plan, cookies: loop.cookies)
+    side?.sendInterim(interim, mask: filter.mask)
+    side?.flush()
+  }
+
+  func serviceSentHead(_ response: ResponseHead) {
+    guard case .relaying = state, let head, let plan, let side else { return }
+    lastActivityAt = loop.now
+    if response.status == 101 {
+      beginRaw(response)
+      return
+    }
+    for field in response.headers.fields
+    where field.kind == .wwwAuthenticate && Self.bindsConnection(response.headers.value(field)) {
+      upstream?.taint()
+    }
+    status = response.status
+    hasSentHead = true
+    if !requestEnded, status >= 400 || (head.expectsContinue && !hasSentContinue) { side.closeAfterResponse() }
+    let filter = ResponseFilter(response, answering: head.method, plan: plan, cookies: loop.cookies)
+    side.sendHead(response, mask: filter.mask, additions: filter.additions)
+  }
+
+  func serviceSentBody(_ bytes: ByteBuffer) {
+    guard !isDone else { return }
+    bytesOut += UInt64(bytes.readableBytes)
+    lastActivityAt = loop.now
+    side?.sendBody(bytes)
+  }
+
+  func serviceSentTrailers(_ trailers: HeaderList) {
+    guard let kept = ResponseFilter.trailers(trailers) else {
+      // Framing or identity in trailers: whoever writes that may not be read any further (security rule 24).
+      end(upstream: .reset)
+      serviceBroke(.malformed("a field in the trailers that may not stand there"))
+      return
+    }
+    responseTrailers = kept
+  }
+
+  func serviceSentEnd() {
+    guard case .relaying = state else {
+      if case .raw = state { serviceFinishedRaw() }
+      return
+    }
+    let connection = upstream
+    upstream = nil
+    if requestEnded { connection?.release() } else { connection?.close(.reset) }
+    let trailers = responseTrailers
+    let side = self.side
+    finish(detail: "via_upstream")
+    side?.sendEnd(trailers: trailers)
+    side?.flush()
+  }
+
+  func serviceReadCompleted() { side?.flush() }
+
+  func serviceWritabilityChanged(isWritable: Bool) {
+    waitingSince = loop.now
+    side?.bodyDemandChanged()
+  }
+
+  /// The service's bytes cannot be read, or end where they may not.
+  func serviceBroke(_ error: WireError, end cause: StreamEnd = .reset) {
+    guard !isDone else { return }
+    let connection = upstream
+    upstream = nil
+    if !hasSentHead, let connection, connection.hasServed, !connection.hasAnswered, canRetry, !hasRetried,
+      cause != .rightEnded
+    {
+      retry()
+      return
+    }
+    connection?.close(.reset)
+    if hasSentHead {
+      finish(detail: cause == .rightEnded ? "right_ended" : "service_broke_off")
+      side?.abort()
+    } else if let plan {
+      refuse(
+        cause == .rightEnded ? .ownerMayNotPublish(plan.route) : .serviceBroke(plan.route, error.description))
+    }
+  }
+
+  // MARK: After 101
+
+  /// Bytes turn raw only when the answer fits the question (security rule 23).
+  private func beginRaw(_ response: ResponseHead) {
+    guard let head, let plan, let token = grant?.upgrade, response.headers.listElements(.upgrade) == [token],
+      response.headers.listContains(.connection, "upgrade"), Self.accepts(response, head, token)
+    else {
+      end(upstream: .reset)
+      serviceBroke(.malformed("a 101 that does not fit the request"))
+      return
+    }
+    status = 101
+    hasSentHead = true
+    isUpgraded = true
+    state = .raw
+    upstream?.becomeRaw()
+    let filter = ResponseFilter(response, answering: head.method, plan: plan, cookies: loop.cookies)
+    side?.sendHead(response, mask: filter.mask, additions: filter.additions + [HeaderList([("Upgrade", token)])])
+    side?.becomeRaw()
+    side?.flush()
+    registerStream()
+    side?.bodyDemandChanged()
+  }
+
+  /// RFC 6455 section 4.1: the answer proves that the service read the key.
+  private static func accepts(_ response: ResponseHead, _ head: RequestHead, _ token: String) -> Bool {
+    guard token == "websocket" else { return true }
+    guard let key = head.headers.first(.secWebSocketKey), response.headers.count(.secWebSocketAccept) == 1,
+      let accept = response.headers.first(.secWebSocketAccept)
+    else { return false }
+    return accept == Base64.encode(Digest.sha1(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+  }
+
+  func serviceSentRaw(_ bytes: ByteBuffer) {
+    guard case .raw = state else { return }
+    bytesOut += UInt64(bytes.readableBytes)
+    lastActivityAt = loop.now
+    side?.sendBody(bytes)
+  }
+
+  func serviceFinishedRaw() {
+    guard case .raw = state, !serviceHasFinished else { return }
+    serviceHasFinished = true
+    side?.flush()
+    if visitorHasFinished { endRaw(detail: "upgrade_finished") } else { side?.finishRaw() }
+  }
+
+  func serviceClosedRaw(_ cause: StreamEnd) {
+    guard case .raw = state else { return }
+    upstream = nil
+    endRaw(detail: cause == .rightEnded ? "right_ended" : "upgrade_finished")
+  }
+
+  func endRaw(detail: String) {
+    end(upstream: .finished)
+    finish(detail: detail)
+    side?.flush()
+    side?.abort()
+  }
+}

@@ -1,0 +1,144 @@
+import HTTPWire
+import NIOCore
+
+/// Writes the head that goes down the tunnel: the visitor's, without what is only between the visitor and us, without
+/// what only we may say (security rule 22), and with what we say.
+struct RequestRewriter {
+  let head: RequestHead
+  let plan: RoutePlan
+  let cookies: CookieReader
+  /// The upgrade that may pass, if one is asked for.
+  let upgrade: String?
+  /// The address at the other end of the connection.
+  let peerAddress: String
+  /// Whether the peer's word about forwarded addresses counts (security rule 22).
+  let isFromTrustedProxy: Bool
+  let scheme: String
+  let requestID: String
+  let identityFields: HeaderList?
+
+  func write(into buffer: inout ByteBuffer) {
+    HeadWriter.writeRequestLine(method: head.method, target: plan.rewritten(head.target), into: &buffer)
+    HeadWriter.writeField("Host", plan.hostHeader ?? head.authority?.text ?? "localhost", into: &buffer)
+    let nominated = nominatedNames()
+    var mask = FieldMask.all
+    for (index, field) in head.headers.fields.enumerated() where !passes(field, nominated: nominated) {
+      mask.remove(index)
+    }
+    head.headers.write(into: &buffer, mask: mask)
+    writeCookies(into: &buffer)
+    writeForwarded(into: &buffer)
+    plan.addedRequestFields.write(into: &buffer)
+    identityFields?.write(into: &buffer)
+    if let upgrade {
+      buffer.writeString("Connection: Upgrade\r\nUpgrade: ")
+      buffer.writeString(upgrade)
+      buffer.writeString("\r\n")
+    }
+    HeadWriter.writeFraming(head.framing, into: &buffer)
+    HeadWriter.endHead(&buffer)
+  }
+
+  // MARK: Fields of the visitor
+
+  private func passes(_ field: HeaderList.Field, nominated: [[UInt8]]) -> Bool {
+    switch field.kind {
+    case .host, .connection, .contentLength, .transferEncoding, .keepAlive, .upgrade, .proxyConnection,
+      .proxyAuthorization, .proxyAuthenticate, .proxyAuthenticationInfo, .http2Settings, .trailer, .forwarded,
+      .xForwardedFor, .xForwardedHost, .xForwardedProto, .xRealIP, .xRequestID:
+      return false
+    case .te:
+      // Trailers are passed on, so the visitor's wish for them is too.
+      return head.headers.valueEquals(field, "trailers")
+    case .expect:
+      return head.expectsContinue
+    case .cookie:
+      return !cookies.concerns(field, of: head.headers)
+    case .other, .authorization, .origin, .accept, .acceptEncoding, .userAgent, .referer, .secFetchSite, .secFetchMode,
+      .secWebSocketKey, .accessControlRequestMethod, .setCookie, .secWebSocketAccept, .wwwAuthenticate, .contentType,
+      .server, .date, .altSvc, .nel, .reportTo, .clearSiteData, .strictTransportSecurity, .xFrameOptions,
+      .xContentTypeOptions, .referrerPolicy, .contentSecurityPolicy:
+      break
+    }
+    if ProtectedNames.isProtected(field, of: head.headers) { return false }
+    if !plan.removedNames.isEmpty, head.headers.foldedName(field, isOneOf: plan.removedNames) { return false }
+    return nominated.isEmpty || !head.headers.foldedName(field, isOneOf: nominated)
+  }
+
+  /// What the Connection field names beyond the usual: hop-by-hop by the visitor's wish.
+  private func nominatedNames() -> [[UInt8]] {
+    guard head.headers.contains(.connection) else { return [] }
+    return head.headers.listElements(.connection)
+      .filter { !["close", "keep-alive", "upgrade", "te", "http2-settings"].contains($0) }
+      .map { RoutePlan.folded($0) }
+  }
+
+  private func writeCookies(into buffer: inout ByteBuffer) {
+    for field in head.headers.fields where field.kind == .cookie && cookies.concerns(field, of: head.headers) {
+      let rest = cookies.stripped(field, of: head.headers)
+      if !rest.isEmpty { HeadWriter.writeField("Cookie", rest, into: &buffer) }
+    }
+  }
+
+  // MARK: Fields of ours
+
+  private func writeForwarded(into buffer: inout ByteBuffer) {
+    buffer.writeString("X-Forwarded-For: ")
+    if isFromTrustedProxy {
+      for field in head.headers.fields where field.kind == .xForwardedFor {
+        buffer.writeBytes(head.headers.valueBytes(field))
+        buffer.writeString(", ")
+      }
+    }
+    buffer.writeString(peerAddress)
+    buffer.writeString("\r\nX-Forwarded-Host: ")
+    buffer.writeString(head.authority?.text ?? "")
+    buffer.writeString("\r\nX-Forwarded-Proto: ")
+    buffer.writeString(scheme)
+    buffer.writeString("\r\nX-Request-Id: ")
+    buffer.writeString(requestID)
+    buffer.writeString("\r\n")
+  }
+}
+
+/// Names that only the edge may use towards a service (security rule 22), with case and `_`/`-` folded.
+enum ProtectedNames {
+  private static let prefixes = [Array("x-pomerium-".utf8), Array("x-forwarded-".utf8)]
+  private static let names = [Array("forwarded".utf8), Array("x-real-ip".utf8), Array("x-request-id".utf8)]
+
+  static func isProtected(_ field: HeaderList.Field, of list: HeaderList) -> Bool {
+    guard let first = list.nameBytes(field).first else { return false }
+    switch first | 0x20 {
+    case 0x78, 0x66:  // x, f
+      return prefixes.contains { list.foldedName(field, hasPrefix: $0) } || list.foldedName(field, isOneOf: names)
+    default: return false
+    }
+  }
+
+  /// Whether a Connection list names one of them, or framing: nobody does that in good faith.
+  static func areNominated(by head: RequestHead, plan: RoutePlan) -> Bool {
+    guard head.headers.contains(.connection) else { return false }
+    if head.headers.count(.connection) == 1, let field = head.headers.firstField(.connection),
+      head.headers.valueEquals(field, "keep-alive") || head.headers.valueEquals(field, "close")
+    {
+      return false
+    }
+    return head.headers.listElements(.connection).contains { element in
+      let folded = RoutePlan.folded(element)
+      return prefixes.contains { folded.starts(with: $0) } || names.contains(folded)
+        || plan.removedNames.contains(folded)
+        || ["host", "cookie", "content-length", "transfer-encoding", "authorization", "origin"].contains(element)
+    }
+  }
+
+  /// Fields that may not stand in trailers: framing, routing, identity (security rules 22 and 24).
+  static func isForbiddenInTrailers(_ field: HeaderList.Field, of list: HeaderList) -> Bool {
+    switch field.kind {
+    case .host, .connection, .contentLength, .transferEncoding, .keepAlive, .te, .trailer, .upgrade, .expect,
+      .proxyAuthenticate, .proxyAuthorization, .proxyConnection, .proxyAuthenticationInfo, .http2Settings, .cookie,
+      .authorization, .origin, .setCookie, .wwwAuthenticate, .clearSiteData, .altSvc, .nel, .reportTo, .contentType:
+      return true
+    default: return isProtected(field, of: list)
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import HTTPWire
+import NIOCore
+import Policy
+import Routing
+
+/// Timeouts, rights that end, and the end of it all.
+extension Exchange {
+  /// Called a few times a second by the connection.
+  func tick(_ now: NIODeadline) {
+    switch state {
+    case .done, .admitting: return
+    case .ownPage:
+      if !requestEnded, isOver(lastBodyAt, loop.configuration.readTimeout, now) { refuseSlowBody() }
+    case .waiting, .relaying:
+      registerStream()
+      if let until = grant?.validUntil, until <= loop.shared.clock() {
+        reconsider()
+        return
+      }
+      tickRelay(now)
+    case .raw:
+      if let until = grant?.validUntil, until <= loop.shared.clock() {
+        reconsider()
+      } else if let limit = plan?.route.http.timeout, limit > 0, isOver(startedAt, limit, now) {
+        endRaw(detail: "route_timeout")
+      } else if let limit = plan?.route.http.idleTimeout, limit > 0, isOver(lastActivityAt, limit, now) {
+        endRaw(detail: "route_idle_timeout")
+      }
+    }
+  }
+
+  /// Product fine point 4.
+  private func tickRelay(_ now: NIODeadline) {
+    guard let plan else { return }
+    let configuration = loop.configuration
+    let http = plan.route.http
+    if let limit = http.timeout, limit > 0, isOver(startedAt, limit, now) {
+      timeOut("route_timeout")
+    } else if let limit = http.idleTimeout, limit > 0, hasSentHead, isOver(lastActivityAt, limit, now) {
+      timeOut("route_idle_timeout")
+    } else if !requestEnded, head?.hasBody == true, case .relaying = state, wantsBody,
+      !(head?.expectsContinue == true && !hasSentContinue && !hasTakenBody),
+      isOver(max(lastBodyAt, waitingSince), configuration.readTimeout, now)
+    {
+      refuseSlowBody()
+    } else if !hasSentHead, !isWaitingForBody, isOver(max(waitingSince, lastBodyAt), configuration.upstreamTimeout, now) {
+      timeOut("upstream_response_timeout")
+    }
+  }
+
+  /// While the visitor still sends, the service is not late.
+  private var isWaitingForBody: Bool {
+    guard case .relaying = state else { return false }
+    return !requestEnded && wantsBody && !(head?.expectsContinue == true && !hasSentContinue && !hasTakenBody)
+  }
+
+  private func isOver(_ since: NIODeadline, _ limit: Int64, _ now: NIODeadline) -> Bool {
+    now - since > .milliseconds(limit)
+  }
+
+  private func timeOut(_ detail: String) {
+    guard let plan else { return }
+    if hasSentHead {
+      fail(logDetail: detail)
+      side?.abort()
+    } else {
+      refuse(.timedOut(plan.route))
+    }
+  }
+
+  private func refuseSlowBody() {
+    if hasSentHead {
+      fail(logDetail: "request_timeout")
+      side?.abort()
+    } else {
+      side?.closeAfterResponse()
+      refuse(.requestTimedOut)
+    }
+  }
+
+  // MARK: Rights
+
+  /// Whatever lives longer than a tick can be found and ended from outside.
+  func registerStream() {
+    guard openStream == nil, let plan, let head else { return }
+    let eventLoop = loop.eventLoop
+    let bound = NIOLoopBound(self, eventLoop: eventLoop)
+    var binding: BindingID?
+    if case .tunnel(let id) = upstream?.key { binding = id }
+    openStream = loop.shared.openStreams.register(
+      OpenStream(
+        sessionID: visitor?.sessionID, routeID: plan.route.id, bindingID: binding, startedAt: loop.shared.clock(),
+        describe: "\(head.method.text) \(head.authority?.host ?? "")\(head.path)"
+      ) {
+        eventLoop.execute { bound.value.reconsider() }
+      })
+    // Registered first, decided then (security rule 28).
+    if let grant, grant.generation != loop.routes().generation
+      || grant.epoch != loop.shared.currentEpoch
+    {
+      reconsider()
+    }
+  }
+
+  /// Decides again, and ends the exchange if the right to it is gone.
+  func reconsider() {
+    guard let head, let plan, let grant else { return }
+    switch state {
+    case .waiting, .relaying, .raw: break
+    case .admitting, .ownPage, .done: return
+    }
+    let verdict = Admission.again(head, plan: plan, grant: grant, remoteAddress: clientAddress, loop: loop)
+    if case .relay(_, let renewed) = verdict {
+      self.grant = renewed
+      return
+    }
+    end(upstream: .rightEnded)
+    if hasSentHead {
+      finish(detail: "right_ended")
+      side?.abort()
+    } else {
+      state = .admitting
+      perform(verdict)
+    }
+  }
+
+  // MARK: The end
+
+  /// Gives up without an answer.
+  func fail(logDetail: String) {
+    guard !isDone else { return }
+    end(upstream: .reset)
+    finish(detail: logDetail)
+  }
+
+  /// Writes the access-log line. The last thing an exchange does, and done once.
+  func finish(detail: String) {
+    state = .done
+    guard !isLogged else { return }
+    isLogged = true
+    if let openStream {
+      loop.shared.openStreams.remove(openStream)
+      self.openStream = nil
+    }
+    let session = visitor?.session
+    loop.accessLog.append(
+      AccessRecord(
+        unixMilliseconds: loop.shared.clock().milliseconds, requestID: requestID, remoteAddress: clientAddress,
+        head: head, status: status, detail: detail,
+        durationMilliseconds: (NIODeadline.now() - startedAt).nanoseconds / 1_000_000, bytesIn: bytesIn,
+        bytesOut: bytesOut, route: plan?.routeIDText, user: session?.subject.displayName, session: session?.id,
+        upstream: upstreamName, isUpgraded: isUpgraded))
+  }
+}

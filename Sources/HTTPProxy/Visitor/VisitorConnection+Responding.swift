@@ -1,0 +1,85 @@
+import HTTPWire
+import NIOCore
+
+extension VisitorConnection: VisitorSide {
+  var isWritable: Bool { context?.channel.isWritable ?? false }
+
+  func sendInterim(_ head: ResponseHead, mask: FieldMask) {
+    HeadWriter.writeStatusLine(status: head.status, reason: head.reason, into: &writer.buffer)
+    head.headers.write(into: &writer.buffer, mask: mask)
+    HeadWriter.endHead(&writer.buffer)
+  }
+
+  func sendHead(_ head: ResponseHead, mask: FieldMask, additions: [HeaderList]) {
+    guard context != nil else { return }
+    let isHTTP10 = exchange?.head?.version == .http10
+    switch head.framing {
+    case .chunked, .untilClose:
+      // HTTP/1.0 knows no chunks: there the end of the connection is the end of the body.
+      writer.framing = isHTTP10 ? .untilClose : .chunked
+      if isHTTP10 { closesAfterResponse = true }
+    case .none, .length:
+      writer.framing = head.framing
+    }
+    HeadWriter.writeStatusLine(status: head.status, reason: head.reason, into: &writer.buffer)
+    head.headers.write(into: &writer.buffer, mask: mask)
+    for list in additions { list.write(into: &writer.buffer) }
+    if head.status == 101 {
+      writer.buffer.writeString("Connection: Upgrade\r\n")
+    } else {
+      HeadWriter.writeFraming(writer.framing, into: &writer.buffer)
+      if closesAfterResponse || loop.isDraining {
+        closesAfterResponse = true
+        writer.buffer.writeString("Connection: close\r\n")
+      } else if isHTTP10 {
+        writer.buffer.writeString("Connection: keep-alive\r\n")
+      }
+    }
+    HeadWriter.endHead(&writer.buffer)
+  }
+
+  func sendBody(_ bytes: ByteBuffer) {
+    guard let context else { return }
+    guard let (gathered, large) = writer.writeBody(bytes) else { return }
+    if gathered.readableBytes > 0 { context.write(wrapOutboundOut(gathered), promise: nil) }
+    context.write(wrapOutboundOut(large), promise: nil)
+    hasWritten = true
+  }
+
+  func sendEnd(trailers: HeaderList?) {
+    writer.writeEnd(trailers: trailers)
+    responseIsWhole = true
+    finishIfWhole()
+  }
+
+  func becomeRaw() {
+    isRaw = true
+    writer.framing = .none
+    closesAfterResponse = true
+  }
+
+  func closeAfterResponse() { closesAfterResponse = true }
+
+  func finishRaw() {
+    guard let context else { return }
+    flush()
+    if inputIsClosed {
+      context.close(promise: nil)
+    } else {
+      context.close(mode: .output, promise: nil)
+    }
+  }
+
+  func flush() {
+    guard let context else { return }
+    if let bytes = writer.take() {
+      hasWritten = false
+      context.write(wrapOutboundOut(bytes), promise: nil)
+      context.flush()
+      writer.recycle(bytes)
+    } else if hasWritten {
+      hasWritten = false
+      context.flush()
+    }
+  }
+}

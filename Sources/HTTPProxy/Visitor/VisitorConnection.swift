@@ -1,0 +1,311 @@
+import HTTPWire
+import NIOCore
+import Routing
+
+/// One visitor's HTTP/1.1 connection: reads requests strictly, one after the other, and writes their responses in order.
+///
+/// It owns the reader and the clock of the connection; what a request means is the `Exchange`'s business.
+///
+///      idle ──first byte──▶ head ──▶ exchange (body in, response out) ──▶ idle …
+///                                       └─ 101 ──▶ raw          any mistake ──▶ answered and closed
+final class VisitorConnection: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  /// Bytes that wait unread (pipelined requests, a body nobody takes yet) before the socket is left alone.
+  private static let unreadLimit = 32 << 10
+  /// What is read and dropped after a response that came before its request was whole.
+  static let discardLimit: UInt64 = 256 << 10
+  private static let lingerTime = TimeAmount.seconds(2)
+
+  let loop: LoopState
+  let remoteAddress: String
+  let tls: TLSHandler?
+  private(set) var context: ChannelHandlerContext?
+  private var reader = RequestReader()
+  private var inbound = ByteBuffer()
+  var writer = MessageWriter()
+  /// Something was written to the channel and not flushed.
+  var hasWritten = false
+  private(set) var exchange: Exchange?
+  private var requestIsWhole = true
+  var responseIsWhole = true
+  var closesAfterResponse = false
+  var isRaw = false
+  private var isProcessing = false
+  private var isReading = true
+  private var isLingering = false
+  private var discarded: UInt64 = 0
+  private(set) var inputIsClosed = false
+  /// When this state began: connection, first byte of a head, end of the last exchange.
+  private var since: NIODeadline
+  private var unwritableSince: NIODeadline?
+  private var servedRequests = 0
+
+  init(loop: LoopState, remoteAddress: String, tls: TLSHandler?) {
+    self.loop = loop
+    self.remoteAddress = remoteAddress
+    self.tls = tls
+    since = .now()
+  }
+
+  var isIdle: Bool { exchange == nil }
+
+  // MARK: Channel events
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    loop.add(self)
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    let bytes = unwrapInboundIn(data)
+    if isLingering { return }
+    if inbound.readableBytes == 0 {
+      if exchange == nil, servedRequests >= 0 { since = loop.now }
+      inbound = bytes
+    } else {
+      inbound.writeImmutableBuffer(bytes)
+    }
+    process()
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    exchange?.visitorReadCompleted()
+    flush()
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    unwritableSince = context.channel.isWritable ? nil : loop.now
+    exchange?.visitorWritabilityChanged(isWritable: context.channel.isWritable)
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    guard let event = event as? ChannelEvent, event == .inputClosed else {
+      context.fireUserInboundEventTriggered(event)
+      return
+    }
+    inputIsClosed = true
+    if isRaw, let exchange {
+      exchange.visitorFinishedSending()
+    } else if let exchange {
+      // Whoever hangs up before the answer does not want it.
+      exchange.visitorLeft()
+      context.close(promise: nil)
+    } else {
+      context.close(promise: nil)
+    }
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    exchange?.visitorLeft()
+    context.close(promise: nil)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    exchange?.visitorLeft()
+    exchange = nil
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    loop.remove(self)
+    self.context = nil
+  }
+
+  // MARK: Reading
+
+  /// Takes as many events from the unread bytes as may be taken now.
+  private func process() {
+    guard !isProcessing else { return }
+    isProcessing = true
+    defer {
+      isProcessing = false
+      adjustReading()
+    }
+    do {
+      while try step() {}
+    } catch {
+      refuse(error)
+    }
+    if inbound.readableBytes == 0 { inbound = ByteBuffer() }
+  }
+
+  /// One event; `false` when nothing more can be done now.
+  private func step() throws(WireError) -> Bool {
+    if isLingering || context == nil { return false }
+    if isRaw {
+      guard inbound.readableBytes > 0, let exchange, exchange.wantsBody else { return false }
+      let bytes = inbound
+      inbound = ByteBuffer()
+      exchange.takeRaw(bytes)
+      return false
+    }
+    if requestIsWhole {
+      // The next request waits until this one is answered.
+      guard exchange == nil, !closesAfterResponse else { return false }
+    } else if let exchange, !exchange.wantsBody {
+      return false
+    }
+    guard let event = try reader.next(from: &inbound) else { return false }
+    switch event {
+    case .head(let head):
+      begin(head)
+    case .body(let bytes):
+      if let exchange { exchange.takeBody(bytes) } else { discard(bytes) }
+    case .trailers(let trailers):
+      exchange?.takeTrailers(trailers)
+    case .end:
+      requestIsWhole = true
+      if let exchange { exchange.takeEnd() }
+      finishIfWhole()
+    }
+    return true
+  }
+
+  private func begin(_ head: RequestHead) {
+    servedRequests += 1
+    requestIsWhole = false
+    responseIsWhole = false
+    if !head.keepsAlive || loop.isDraining { closesAfterResponse = true }
+    let exchange = Exchange(head: head, visitor: self, loop: loop, remoteAddress: remoteAddress)
+    exchange.serverName = tls?.serverName
+    self.exchange = exchange
+    exchange.begin()
+  }
+
+  /// A body that nobody wants any more: its response is sent already.
+  private func discard(_ bytes: ByteBuffer) {
+    discarded += UInt64(bytes.readableBytes)
+    if discarded > Self.discardLimit { linger() }
+  }
+
+  /// The visitor's mistake: told once, then the connection ends, since nothing after it can be trusted.
+  private func refuse(_ error: WireError) {
+    if let exchange {
+      exchange.visitorBroke(error)
+    } else {
+      let exchange = Exchange(head: nil, visitor: self, loop: loop, remoteAddress: remoteAddress)
+      self.exchange = exchange
+      responseIsWhole = false
+      closesAfterResponse = true
+      exchange.refuse(wire: error)
+    }
+  }
+
+  private func adjustReading() {
+    let wanted: Bool
+    if isLingering {
+      wanted = true
+    } else if let exchange, isRaw || !requestIsWhole {
+      wanted = exchange.wantsBody || (!isRaw && inbound.readableBytes < Self.unreadLimit)
+    } else {
+      wanted = inbound.readableBytes < Self.unreadLimit
+    }
+    guard wanted != isReading, let context else { return }
+    isReading = wanted
+    _ = try? context.channel.syncOptions?.setOption(.autoRead, value: wanted)
+  }
+
+  /// Called by the exchange when it takes bytes again, or no longer.
+  func bodyDemandChanged() {
+    if isProcessing { return }
+    process()
+    exchange?.visitorReadCompleted()
+  }
+
+  // MARK: Ends
+
+  /// The exchange is over when both its halves are.
+  func finishIfWhole() {
+    guard responseIsWhole else { return }
+    if !requestIsWhole {
+      // The answer came early. A short rest of the body is read away, for a long one the connection is not worth it.
+      exchange = nil
+      if closesAfterResponse { linger() }
+      return
+    }
+    exchange = nil
+    discarded = 0
+    since = loop.now
+    if closesAfterResponse || loop.isDraining {
+      linger()
+    } else if inputIsClosed {
+      context?.close(promise: nil)
+    } else if !isProcessing, inbound.readableBytes > 0 {
+      process()
+    }
+  }
+
+  /// Ends our half, and reads what still comes for a moment: closing at once with bytes unread would reset the connection
+  /// and take the answer with it.
+  private func linger() {
+    guard !isLingering, let context else { return }
+    flush()
+    isLingering = true
+    inbound = ByteBuffer()
+    since = .now()
+    if inputIsClosed {
+      context.close(promise: nil)
+    } else {
+      context.close(mode: .output, promise: nil)
+    }
+    adjustReading()
+  }
+
+  func abort() {
+    exchange = nil
+    responseIsWhole = true
+    closesAfterResponse = true
+    context?.close(promise: nil)
+  }
+
+  // MARK: Time
+
+  /// Called a few times a second.
+  func tick(_ now: NIODeadline) {
+    let configuration = loop.configuration
+    if let unwritableSince, now - unwritableSince > .milliseconds(configuration.writeTimeout), !isRaw {
+      exchange?.fail(logDetail: "visitor_stopped_reading")
+      abort()
+      return
+    }
+    if isLingering {
+      if now - since > Self.lingerTime { context?.close(promise: nil) }
+      return
+    }
+    if let exchange {
+      exchange.tick(now)
+      return
+    }
+    if !requestIsWhole {
+      if now - since > .milliseconds(configuration.readTimeout) { context?.close(promise: nil) }
+    } else if inbound.readableBytes > 0 || servedRequests == 0 {
+      guard now - since > .milliseconds(configuration.readTimeout) else { return }
+      if inbound.readableBytes > 0 { refuseSlowHead() } else { context?.close(promise: nil) }
+    } else if now - since > .milliseconds(configuration.idleTimeout) {
+      context?.close(promise: nil)
+    }
+  }
+
+  private func refuseSlowHead() {
+    let exchange = Exchange(head: nil, visitor: self, loop: loop, remoteAddress: remoteAddress)
+    self.exchange = exchange
+    responseIsWhole = false
+    closesAfterResponse = true
+    exchange.refuse(.requestTimedOut)
+  }
+
+  /// The edge is shutting down: an idle connection ends, a busy one after its response.
+  func drain() {
+    if exchange == nil {
+      context?.close(promise: nil)
+    } else {
+      closesAfterResponse = true
+    }
+  }
+
+  func end() {
+    exchange?.fail(logDetail: "drained")
+    context?.close(promise: nil)
+  }
+}
