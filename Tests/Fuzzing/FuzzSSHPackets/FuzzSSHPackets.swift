@@ -114,7 +114,7 @@ private func answer(_ event: SSHEvent, _ machine: inout ConnectionMachine, _ tra
   switch event {
   case .channelOpenRequested(let id, _):
     machine.accept(id, &transport)
-    machine.write(ByteBuffer(string: "welcome"), to: id, &transport)
+    machine.write(ByteBuffer(string: "welcome"), code: nil, to: id)
   case .channelData(let id, let bytes):
     machine.consumed(bytes.readableBytes, from: id, &transport)
   case .channelExtendedData(let id, _, let bytes):
