@@ -75,7 +75,7 @@ import Testing
   @Test func aCodeNeedsItsVerifierAddressAndClient() async throws {
     let fixture = try ProviderFixture()
     for changes: [String: String?] in [
-      ["code_verifier": String(repeating: "x", count: 43)], ["code_verifier": .some(nil)],
+      ["code_verifier": String(repeating: "x", count: 43)], ["code_verifier": nil],
       ["redirect_uri": "https://evil.example/"],
       ["client_id": "other", "client_secret": "other-secret"],
     ] {
@@ -97,7 +97,7 @@ import Testing
   @Test func clientsProveThemselvesOneWay() async throws {
     let fixture = try ProviderFixture()
     let basic = ("authorization", "Basic " + Data("pomerium:pomerium-client-secret".utf8).base64EncodedString())
-    let none: [String: String?] = ["client_id": .some(nil), "client_secret": .some(nil)]
+    let none: [String: String?] = ["client_id": nil, "client_secret": nil]
     #expect(await fixture.redeem(try await fixture.code(), none, headers: [basic]).status == 200)
     #expect(await fixture.redeem(try await fixture.code(), [:], headers: [basic]).status == 401, "both ways at once")
     let wrong = await fixture.redeem(try await fixture.code(), ["client_secret": "guess"])
@@ -108,7 +108,7 @@ import Testing
     let fixture = try ProviderFixture()
     for changes: [String: String?] in [
       ["redirect_uri": "https://evil.example/"], ["redirect_uri": ProviderFixture.redirect + "/../x"],
-      ["client_id": "nobody"], ["redirect_uri": .some(nil)],
+      ["client_id": "nobody"], ["redirect_uri": nil],
     ] {
       let answer = await fixture.ask("GET", "/auth", query: ProviderFixture.authorizeQuery(changes))
       #expect(answer.status == 400 && answer.header("location") == nil)

@@ -68,7 +68,7 @@ import Testing
 
   @Test func mistakesHaveTheirPlace() {
     #expect(message("issuer: http://localhost:1\nenablePasswordDB: true\n").contains("staticClients"))
-    #expect(message(ProviderFixture.file(extra: "connectors: [{type: ldap}]")).contains("dex.yaml:18:"))
+    #expect(message(ProviderFixture.file(extra: "connectors: [{type: ldap}]")).contains("dex.yaml:17:13: connectors"))
     #expect(
       message(ProviderFixture.file(extra: "- {email: x@y, hash: plain, userID: \"1\"}")).contains("no bcrypt hash"))
     #expect(message("issuer: [").contains("dex.yaml:"))

@@ -17,16 +17,24 @@ import Testing
       logger: Logger(label: "test"))
   }
 
-  private func curl(_ arguments: [String]) throws -> (status: String, output: String) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/curl")
-    process.arguments =
-      ["-sS", "--noproxy", "*", "--max-time", "20", "-w", "\n%{http_code} %{redirect_url}"] + arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    try process.run()
-    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
+  /// Off the threads of concurrency: they answer what curl asks.
+  private func curl(_ arguments: [String]) async throws -> (status: String, output: String) {
+    let output = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<String, any Error>) in
+      DispatchQueue.global().async {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/curl")
+        process.arguments = ["-sS", "--noproxy", "*", "--max-time", "20", "-w", "\n%{http_code} %{redirect_url}"] + arguments
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        continuation.resume(
+          with: Result {
+            try process.run()
+            let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            return output
+          })
+      }
+    }
     let lines = output.split(separator: "\n", omittingEmptySubsequences: false)
     return (String(lines.last ?? ""), lines.dropLast().joined(separator: "\n"))
   }
@@ -37,23 +45,23 @@ import Testing
     try await provider.start()
     let issuer = provider.issuer
     #expect(provider.users.map(\.email) == ["alice@example.com", "bob@example.com"])
-    let discovery = try curl([issuer + "/.well-known/openid-configuration"])
+    let discovery = try await curl([issuer + "/.well-known/openid-configuration"])
     #expect(discovery.status.hasPrefix("200"))
     #expect(discovery.output.contains("\"issuer\":\"\(issuer)\""))
-    #expect(try curl([issuer + "/keys"]).output.contains("\"alg\":\"RS256\""))
+    #expect(try await curl([issuer + "/keys"]).output.contains("\"alg\":\"RS256\""))
 
     let jar = directory.path + "/jar"
     let query = ProviderFixture.authorizeQuery(["redirect_uri": "https://auth.localhost:9443/oauth2/callback"])
-    let begin = try curl(["-c", jar, "-b", jar, "\(issuer)/auth?\(query)"])
+    let begin = try await curl(["-c", jar, "-b", jar, "\(issuer)/auth?\(query)"])
     let form = String(begin.status.split(separator: " ").last ?? "")
     #expect(form.hasPrefix(issuer + "/auth/local/login?state="))
-    let done = try curl([
+    let done = try await curl([
       "-b", jar, "-c", jar, form, "--data-urlencode", "login=bob@example.com", "--data-urlencode",
       "password=bob-password",
     ])
     #expect(done.status.hasPrefix("303 https://auth.localhost:9443/oauth2/callback?code="))
     let code = String(done.status.split(separator: "=")[1].split(separator: "&")[0])
-    let tokens = try curl([
+    let tokens = try await curl([
       "-u", "pomerium:pomerium-client-secret", issuer + "/token", "-d", "grant_type=authorization_code", "-d",
       "code=\(code)",
       "-d", "code_verifier=\(ProviderFixture.verifier)", "--data-urlencode",
@@ -65,18 +73,15 @@ import Testing
     #expect(identity["groups"] as? [String] == ["staff"])
     #expect(identity["iss"] as? String == issuer)
     await provider.stop()
-    #expect(throws: (any Error).self) {
-      let answer = try curl([issuer + "/keys"])
-      if answer.status.hasPrefix("000") { throw MissingValue() }
-    }
+    #expect(try await curl([issuer + "/keys"]).status.hasPrefix("000"), "nobody listens any more")
   }
 
   @Test func bothLoopbacksAreListenedOn() async throws {
     let provider = try provider(try TemporaryDirectory())
     try await provider.start()
     let port = provider.issuer.split(separator: ":").last?.split(separator: "/").first ?? ""
-    #expect(try curl(["http://127.0.0.1:\(port)/dex/healthz"]).status.hasPrefix("200"))
-    #expect(try curl(["-g", "http://[::1]:\(port)/dex/healthz"]).status.hasPrefix("200"))
+    #expect(try await curl(["http://127.0.0.1:\(port)/dex/healthz"]).status.hasPrefix("200"))
+    #expect(try await curl(["-g", "http://[::1]:\(port)/dex/healthz"]).status.hasPrefix("200"))
     await provider.stop()
   }
 
