@@ -1,0 +1,50 @@
+import HTTPWire
+import Identity
+import Logging
+import Routing
+
+/// A page with a headline, some words and perhaps a link; JSON for programs.
+extension OwnPages {
+  func message(
+    _ request: OwnRequest, status: Int, error: String, title: String, text: String, isBad: Bool = true, more: HTML = ""
+  ) -> OwnResponse {
+    guard RequestAudience(request).wantsHTML else {
+      return .json(
+        .object([
+          ("error", .string(error)), ("message", .string(text)), ("status", .integer(Int64(status))),
+          ("request_id", .string(request.requestID)),
+        ]), status: status)
+    }
+    let eyebrow: HTML = isBad ? "<p class=\"eyebrow bad\">Error \(status)</p>\n" : ""
+    return Page(
+      status: status, title: title, content: "\(eyebrow)<h1>\(title)</h1>\n<p class=\"lead\">\(text)</p>\n\(more)",
+      requestID: request.requestID
+    ).response()
+  }
+
+  /// What went wrong with signing in: the reason for the person, the diagnostics for the log.
+  func failure(_ error: IdentityError, _ request: OwnRequest, more: HTML = "") -> OwnResponse {
+    logger.info(
+      "sign-in step refused",
+      metadata: [
+        "request-id": "\(request.requestID)", "kind": "\(error.kind)", "reason": "\(error.diagnostics.printable())",
+        "client": "\(request.remoteAddress)",
+      ])
+    let retries = error.status == 503
+    var response = message(
+      request, status: error.status, error: "\(error.kind)", title: Self.title(of: error), text: error.message,
+      more: more)
+    if retries { response.headers.add("Retry-After", "10") }
+    return response
+  }
+
+  private static func title(of error: IdentityError) -> String {
+    switch error.status {
+    case 403: "Not allowed"
+    case 409: "This has been decided already"
+    case 502: "The identity provider answered wrongly"
+    case 503: "Signing in is not possible now"
+    default: "Signing in did not work"
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import EdgeCrypto
+import HTTPWire
+import Identity
+import Logging
+import Policy
+import Routing
+import Synchronization
+
+/// Every page and answer of the edge itself: sign-in, the verify page, keys, sign-out, refusals, and what programs ask under
+/// `/.well-known/pomerium`. On a publisher's host it shows no session data and changes none (security rule 15).
+package final class OwnPages: Sendable {
+  let identity: Identity
+  let routes: CurrentRoutes
+  let registry: TunnelRegistry
+  let clock: UnixClock
+  let logger: Logger
+  private let current: Mutex<OwnPagesConfiguration>
+
+  package init(
+    identity: Identity, configuration: OwnPagesConfiguration, routes: CurrentRoutes, registry: TunnelRegistry,
+    clock: @escaping UnixClock, logger: Logger
+  ) {
+    self.identity = identity
+    self.routes = routes
+    self.registry = registry
+    self.clock = clock
+    self.logger = logger
+    current = Mutex(configuration)
+  }
+
+  /// The configuration after a reload.
+  package func replace(_ configuration: OwnPagesConfiguration) { current.withLock { $0 = configuration } }
+
+  var configuration: OwnPagesConfiguration { current.withLock { $0 } }
+}
+
+extension OwnPages: PageSource {
+  /// `/.pomerium/…` and `/.well-known/pomerium…` on every host; on the authenticate host everything.
+  package func respond(to request: OwnRequest) async -> OwnResponse {
+    switch request.place {
+    case .authenticateHost: await respondOnAuthenticateHost(request)
+    case .route: await respondOnRouteHost(request)
+    case .unknownHost: refusal(.unknownHost, request, session: nil)
+    }
+  }
+}
+
+/// What our pages say that only the configuration knows.
+package struct OwnPagesConfiguration: Sendable {
+  /// The lines of `/.well-known/pomerium/ssh_known_hosts`, ready to append to a `known_hosts` file.
+  package var knownHosts: [String]
+  /// `ED25519 SHA256:…`, as ssh shows them.
+  package var hostKeyFingerprints: [String]
+  /// Whom a visitor who is refused may ask; absent: "whoever looks after this edge".
+  package var administrator: String?
+  /// `/readyz`: whether requests are welcome.
+  package var isReady: @Sendable () -> Bool
+
+  package init(
+    knownHosts: [String] = [], hostKeyFingerprints: [String] = [], administrator: String? = nil,
+    isReady: @escaping @Sendable () -> Bool = { true }
+  ) {
+    self.knownHosts = knownHosts
+    self.hostKeyFingerprints = hostKeyFingerprints
+    self.administrator = administrator
+    self.isReady = isReady
+  }
+}

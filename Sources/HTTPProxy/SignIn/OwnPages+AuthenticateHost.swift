@@ -1,0 +1,92 @@
+import HTTPWire
+import Identity
+import Policy
+import Routing
+
+/// The authenticate host is ours alone: what is not one of these is not there.
+extension OwnPages {
+  func respondOnAuthenticateHost(_ request: OwnRequest) async -> OwnResponse {
+    // Security rule 17: two session cookies, and nobody can say which of them is ours.
+    let visitor: Visitor
+    switch RequestCookies(request.headers)[identity.cookieName] {
+    case .ambiguous:
+      return refusal(.badRequest("The request carries two cookies of the same name."), request, session: nil)
+    case .absent: visitor = Visitor(request: request, session: nil)
+    case .value(let value):
+      visitor = Visitor(request: request, session: identity.session(cookie: value, host: request.host))
+    }
+    let isPost = request.method == .post
+    guard isPost || request.method == .get || request.method == .head else {
+      return refusal(.methodNotAllowed, request, session: nil)
+    }
+    switch (request.path, isPost) {
+    case ("/", false): return .redirect(authenticateURL("/.pomerium/"))
+    case ("/.pomerium", false): return .redirect(authenticateURL("/.pomerium/"))
+    case ("/.pomerium/", false), ("/.pomerium/user", false): return await details(visitor)
+    case ("/.pomerium/sign_in", _): return await signIn(visitor)
+    case ("/oauth2/callback", false): return await finishSignIn(visitor)
+    case ("/.pomerium/sign_out", false): return signOutPage(visitor)
+    case ("/.pomerium/sign_out", true): return await signOut(visitor)
+    case ("/.pomerium/signed_out", false): return signedOutPage(visitor)
+    case ("/.pomerium/session_binding_info", false): return await keysPage(visitor)
+    case ("/.pomerium/session_binding/revoke", true): return await revokeKey(visitor)
+    case ("/robots.txt", false): return .text("User-agent: *\nDisallow: /\n")
+    case ("/ping", false), ("/healthz", false): return .text("OK\n")
+    case ("/readyz", false): return configuration.isReady() ? .text("OK\n") : .text("not ready\n", status: 503)
+    default:
+      if !isPost, let answer = wellKnown(request) { return answer }
+      return refusal(Self.paths.contains(request.path) ? .methodNotAllowed : .noSuchPath, request, session: nil)
+    }
+  }
+
+  private static let paths: Set<String> = [
+    "/", "/.pomerium", "/.pomerium/", "/.pomerium/user", "/oauth2/callback", "/.pomerium/signed_out",
+    "/.pomerium/session_binding_info", "/.pomerium/session_binding/revoke", "/robots.txt", "/ping", "/healthz",
+    "/readyz",
+  ]
+
+  /// Nobody is signed in and somebody must be: off to the provider for people, 401 for programs.
+  func signInFirst(_ visitor: Visitor, thenTo path: String) async -> OwnResponse {
+    guard RequestAudience(visitor.request) == .navigation else {
+      return signInNeeded(visitor.request, at: authenticateURL(path))
+    }
+    return await begin(.path(path), visitor)
+  }
+
+  /// Sends the browser to the provider; a cookie binds what comes back to it.
+  func begin(_ returnTo: SignInReturn, _ visitor: Visitor) async -> OwnResponse {
+    do throws(IdentityError) {
+      let start = try await identity.beginSignIn(
+        returnTo: returnTo, cookies: RequestCookies(visitor.request.headers).pairs)
+      var response = OwnResponse.redirect(start.redirect)
+      response.headers.add(
+        "Set-Cookie", EdgeCookie.set(start.cookie.name, start.cookie.value, maxAge: start.cookie.maxAge))
+      for name in start.clearCookies { response.headers.add("Set-Cookie", EdgeCookie.expire(name)) }
+      return response
+    } catch {
+      return failure(error, visitor.request)
+    }
+  }
+
+  /// The cookie that makes this browser the session's, on the host it is asked for.
+  func sessionCookie(_ session: Session, host: String) -> String? {
+    identity.cookieValue(for: session, host: host).map {
+      EdgeCookie.set(identity.cookieName, $0, maxAge: session.expiresAt.seconds - clock().seconds)
+    }
+  }
+}
+
+/// A request on the authenticate host, and who sent it.
+struct Visitor: Sendable {
+  var request: OwnRequest
+  var session: Session?
+
+  /// The query's pairs, decoded.
+  var query: [(String, String)] { QueryString.parse(request.query ?? "") }
+
+  /// The only value of a query parameter.
+  func parameter(_ name: String) -> String? {
+    let values = query.filter { $0.0 == name }
+    return values.count == 1 ? values.first?.1 : nil
+  }
+}

@@ -1,0 +1,76 @@
+import HTTPWire
+import Identity
+import Policy
+import Routing
+
+/// `/.pomerium/`: who you are, your session, your tunnels and keys. No token is ever shown.
+extension OwnPages {
+  func details(_ visitor: Visitor) async -> OwnResponse {
+    let request = visitor.request
+    guard let session = visitor.session else { return await signInFirst(visitor, thenTo: "/.pomerium/") }
+    guard RequestAudience(request).wantsHTML, request.path == "/.pomerium/" else { return detailsObject(session) }
+    let subject = session.subject
+    let now = clock()
+    let groups: HTML =
+      subject.groups.isEmpty
+      ? "" : "<div><dt>Groups</dt><dd>\(subject.groups.prefix(50).joined(separator: ", "))</dd></div>\n"
+    let name: HTML = subject.name.map { "<div><dt>Name</dt><dd>\($0)</dd></div>\n" } ?? ""
+    return Page(
+      title: "Your account",
+      content: """
+        <p class="eyebrow">Your account</p>
+        <h1>\(subject.displayName)</h1>
+        <p class="lead">You are signed in to this edge with \(session.provider).</p>
+        <dl>
+        \(name)\(groups)<div><dt>Signed in</dt><dd>\(PageTime.element(session.authenticatedAt, now: now))</dd></div>
+        <div><dt>Until</dt><dd>\(PageTime.element(session.expiresAt, now: now))</dd></div>
+        <div><dt>Account number</dt><dd><code>\(subject.userID)</code><small>at \(subject.issuer)</small></dd></div>
+        </dl>
+        <h2>Your tunnels</h2>
+        \(tunnelList(tunnels(of: session), none: "You publish nothing at the moment."))
+        <h2>Your ssh keys</h2>
+        <p>\(Self.keyCount(identity.bindings(of: session).count)) <a href="/.pomerium/session_binding_info">Look at them or revoke one</a></p>
+        <div class="actions"><a class="button" href="/.pomerium/sign_out">Sign out…</a></div>
+
+        """, requestID: request.requestID
+    ).response()
+  }
+
+  private func detailsObject(_ session: Session) -> OwnResponse {
+    let subject = session.subject
+    var members: [(String, JSONText)] = [("user", .string(subject.userID)), ("issuer", .string(subject.issuer))]
+    if let email = subject.email { members.append(("email", .string(email))) }
+    if let name = subject.name { members.append(("name", .string(name))) }
+    members.append(("groups", .list(subject.groups.map { .string($0) })))
+    members.append(("session_id", .string(session.id)))
+    members.append(("signed_in_at", .string(PageTime.iso(session.authenticatedAt))))
+    members.append(("expires_at", .string(PageTime.iso(session.expiresAt))))
+    return .json(.object(members))
+  }
+
+  /// Tunnels that this session holds open.
+  func tunnels(of session: Session) -> [Binding] {
+    registry.bindings().filter { $0.owner.sessionID == session.id }
+      .sorted { $0.name.description < $1.name.description }
+  }
+
+  func tunnelList(_ tunnels: [Binding], none: HTML) -> HTML {
+    guard !tunnels.isEmpty else { return "<p>\(none)</p>" }
+    let items = tunnels.map { binding -> HTML in
+      switch binding.state {
+      case .attached: "<li>\(binding.name.description) <span class=\"tag\">published</span></li>"
+      case .detached(let reason):
+        "<li>\(binding.name.description) <span class=\"tag warn\">not published</span><br><span class=\"small\">\(reason.rawValue)</span></li>"
+      }
+    }
+    return "<ul class=\"plain\">\(items)</ul>"
+  }
+
+  static func keyCount(_ count: Int) -> HTML {
+    switch count {
+    case 0: "No key is signed in."
+    case 1: "One key is signed in."
+    default: "\(count) keys are signed in."
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import HTTPWire
+import Identity
+import Routing
+
+/// Signing in with a browser, on the authenticate host.
+extension OwnPages {
+  /// `/.pomerium/sign_in`: from a route host with a signed request, from an ssh prompt with a code, or by hand.
+  func signIn(_ visitor: Visitor) async -> OwnResponse {
+    if visitor.query.contains(where: { $0.0 == "user_code" }) {
+      guard let code = visitor.parameter("user_code") else {
+        return refusal(.badRequest("The address names a code more than once."), visitor.request, session: nil)
+      }
+      return visitor.request.method == .post ? await decide(code, visitor) : await verifyPage(code, visitor)
+    }
+    guard visitor.request.method == .get else { return refusal(.methodNotAllowed, visitor.request, session: nil) }
+    guard visitor.request.query?.isEmpty == false else { return await signInFirst(visitor, thenTo: "/.pomerium/") }
+    let request: SignInRequest
+    do throws(IdentityError) {
+      request = try identity.verifySignInRequest(query: visitor.query)
+    } catch {
+      return failure(error, visitor.request)
+    }
+    // Signed by us, but the route may be gone since: nobody is sent, and no session given, to a name that is not served.
+    guard let host = HostName(request.host), routes.current().servesHost(host) else {
+      return message(
+        visitor.request, status: 400, error: "unknown_return_address", title: "Signing in did not work",
+        text: "The page you came from, \(request.host), is not served here any more.")
+    }
+    guard let session = visitor.session else { return await begin(.request(request), visitor) }
+    return handOver(session, request, visitor.request)
+  }
+
+  /// `/oauth2/callback`: back from the provider.
+  func finishSignIn(_ visitor: Visitor) async -> OwnResponse {
+    guard visitor.request.method == .get else { return refusal(.methodNotAllowed, visitor.request, session: nil) }
+    let finish: SignInFinish
+    do throws(IdentityError) {
+      finish = try await identity.finishSignIn(
+        query: visitor.query, cookies: RequestCookies(visitor.request.headers).pairs)
+    } catch {
+      let again: HTML =
+        "<div class=\"actions\"><a class=\"button primary\" href=\"/.pomerium/\">Start again</a></div>\n"
+      return failure(error, visitor.request, more: again)
+    }
+    var response =
+      switch finish.returnTo {
+      case .path(let path):
+        OwnResponse.redirect(isReturnable(path) ? authenticateURL(path) : authenticateURL("/.pomerium/"))
+      case .request(let request): handOver(finish.session, request, visitor.request)
+      }
+    if let cookie = sessionCookie(finish.session, host: visitor.request.host) {
+      response.headers.add("Set-Cookie", cookie)
+    }
+    response.headers.add("Set-Cookie", EdgeCookie.expire(finish.clearCookie))
+    return response
+  }
+
+  /// Sends the browser back to its route host with a code that works once, there, with its nonce (security rule 16).
+  private func handOver(_ session: Session, _ signIn: SignInRequest, _ request: OwnRequest) -> OwnResponse {
+    do throws(IdentityError) {
+      let url = try identity.callbackURL(session: session, request: signIn)
+      let attempt = HandOverNonce.attempt(nonceHash: signIn.nonceHash)
+      return .redirect(url + "&attempt=" + QueryString.percentEncode(attempt))
+    } catch {
+      return failure(error, request)
+    }
+  }
+}

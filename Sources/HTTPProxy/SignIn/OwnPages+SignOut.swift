@@ -1,0 +1,120 @@
+import HTTPWire
+import Identity
+import Policy
+import Routing
+
+/// Signing out: a page says what will end and offers "this browser only"; the form does it (security rule 21).
+extension OwnPages {
+  func signOutPage(_ visitor: Visitor) -> OwnResponse {
+    let request = visitor.request
+    guard let session = visitor.session else {
+      return .redirect(authenticateURL("/.pomerium/signed_out", onward(visitor)))
+    }
+    let tunnels = tunnels(of: session)
+    let keys = identity.bindings(of: session).filter { $0.sessionID == session.id }
+    let token = identity.csrfToken(session: session, purpose: Self.purpose)
+    let back = onward(visitor).map { name, value -> HTML in
+      "<input type=\"hidden\" name=\"\(name)\" value=\"\(url: value)\">\n"
+    }
+    let ends: HTML =
+      tunnels.isEmpty && keys.isEmpty
+      ? "<p>No tunnel is open and no ssh key is signed in with this session.</p>\n"
+      : """
+      <h2>Signing out everywhere ends</h2>
+      \(tunnelList(tunnels, none: "no tunnel"))
+      \(keyList(keys))
+
+      """
+    return Page(
+      title: "Sign out",
+      content: """
+        <p class="eyebrow">Sign out</p>
+        <h1>Sign out of this edge?</h1>
+        <p class="lead">You are signed in as <strong>\(session.subject.displayName)</strong>.</p>
+        \(ends)<p><strong>This browser only</strong> signs you out of every page here and leaves your ssh connections and tunnels as they \
+        are.</p>
+        <form method="post" action="/.pomerium/sign_out">
+        <input type="hidden" name="csrf" value="\(url: token)">
+        \(back)<div class="actions">
+        <button class="grow" type="submit" name="scope" value="browser">This browser only</button>
+        <button class="grow danger" type="submit" name="scope" value="everything">Sign out everywhere</button>
+        </div>
+        </form>
+        <p class="small">Your identity provider, \(session.provider), may still remember you.</p>
+        """, requestID: request.requestID, hasForm: true
+    ).response()
+  }
+
+  func signOut(_ visitor: Visitor) async -> OwnResponse {
+    let request = visitor.request
+    let form: OwnForm
+    switch ownForm(request) {
+    case .success(let read): form = read
+    case .failure(let problem): return formFailure(problem, request)
+    }
+    if let session = visitor.session {
+      guard let token = form["csrf"], identity.checkCSRF(token, session: session, purpose: Self.purpose) else {
+        return formFailure(.foreignOrigin, request)
+      }
+      switch form["scope"] {
+      case "everything": await identity.signOut(sessionID: session.id)
+      case "browser": await identity.signOutBrowser(sessionID: session.id)
+      default: return refusal(.badRequest("The form does not say what to end."), request, session: nil)
+      }
+    }
+    var response = OwnResponse.redirect(authenticateURL("/.pomerium/signed_out", onward(form.fields)), status: 303)
+    response.headers.add("Set-Cookie", EdgeCookie.expire(identity.cookieName))
+    return response
+  }
+
+  func signedOutPage(_ visitor: Visitor) -> OwnResponse {
+    let request = visitor.request
+    if visitor.session != nil { return .redirect(authenticateURL("/.pomerium/")) }
+    let fields = onward(visitor)
+    var link: HTML = "<a class=\"button primary\" href=\"/.pomerium/\">Sign in</a>"
+    if let code = fields.first(where: { $0.0 == "user_code" })?.1 {
+      let address = "/.pomerium/sign_in?user_code=" + QueryString.percentEncode(code)
+      link = "<a class=\"button primary\" href=\"\(url: address)\">Sign in with another account</a>"
+    } else if let url = fields.first(where: { $0.0 == "pomerium_redirect_uri" })?.1, let address = servedAddress(url) {
+      // Through the route host's own sign-in: the cookie there still belongs to the session that has just ended.
+      let begin =
+        address.origin + "/.pomerium/sign_in?pomerium_redirect_uri=" + QueryString.percentEncode(address.target)
+      link = "<a class=\"button primary\" href=\"\(url: begin)\">Sign in to \(address.host)</a>"
+    }
+    return Page(
+      title: "Signed out",
+      content: """
+        <p class="eyebrow">Signed out</p>
+        <h1>You are signed out.</h1>
+        <p class="lead">Pages behind this edge will ask you to sign in again.</p>
+        <div class="actions">\(link)</div>
+
+        """, requestID: request.requestID
+    ).response()
+  }
+
+  private static let purpose = "sign-out"
+
+  private func onward(_ visitor: Visitor) -> [(String, String)] { onward(visitor.query) }
+
+  /// Where the person was, as far as we would link there ourselves: a served page, or a waiting code.
+  private func onward(_ fields: [(String, String)]) -> [(String, String)] {
+    if let code = fields.first(where: { $0.0 == "user_code" })?.1, code.utf8.count <= 64,
+      code.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
+    {
+      return [("user_code", code)]
+    }
+    if let url = fields.first(where: { $0.0 == "pomerium_redirect_uri" })?.1, servedAddress(url) != nil {
+      return [("pomerium_redirect_uri", url)]
+    }
+    return []
+  }
+
+  private func keyList(_ keys: [KeyBinding]) -> HTML {
+    guard !keys.isEmpty else { return "" }
+    let items = keys.map { key -> HTML in
+      "<li><code>\(key.fingerprint)</code><br><span class=\"small\">every ssh connection of this \(key.keyType) key</span></li>"
+    }
+    return "<ul class=\"plain\">\(items)</ul>"
+  }
+}
