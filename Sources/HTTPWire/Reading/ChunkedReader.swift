@@ -78,14 +78,38 @@ struct ChunkedReader: Sendable {
     }
     guard index > 0 else { throw .malformed("chunk size is not a hexadecimal number") }
     guard index < lineLength - 1 else { return size }
-    // No blank between size and extension: RFC 9112 allows "bad" whitespace there, and readers disagree about it.
-    guard bytes[index] == 0x3B else { throw .malformed("chunk size followed by something else than an extension") }
     extensionBytes += lineLength - 1 - index
-    while index < lineLength - 1 {
-      guard ByteClass.isFieldValue(bytes[index]) else { throw .malformed("control character in a chunk extension") }
-      index += 1
-    }
+    try Self.checkExtensions(bytes, from: index, to: lineLength - 1)
     return size
+  }
+
+  /// `*( ";" name [ "=" ( token / quoted-string ) ] )`. Without the blanks that RFC 9112 calls bad and readers disagree about.
+  private static func checkExtensions(_ bytes: Span<UInt8>, from start: Int, to end: Int) throws(WireError) {
+    var index = start
+    func skipToken() -> Bool {
+      let start = index
+      while index < end, ByteClass.isToken(bytes[index]) { index += 1 }
+      return index > start
+    }
+    while index < end {
+      guard bytes[index] == 0x3B else { throw .malformed("chunk size followed by something else than an extension") }
+      index += 1
+      guard skipToken() else { throw .malformed("chunk extension without a name") }
+      guard index < end, bytes[index] == 0x3D else { continue }
+      index += 1
+      if index < end, bytes[index] == 0x22 {
+        index += 1
+        while index < end, bytes[index] != 0x22 {
+          if bytes[index] == 0x5C { index += 1 }
+          guard index < end, ByteClass.isFieldValue(bytes[index]) else { throw .malformed("broken chunk extension") }
+          index += 1
+        }
+        guard index < end else { throw .malformed("chunk extension without a closing quote") }
+        index += 1
+      } else if !skipToken() {
+        throw .malformed("chunk extension without a value")
+      }
+    }
   }
 
   private static func skipLineEnd(_ buffer: inout ByteBuffer) throws(WireError) -> Bool {
