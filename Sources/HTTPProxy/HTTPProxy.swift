@@ -44,7 +44,8 @@ package final class HTTPProxy: Sendable {
     }
     shared.identity.onChange { [weak self] change in
       switch change {
-      case .ended(sessionID: let id), .changed(sessionID: let id), .browserEnded(sessionID: let id): self?.reconsider(.session(id))
+      case .ended(sessionID: let id), .changed(sessionID: let id), .browserEnded(sessionID: let id):
+        self?.reconsider(.session(id))
       case .bindingRevoked: break
       }
     }

@@ -47,7 +47,9 @@ struct Listener {
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value else { throw ChannelError.inappropriateOperationForState }
+          guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value else {
+            throw ChannelError.inappropriateOperationForState
+          }
           // Beyond the limit a connection is worth nothing: it could only wait for memory we do not have.
           guard shared.connectionCount.load(ordering: .relaxed) < loop.configuration.maximumConnections else {
             throw ChannelError.inappropriateOperationForState

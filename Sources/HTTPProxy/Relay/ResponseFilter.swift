@@ -38,7 +38,8 @@ struct ResponseFilter {
     for (kind, name, line) in plan.defaultResponseFields {
       let isPresent =
         kind == .other
-        ? headers.fields.contains { headers.foldedName($0, equals: name) } : present >> UInt64(kind.rawValue & 63) & 1 == 1
+        ? headers.fields.contains { headers.foldedName($0, equals: name) }
+        : present >> UInt64(kind.rawValue & 63) & 1 == 1
       if !isPresent { additions.append(line) }
     }
   }

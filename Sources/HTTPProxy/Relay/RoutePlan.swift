@@ -84,7 +84,9 @@ final class RoutePlan {
     let rest = String(decoding: target.utf8.dropFirst(matched), as: UTF8.self)
     if rest.isEmpty || rest.hasPrefix("?") { return replacement + rest }
     let joins = replacement.hasSuffix("/") || rest.hasPrefix("/")
-    if joins { return (replacement.hasSuffix("/") && rest.hasPrefix("/") ? String(replacement.dropLast()) : replacement) + rest }
+    if joins {
+      return (replacement.hasSuffix("/") && rest.hasPrefix("/") ? String(replacement.dropLast()) : replacement) + rest
+    }
     // `/api` matched whole segments, or a prefix in the middle of one (`/ap` of `/api`): then nothing is put between.
     let splitsSegment = matched > 1 && !(Array(target.utf8.prefix(matched)).last == ByteClass.slash)
     return replacement + (splitsSegment ? "" : "/") + rest

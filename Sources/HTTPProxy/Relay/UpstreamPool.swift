@@ -44,7 +44,8 @@ final class UpstreamPool {
   }
 
   func remove(_ connection: UpstreamConnection) {
-    guard var connections = idle[connection.key], let index = connections.firstIndex(where: { $0 === connection }) else {
+    guard var connections = idle[connection.key], let index = connections.firstIndex(where: { $0 === connection })
+    else {
       return
     }
     connections.remove(at: index)

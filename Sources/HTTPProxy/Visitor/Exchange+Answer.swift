@@ -1,6 +1,7 @@
 import HTTPWire
 import Identity
 import NIOCore
+import Policy
 import Routing
 
 /// Answers of the edge itself: pages and refusals.

@@ -1,4 +1,5 @@
 import HTTPWire
+import Identity
 import NIOCore
 import Policy
 import Routing
@@ -43,7 +44,8 @@ extension Exchange {
       isOver(max(lastBodyAt, waitingSince), configuration.readTimeout, now)
     {
       refuseSlowBody()
-    } else if !hasSentHead, !isWaitingForBody, isOver(max(waitingSince, lastBodyAt), configuration.upstreamTimeout, now) {
+    } else if !hasSentHead, !isWaitingForBody, isOver(max(waitingSince, lastBodyAt), configuration.upstreamTimeout, now)
+    {
       timeOut("upstream_response_timeout")
     }
   }
@@ -95,8 +97,9 @@ extension Exchange {
         eventLoop.execute { bound.value.reconsider() }
       })
     // Registered first, decided then (security rule 28).
-    if let grant, grant.generation != loop.routes().generation
-      || grant.epoch != loop.shared.currentEpoch
+    if let grant,
+      grant.generation != loop.routes().generation
+        || grant.epoch != loop.shared.currentEpoch
     {
       reconsider()
     }
