@@ -1,0 +1,200 @@
+import DequeModule
+import NIOCore
+
+/// Requests in both directions, on channels and on the connection. Answers keep the order of the questions.
+extension ConnectionMachine {
+  // MARK: channel requests
+
+  mutating func request(_ payload: ByteBuffer, _ transport: inout TransportMachine) throws(SSHError) {
+    var reader = MessageReader(message: payload, "CHANNEL_REQUEST")
+    let number = try reader.uint32("channel")
+    let type = String(
+      decoding: try reader.bytes("request type", limit: configuration.limits.nameLength * 4), as: UTF8.self)
+    let wantsReply = try reader.boolean("want reply")
+    let channel = try existing(number, "a request")
+    // Requests that cross our CLOSE are dropped; no answer may follow it.
+    guard !channel.sentClose else { return }
+    let request = try ChannelRequest(type: type, &reader, limits: configuration.limits)
+    var token: ReplyToken?
+    if wantsReply {
+      token = ReplyToken(
+        channel: channel.id, number: try channel.replies.expect(limit: configuration.limits.outstandingReplies))
+    } else {
+      try spendEmptyMessage()
+    }
+    switch request {
+    case .other, .endOfWrite:
+      // PuTTY sends winadj@… all the time and wants exactly this (ssh.md 3.7).
+      if let token { answer(token, success: false, &transport) }
+      if request == .endOfWrite, !channel.isFinishing { finishWriting(channel.id) }
+    case .environment:
+      channel.environmentVariables += 1
+      if channel.environmentVariables > configuration.limits.environmentVariables {
+        if let token { answer(token, success: false, &transport) }
+      } else {
+        events.append(.channelRequest(channel.id, request, reply: token))
+      }
+    case .pty, .windowChange, .shell, .exec, .subsystem, .signal, .exitStatus, .exitSignal:
+      events.append(.channelRequest(channel.id, request, reply: token))
+    }
+  }
+
+  mutating func requestAnswered(_ payload: ByteBuffer, success: Bool) throws(SSHError) {
+    var reader = MessageReader(message: payload, success ? "CHANNEL_SUCCESS" : "CHANNEL_FAILURE")
+    let number = try reader.uint32("channel")
+    try reader.end()
+    let channel = try existing(number, "an answer")
+    guard channel.unanswered > 0 else { return try spendUnaskedReply() }
+    channel.unanswered -= 1
+    events.append(.channelRequestAnswered(channel.id, success: success))
+  }
+
+  // MARK: global requests
+
+  mutating func globalRequest(
+    _ payload: ByteBuffer, sessionID: [UInt8], _ transport: inout TransportMachine
+  ) throws(SSHError) {
+    guard globalRequests.spend(now: configuration.clock()) else {
+      throw .limit("global requests", bound: Int(configuration.limits.globalRequestBurst))
+    }
+    let (request, wantsReply) = try GlobalRequest.read(payload, limits: configuration.limits)
+    var token: ReplyToken?
+    if wantsReply {
+      token = ReplyToken(channel: nil, number: try globalReplies.expect(limit: configuration.limits.outstandingReplies))
+    }
+    let isServer = configuration.role == .server
+    switch request {
+    case .forward(let address) where isServer:
+      events.append(.forwardRequested(address, reply: token))
+    case .cancelForward(let address) where isServer:
+      events.append(.forwardCancelled(address, reply: token))
+    case .noMoreSessions where isServer:
+      refusesSessions = true
+      if let token { answer(token, success: true, &transport) }
+    case .proveHostKeys(let blobs) where isServer:
+      guard let token else { return }
+      var payload = ByteBuffer()
+      payload.writeInteger(MessageNumber.requestSuccess)
+      let proofs = try HostKeyAnnouncement.proofs(
+        of: blobs, configuration: configuration, sessionID: sessionID,
+        negotiated: transport.established?.algorithms.hostKey)
+      guard let proofs else { return answer(token, success: false, &transport) }
+      for proof in proofs { payload.writeSSHString(proof) }
+      settle(token, payload, &transport)
+    case .forward, .cancelForward, .noMoreSessions, .proveHostKeys, .unknown:
+      if let token { answer(token, success: false, &transport) }
+    }
+  }
+
+  mutating func globalReply(_ payload: ByteBuffer, success: Bool) throws(SSHError) {
+    guard let first = sentRequests.popFirst() else { return try spendUnaskedReply() }
+    var data = payload
+    data.moveReaderIndex(forwardBy: 1)
+    if first.wanted {
+      events.append(.globalRequestAnswered(first.id, success: success, data: data))
+    } else if let sent = keepaliveSent {
+      noteRoundTrip(configuration.clock() &- sent)
+      keepaliveSent = nil
+    }
+  }
+
+  mutating func noteRoundTrip(_ sample: UInt64) {
+    roundTrip = min(roundTrip ?? sample, sample)
+  }
+
+  /// Any answer will do: clients answer FAILURE, or something.
+  mutating func sendKeepalive(now: UInt64, _ transport: inout TransportMachine) {
+    guard sentRequests.count < configuration.limits.outstandingReplies else { return }
+    if keepaliveSent == nil, sentRequests.isEmpty { keepaliveSent = now }
+    _ = sendGlobalRequest(GlobalRequest.keepalive, wantsReply: true, wanted: false, data: ByteBuffer(), &transport)
+  }
+
+  /// x/crypto CVE-2026-39830: replies that nobody asked for.
+  private mutating func spendUnaskedReply() throws(SSHError) {
+    unaskedReplies += 1
+    guard unaskedReplies <= configuration.limits.unaskedReplies else {
+      throw .limit("replies to no request", bound: configuration.limits.unaskedReplies)
+    }
+  }
+
+  /// `wanted`: whether the owner hears of the answer.
+  mutating func sendGlobalRequest(
+    _ name: String, wantsReply: Bool, wanted: Bool = true, data: ByteBuffer, _ transport: inout TransportMachine
+  ) -> GlobalRequestID? {
+    var id: GlobalRequestID?
+    if wantsReply {
+      let request = GlobalRequestID(number: nextRequest)
+      nextRequest &+= 1
+      sentRequests.append((request, wanted))
+      id = request
+    }
+    transport.send { buffer in
+      GlobalRequest.write(name, wantsReply: wantsReply, into: &buffer)
+      buffer.writeImmutableBuffer(data)
+    }
+    return id
+  }
+
+  // MARK: answers
+
+  mutating func answer(
+    _ token: ReplyToken, success: Bool, port: UInt32? = nil, _ transport: inout TransportMachine
+  ) {
+    var payload = ByteBuffer()
+    if let id = token.channel {
+      guard let channel = channels[id] else { return }
+      payload.writeInteger(success ? MessageNumber.channelSuccess : MessageNumber.channelFailure)
+      payload.writeInteger(channel.peerNumber)
+    } else {
+      payload.writeInteger(success ? MessageNumber.requestSuccess : MessageNumber.requestFailure)
+      if success, let port { payload.writeInteger(port) }
+    }
+    settle(token, payload, &transport)
+  }
+
+  private mutating func settle(_ token: ReplyToken, _ payload: ByteBuffer, _ transport: inout TransportMachine) {
+    if let id = token.channel {
+      guard let channel = channels[id] else { return }
+      channel.replies.answer(token.number, payload)
+      while let ready = channel.replies.popReady() {
+        if !channel.sentClose { transport.send(ready) }
+      }
+    } else {
+      globalReplies.answer(token.number, payload)
+      while let ready = globalReplies.popReady() { transport.send(ready) }
+    }
+  }
+}
+
+/// hostkeys-00 and hostkeys-prove-00 (PROTOCOL §2.5): how OpenSSH clients learn of our other host keys.
+enum HostKeyAnnouncement {
+  static func data(_ configuration: SSHConfiguration) -> ByteBuffer {
+    var data = ByteBuffer()
+    var seen = Set<[UInt8]>()
+    // A key twice is fatal to the client.
+    for identity in configuration.identities where seen.insert(identity.publicKey.blob).inserted {
+      data.writeSSHString(identity.publicKey.blob)
+    }
+    return data
+  }
+
+  /// Nil when a blob is not one of our keys.
+  static func proofs(
+    of blobs: [[UInt8]], configuration: SSHConfiguration, sessionID: [UInt8], negotiated: SSHSignatureAlgorithm?
+  ) throws(SSHError) -> [[UInt8]]? {
+    guard !blobs.isEmpty, blobs.count <= configuration.identities.count else { return nil }
+    var proofs: [[UInt8]] = []
+    for blob in blobs {
+      guard let identity = configuration.identities.first(where: { $0.publicKey.blob == blob }),
+        // An RSA key signs as it did in the key exchange, if it did.
+        let algorithm = identity.algorithms.first(where: { $0 == negotiated }) ?? identity.algorithms.first
+      else { return nil }
+      var signed = ByteBuffer()
+      signed.writeSSHString(GlobalRequest.hostKeysProve)
+      signed.writeSSHString(sessionID)
+      signed.writeSSHString(blob)
+      proofs.append(try identity.privateKey.sshSignature(signed.bytes, algorithm: algorithm))
+    }
+    return proofs
+  }
+}
