@@ -101,7 +101,7 @@ def test_sign_out_page(edge, publisher, service, chromium):
     tunnel.wait_published()
     driver.get(edge.authenticate + "/.pomerium/sign_out")
     chromium.screenshot("sign-out")
-    out = wait(chromium, lambda d: button(d, "Sign out"), "the sign-out button")
+    out = wait(chromium, lambda d: button(d, "Sign out everywhere"), "the sign-out button")
     out.click()
     tunnel.wait()
     driver.get(edge.url())
