@@ -79,7 +79,7 @@ package final class TunnelRegistry: Sendable {
     case .available(let binding): promise.succeed(binding)
     case .refused: promise.succeed(nil)
     case .parked(let id, let graceLeft):
-      let limit = min(deadline, .now() + .milliseconds(graceLeft))
+      let limit = min(deadline, eventLoop.now + .milliseconds(graceLeft))
       let timer = eventLoop.scheduleTask(deadline: limit) { [self] in
         state.withLock { $0.unpark(id) }?.succeed(nil)
       }

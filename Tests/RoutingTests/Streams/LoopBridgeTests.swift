@@ -1,0 +1,244 @@
+import NIOCore
+import NIOPosix
+import Testing
+
+@testable import Routing
+
+/// A stream that gives out numbered bytes as long as it may, and keeps what it is written.
+private final class FakeStream: ByteStream {
+  let eventLoop: any EventLoop
+  var consumer: (any ByteStreamConsumer)?
+  var isWritable = true
+  var written: [UInt8] = []
+  var flushes = 0
+  var isFinished = false
+  var closed: StreamEnd?
+  var given = 0
+  var isReading = false
+  let amount: Int
+  static let chunk = 16 * 1024
+
+  init(eventLoop: any EventLoop, amount: Int) {
+    self.eventLoop = eventLoop
+    self.amount = amount
+  }
+
+  func write(_ bytes: ByteBuffer) { written += bytes.readableBytesView }
+  func flush() { flushes += 1 }
+  func finishWriting() { isFinished = true }
+  func pauseReading() { isReading = false }
+  func resumeReading() {
+    isReading = true
+    schedule()
+  }
+
+  private func schedule() {
+    let this = NIOLoopBound(self, eventLoop: eventLoop)
+    eventLoop.execute { this.value.give() }
+  }
+
+  private func give() {
+    guard isReading, closed == nil else { return }
+    for _ in 0..<3 where isReading && given < amount {
+      let count = min(Self.chunk, amount - given)
+      consumer?.streamDidRead(ByteBuffer(bytes: (given..<given + count).map { UInt8(truncatingIfNeeded: $0) }))
+      given += count
+    }
+    consumer?.streamDidCompleteRead()
+    if given == amount {
+      isReading = false
+      consumer?.streamDidFinishReading()
+    } else if isReading {
+      schedule()
+    }
+  }
+
+  func setWritable(_ writable: Bool) {
+    isWritable = writable
+    consumer?.streamWritabilityChanged(isWritable: writable)
+  }
+
+  func close(_ end: StreamEnd) {
+    guard closed == nil else { return }
+    closed = end
+    let last = consumer
+    consumer = nil
+    last?.streamDidClose(end)
+  }
+}
+
+private final class Collector: ByteStreamConsumer {
+  var received: [UInt8] = []
+  var cycles = 0
+  var writability: [Bool] = []
+  let finished: EventLoopPromise<Int>
+  let closed: EventLoopPromise<StreamEnd>
+
+  init(_ loop: any EventLoop) {
+    finished = loop.makePromise()
+    closed = loop.makePromise()
+  }
+
+  func streamDidRead(_ bytes: ByteBuffer) { received += bytes.readableBytesView }
+  func streamDidCompleteRead() { cycles += 1 }
+  func streamDidFinishReading() { finished.succeed(received.count) }
+  func streamWritabilityChanged(isWritable: Bool) { writability.append(isWritable) }
+  func streamDidClose(_ end: StreamEnd) {
+    finished.fail(StreamOpenFailure.gone)
+    closed.succeed(end)
+  }
+}
+
+struct LoopBridgeTests {
+  private struct Setup: Sendable {
+    let far: NIOLoopBound<FakeStream>
+    let near: NIOLoopBound<any ByteStream>
+    let collector: NIOLoopBound<Collector>
+  }
+
+  private func setUp(amount: Int) async throws -> Setup {
+    let group = MultiThreadedEventLoopGroup.singleton
+    let farLoop = group.next()
+    var nearLoop = group.next()
+    while nearLoop === farLoop { nearLoop = group.next() }
+    let loop = nearLoop
+    let far = try await farLoop.submit {
+      NIOLoopBound(FakeStream(eventLoop: farLoop, amount: amount), eventLoop: farLoop)
+    }.get()
+    let near = try await farLoop.flatSubmit { LoopBridge.bridge(far.value, to: loop) }.get()
+    let collector = try await loop.submit {
+      let collector = Collector(loop)
+      near.value.consumer = collector
+      return NIOLoopBound(collector, eventLoop: loop)
+    }.get()
+    return Setup(far: far, near: near, collector: collector)
+  }
+
+  @Test func bytesArriveInOrderAndTheEndAfterThem() async throws {
+    let setup = try await setUp(amount: 5_000_000)
+    let count = try await setup.near.eventLoop.flatSubmit {
+      setup.near.value.resumeReading()
+      return setup.collector.value.finished.futureResult
+    }.get()
+    #expect(count == 5_000_000)
+    let isRight = try await setup.near.eventLoop.submit {
+      setup.collector.value.received.enumerated().allSatisfy { $1 == UInt8(truncatingIfNeeded: $0) }
+        && setup.collector.value.cycles > 0
+    }.get()
+    #expect(isRight)
+    try await close(setup)
+  }
+
+  @Test func aConsumerThatDoesNotReadHoldsTheFarStream() async throws {
+    let setup = try await setUp(amount: 10_000_000)
+    // Two rounds over both loops: whatever was going to be read ahead has been.
+    var before = -1
+    var given = 0
+    while given != before {
+      before = given
+      for _ in 0..<20 {
+        given = try await setup.far.eventLoop.submit { setup.far.value.given }.get()
+        _ = try await setup.near.eventLoop.submit {}.get()
+      }
+    }
+    #expect(given <= BridgeLink.bytesInFlight + 3 * FakeStream.chunk)
+    let received = try await setup.near.eventLoop.submit { setup.collector.value.received.count }.get()
+    #expect(received == 0)
+    try await close(setup)
+  }
+
+  @Test func writesCrossInOneHopAndTellWhenToStop() async throws {
+    let setup = try await setUp(amount: 0)
+    try await setup.far.eventLoop.submit { setup.far.value.setWritable(false) }.get()
+    let half = BridgeLink.bytesInFlight / 2
+    let writable = try await setup.near.eventLoop.submit { () -> [Bool] in
+      let stream = setup.near.value
+      stream.write(ByteBuffer(repeating: 1, count: half))
+      let first = stream.isWritable
+      stream.write(ByteBuffer(repeating: 2, count: half))
+      stream.flush()
+      stream.finishWriting()
+      return [first, stream.isWritable]
+    }.get()
+    #expect(writable[1] == false)
+    let arrived = try await setup.far.eventLoop.submit { (setup.far.value.written.count, setup.far.value.isFinished) }
+      .get()
+    #expect(arrived == (2 * half, true))
+    try await setup.far.eventLoop.submit { setup.far.value.setWritable(true) }.get()
+    let after = try await setup.near.eventLoop.submit {
+      (setup.near.value.isWritable, setup.collector.value.writability.last)
+    }.get()
+    #expect(after == (true, true))
+    try await close(setup)
+  }
+
+  @Test func theEndOvertakesWhatNobodyReadsWhenItWasNotInOrder() async throws {
+    let setup = try await setUp(amount: 1_000_000)
+    try await setup.far.eventLoop.submit { setup.far.value.close(.rightEnded) }.get()
+    let end = try await setup.near.eventLoop.flatSubmit { setup.collector.value.closed.futureResult }.get()
+    #expect(end == .rightEnded)
+  }
+
+  @Test func closingReachesTheStreamAndComesBack() async throws {
+    let setup = try await setUp(amount: 0)
+    try await close(setup)
+    let end = try await setup.far.eventLoop.submit { setup.far.value.closed }.get()
+    #expect(end == .reset)
+  }
+
+  @Test func onOneLoopThereIsNothingBetween() async throws {
+    let loop = MultiThreadedEventLoopGroup.singleton.next()
+    let isSame = try await loop.flatSubmit {
+      let stream = FakeStream(eventLoop: loop, amount: 0)
+      let bound = NIOLoopBound(stream, eventLoop: loop)
+      return LoopBridge.bridge(stream, to: loop).map { $0.value === bound.value }
+    }.get()
+    #expect(isSame)
+  }
+
+  private func close(_ setup: Setup) async throws {
+    _ = try await setup.near.eventLoop.flatSubmit {
+      setup.near.value.close(.reset)
+      return setup.collector.value.closed.futureResult
+    }.get()
+  }
+}
+
+struct OpenStreamsTests {
+  @Test func onlyMatchingStreamsDecideAgain() {
+    let streams = OpenStreams()
+    let first = Counter()
+    let second = Counter()
+    let id = streams.register(
+      OpenStream(
+        sessionID: "s1", routeID: RouteID("r"), bindingID: BindingID(1), startedAt: .init(seconds: 0),
+        describe: "one", reconsider: { first.increment() }))
+    _ = streams.register(
+      OpenStream(
+        sessionID: "s2", routeID: RouteID("r"), startedAt: .init(seconds: 0), describe: "two",
+        reconsider: { second.increment() }))
+    streams.reconsider { $0.sessionID == "s1" }
+    streams.move(id, to: BindingID(2))
+    streams.reconsider { $0.bindingID == BindingID(2) }
+    #expect(first.value == 2 && second.value == 0)
+    streams.remove(id)
+    streams.reconsider { _ in true }
+    #expect(first.value == 2 && second.value == 1 && streams.count == 1)
+  }
+}
+
+struct PrintableTextTests {
+  @Test(arguments: [
+    ("plain text", "plain text"), ("tab\there", "tab\\u{9}here"), ("\u{1B}[2J", "\\u{1b}[2J"),
+    ("a\u{202E}b", "a\\u{202e}b"), ("z\u{200B}w", "z\\u{200b}w"), ("\u{7F}\u{9B}", "\\u{7f}\\u{9b}"),
+    ("Grüße ✓", "Grüße ✓"), ("\r\n", "\\u{d}\\u{a}"),
+  ])
+  func whatCouldMoveACursorOrHideIsSpelled(_ text: String, _ shown: String) {
+    #expect(text.printable() == shown)
+  }
+
+  @Test func lengthIsCapped() {
+    #expect(String(repeating: "x", count: 1000).printable(limit: 10) == "xxxxxxxxxx…")
+    #expect(String(repeating: "\u{1B}", count: 1000).printable(limit: 100).utf8.count < 120)
+  }
+}

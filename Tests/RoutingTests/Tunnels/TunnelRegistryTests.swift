@@ -1,0 +1,243 @@
+import NIOCore
+import NIOEmbedded
+import Policy
+import Testing
+
+@testable import Routing
+
+struct TunnelRegistryTests {
+  private let clock = TestClock()
+  private let registry: TunnelRegistry
+  private let a = RouteID("a")
+
+  init() {
+    let clock = clock
+    registry = TunnelRegistry { clock.now }
+  }
+
+  private func request(
+    _ owner: Subject, connection: String, name: String = "a.example", isShared: Bool = false,
+    probe: @escaping @Sendable () -> Void = {}
+  ) -> BindingRequest {
+    BindingRequest(
+      routeID: a, name: pattern(name), isShared: isShared, requestedHost: name, requestedPort: 443, owner: owner,
+      connectionID: connection, opener: NoOpener(), probe: probe)
+  }
+
+  private func bound(_ result: BindingResult) throws -> Binding {
+    guard case .bound(let binding) = result else {
+      Issue.record("refused: \(result)")
+      throw StreamOpenFailure.notPermitted
+    }
+    return binding
+  }
+
+  private func refusal(_ result: BindingResult) -> BindingRefusal? {
+    if case .refused(let refusal) = result { return refusal }
+    return nil
+  }
+
+  private func picked(_ name: String = "a.example", session: String? = nil, excluding: Set<BindingID> = [])
+    -> BindingID?
+  {
+    if case .binding(let binding) = registry.pick(
+      route: a, host: host(name), sessionID: session, excluding: excluding)
+    {
+      return binding.id
+    }
+    return nil
+  }
+
+  private func reason(_ name: String = "a.example") -> NoTunnelReason? {
+    if case .none(let reason) = registry.pick(route: a, host: host(name)) { return reason }
+    return nil
+  }
+
+  @Test func aRouteBelongsToOnePersonAtATime() throws {
+    let binding = try bound(registry.bind(request(person("ann"), connection: "1")))
+    #expect(
+      refusal(registry.bind(request(person("bob"), connection: "2"))) == .heldByAnother(displayName: "ann@example.com"))
+    _ = try bound(registry.bind(request(person("ann", session: "other"), connection: "3")))
+    #expect(refusal(registry.bind(request(person("ann"), connection: "1"))) == .duplicate)
+    #expect(binding.state == .attached)
+  }
+
+  @Test func aLostConnectionKeepsTheNameForAWhile() throws {
+    let binding = try bound(registry.bind(request(person("ann"), connection: "1")))
+    registry.release(binding.id, why: .connectionLost)
+    #expect(reason() == .reconnecting)
+    #expect(refusal(registry.bind(request(person("bob"), connection: "2"))) != nil)
+    clock.advance(seconds: 11)
+    #expect(reason() == .neverConnected)
+    _ = try bound(registry.bind(request(person("bob"), connection: "2")))
+  }
+
+  @Test(arguments: [BindingRelease.disconnected, .cancelled])
+  func aGoodbyeFreesTheNameAtOnce(_ why: BindingRelease) throws {
+    let binding = try bound(registry.bind(request(person("ann"), connection: "1")))
+    registry.release(binding.id, why: why)
+    #expect(reason() == .neverConnected)
+    _ = try bound(registry.bind(request(person("bob"), connection: "2")))
+  }
+
+  @Test func aDetachedBindingHoldsNothing() throws {
+    let ann = try bound(registry.bind(request(person("ann"), connection: "1")))
+    #expect(registry.setState(ann.id, .detached(.notPermitted)) == .detached(.notPermitted))
+    #expect(reason() == .detached(ownerDisplayName: "ann@example.com"))
+    let bob = try bound(registry.bind(request(person("bob"), connection: "2")))
+    #expect(registry.setState(ann.id, .attached) == .detached(.heldByAnother))
+    registry.release(bob.id, why: .disconnected)
+    #expect(registry.setState(ann.id, .attached) == .attached)
+    #expect(picked() == ann.id)
+    // A connection lost while detached leaves no lease.
+    registry.setState(ann.id, .detached(.notPermitted))
+    registry.release(ann.id, why: .connectionLost)
+    #expect(reason() == .neverConnected)
+  }
+
+  @Test func namesUnderOneWildcardAreLeasedOneByOne() throws {
+    _ = try bound(registry.bind(request(person("ann"), connection: "1", name: "ann.dev.example")))
+    let bob = try bound(registry.bind(request(person("bob"), connection: "2", name: "bob.dev.example")))
+    #expect(picked("bob.dev.example") == bob.id)
+    #expect(reason("eve.dev.example") == .neverConnected)
+    #expect(refusal(registry.bind(request(person("bob"), connection: "3", name: "*.dev.example"))) != nil)
+  }
+
+  @Test func theConcreteNameBeatsTheWildcardOfTheSamePerson() throws {
+    let wide = try bound(registry.bind(request(person("ann"), connection: "1", name: "*.dev.example")))
+    let narrow = try bound(registry.bind(request(person("ann"), connection: "2", name: "x.dev.example")))
+    #expect(picked("x.dev.example") == narrow.id)
+    #expect(picked("y.dev.example") == wide.id)
+  }
+
+  @Test func roundRobinGoesRoundAndExcludedOnesAreLeftOut() throws {
+    let first = try bound(registry.bind(request(person("ann"), connection: "1")))
+    let second = try bound(registry.bind(request(person("ann"), connection: "2")))
+    registry.confirm(connectionID: "1")
+    let picks = (0..<4).map { _ in picked() }
+    #expect(Set(picks.prefix(2)) == [first.id, second.id])
+    #expect(picks.prefix(2) == picks.suffix(2))
+    #expect(picked(excluding: [first.id]) == second.id)
+    #expect(picked(excluding: [first.id, second.id]) == nil)
+  }
+
+  @Test func failoverKeepsToTheOldest() throws {
+    var configuration = TunnelRegistryConfiguration()
+    configuration.balance = .failover
+    registry.configure(configuration)
+    let first = try bound(registry.bind(request(person("ann"), connection: "1")))
+    let second = try bound(registry.bind(request(person("ann"), connection: "2")))
+    registry.confirm(connectionID: "1")
+    #expect((0..<3).allSatisfy { _ in picked() == first.id })
+    registry.release(first.id, why: .disconnected)
+    #expect(picked() == second.id)
+  }
+
+  @Test func leastRequestPrefersTheIdleOne() throws {
+    var configuration = TunnelRegistryConfiguration()
+    configuration.balance = .leastRequest
+    registry.configure(configuration)
+    let first = try bound(registry.bind(request(person("ann"), connection: "1")))
+    let second = try bound(registry.bind(request(person("ann"), connection: "2")))
+    registry.confirm(connectionID: "1")
+    first.counters.streamOpened()
+    #expect(picked() == second.id)
+  }
+
+  @Test func aSecondBindingOfTheSamePersonHasTheFirstProbedAndIsPreferred() throws {
+    let probes = Counter()
+    let first = try bound(registry.bind(request(person("ann"), connection: "1", probe: { probes.increment() })))
+    let second = try bound(registry.bind(request(person("ann"), connection: "2")))
+    #expect(probes.value == 1)
+    #expect((0..<4).allSatisfy { _ in picked() == second.id })
+    registry.confirm(connectionID: "1")
+    #expect((0..<4).contains { _ in picked() == first.id })
+  }
+
+  @Test func onASharedRouteASessionStaysWithOnePublisher() throws {
+    for name in ["ann", "bob", "eve"] {
+      _ = try bound(registry.bind(request(person(name), connection: name, isShared: true)))
+    }
+    for session in ["s1", "s2", "s3", "s4"] {
+      let first = picked(session: session)
+      #expect((0..<5).allSatisfy { _ in picked(session: session) == first })
+    }
+  }
+
+  @Test func oneConnectionHoldsABoundedNumber() throws {
+    var configuration = TunnelRegistryConfiguration()
+    configuration.bindingsPerConnection = 2
+    registry.configure(configuration)
+    _ = try bound(registry.bind(request(person("ann"), connection: "1", name: "a.example")))
+    _ = try bound(registry.bind(request(person("ann"), connection: "1", name: "b.example")))
+    #expect(refusal(registry.bind(request(person("ann"), connection: "1", name: "c.example"))) == .limit)
+  }
+}
+
+/// Waiting for a tunnel that was lost a moment ago (security rule 26).
+struct ParkedRequestTests {
+  private let clock = TestClock()
+  private let registry: TunnelRegistry
+  private let loop = EmbeddedEventLoop()
+  private let a = RouteID("a")
+
+  init() {
+    let clock = clock
+    registry = TunnelRegistry { clock.now }
+  }
+
+  private func bind(_ owner: Subject, _ connection: String) -> BindingResult {
+    registry.bind(
+      BindingRequest(
+        routeID: a, name: pattern("a.example"), isShared: false, requestedHost: "a.example", requestedPort: 443,
+        owner: owner, connectionID: connection, opener: NoOpener(), probe: {}))
+  }
+
+  private func lose() {
+    if case .bound(let binding) = bind(person("ann"), "1") { registry.release(binding.id, why: .connectionLost) }
+  }
+
+  private func wait(session: String?, address: String = "192.0.2.1") -> EventLoopFuture<Binding?> {
+    registry.whenAvailable(
+      TunnelWait(routeID: a, host: host("a.example"), sessionID: session, address: address), on: loop,
+      deadline: loop.now + .seconds(30))
+  }
+
+  @Test func aRequestIsReleasedWhenTheOwnerReturns() throws {
+    lose()
+    let future = wait(session: "s")
+    _ = bind(person("ann"), "2")
+    #expect(try future.wait()?.connectionID == "2")
+  }
+
+  @Test func nobodyWaitsWhereNothingWasLost() throws {
+    #expect(try wait(session: "s").wait() == nil)
+    guard case .bound(let binding) = bind(person("ann"), "1") else { return }
+    #expect(try wait(session: "s").wait()?.id == binding.id)
+    registry.setState(binding.id, .detached(.notPermitted))
+    #expect(try wait(session: "s").wait() == nil)
+    registry.release(binding.id, why: .disconnected)
+    #expect(try wait(session: "s").wait() == nil)
+  }
+
+  @Test func waitingEndsWithTheGrace() throws {
+    lose()
+    let future = wait(session: "s")
+    loop.advanceTime(by: .seconds(11))
+    #expect(try future.wait() == nil)
+  }
+
+  @Test func aSessionAnAddressAndARouteHaveLimits() throws {
+    lose()
+    let perSession = (0..<5).map { _ in wait(session: "s") }
+    #expect(try perSession[4].wait() == nil)
+    let perAddress = (0..<3).map { _ in wait(session: nil) }
+    #expect(try perAddress[2].wait() == nil)
+    let others = (0..<59).map { wait(session: "other-\($0)") }
+    #expect(try others[58].wait() == nil)
+    _ = bind(person("ann"), "2")
+    for future in perSession.prefix(4) + perAddress.prefix(2) + others.prefix(58) {
+      #expect(try future.wait() != nil)
+    }
+  }
+}
