@@ -10,8 +10,10 @@ package struct AddressRange: Sendable, Hashable {
     guard let first = parts.first, let address = IPAddress(String(first)) else { return nil }
     var length = 128
     if parts.count == 2 {
-      guard let written = decimal(parts[1].utf8, upTo: address.isIPv4 ? 32 : 128) else { return nil }
-      length = address.isIPv4 ? written + 96 : written
+      // `::ffff:10.0.0.0/104` counts as it is written.
+      let isDotted = !first.contains(":")
+      guard let written = decimal(parts[1].utf8, upTo: isDotted ? 32 : 128) else { return nil }
+      length = isDotted ? written + 96 : written
     }
     prefixLength = length
     high = address.high & Self.mask(length)
