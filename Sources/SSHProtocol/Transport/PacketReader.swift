@@ -48,17 +48,21 @@ struct PacketReader: ~Copyable {
     if expected == nil {
       partial.fill(to: header, from: &read)
       guard partial.readableBytes >= header else { return nil }
-      expected = try totalLength(&partial)
+      var start = ByteBuffer()
+      swap(&start, &partial)
+      expected = try totalLength(&start)
+      swap(&start, &partial)
     }
     guard let total = expected else { return nil }
     partial.fill(to: total, from: &read)
     guard partial.readableBytes >= total else { return nil }
-    let payload = try open(&partial, total)
-    guard let number = partial.getInteger(at: payload.lowerBound, as: UInt8.self),
-      let own = partial.getSlice(at: payload.lowerBound, length: payload.count)
-    else { throw emptyPayload }
-    partial = ByteBuffer()
+    var whole = ByteBuffer()
+    swap(&whole, &partial)
     expected = nil
+    let payload = try open(&whole, total)
+    guard let number = whole.getInteger(at: payload.lowerBound, as: UInt8.self),
+      let own = whole.getSlice(at: payload.lowerBound, length: payload.count)
+    else { throw emptyPayload }
     return Packet(place: .own(own), number: number, sequence: sequence &- 1)
   }
 

@@ -26,10 +26,14 @@ struct PacketWriter: ~Copyable {
     payloadEstimate: Int, _ body: (inout ByteBuffer) -> Void
   ) throws(SSHError) {
     makeRoom(for: payloadEstimate + PacketWriter.overhead)
-    let start = current.writerIndex
-    current.writeRepeatingByte(0, count: 5)
-    body(&current)
-    try seal(from: start)
+    // Out of `self` while it is written to, so that the cipher and the padding may be used at the same time.
+    var buffer = ByteBuffer()
+    swap(&buffer, &current)
+    defer { swap(&buffer, &current) }
+    let start = buffer.writerIndex
+    buffer.writeRepeatingByte(0, count: 5)
+    body(&buffer)
+    try seal(&buffer, from: start)
   }
 
   private mutating func makeRoom(for count: Int) {
@@ -44,24 +48,26 @@ struct PacketWriter: ~Copyable {
     }
   }
 
-  private mutating func seal(from start: Int) throws(SSHError) {
-    let payload = current.writerIndex - start - 5
+  private mutating func seal(_ buffer: inout ByteBuffer, from start: Int) throws(SSHError) {
+    let payload = buffer.writerIndex - start - 5
     let block = protection.blockLength
     let counted = payload + 1 + (protection.padsLength ? 4 : 0)
     var pad = block - counted % block
     if pad < 4 { pad += block }
-    let paddingStart = current.writerIndex
-    current.writeRepeatingByte(0, count: pad)
-    fillPadding(from: paddingStart)
-    current.setInteger(UInt32(truncatingIfNeeded: payload + 1 + pad), at: start)
-    current.setInteger(UInt8(truncatingIfNeeded: pad), at: start + 4)
-    let tag = protection.tagLength
-    if tag > 0 { current.writeRepeatingByte(0, count: tag) }
-    let count = current.writerIndex - start
-    let readable = current.readerIndex
-    current.moveReaderIndex(to: start)
-    defer { current.moveReaderIndex(to: readable) }
-    try protection.seal(&current, count: count, sequence: sequence)
+    let readable = buffer.readerIndex
+    buffer.moveReaderIndex(to: buffer.writerIndex)
+    defer { buffer.moveReaderIndex(to: readable) }
+    buffer.writeRepeatingByte(0, count: pad)
+    if isSealing {
+      var span = buffer.mutableReadableBytesSpan
+      padding.fill(&span)
+    }
+    buffer.setInteger(UInt32(truncatingIfNeeded: payload + 1 + pad), at: start)
+    buffer.setInteger(UInt8(truncatingIfNeeded: pad), at: start + 4)
+    buffer.writeRepeatingByte(0, count: protection.tagLength)
+    buffer.moveReaderIndex(to: start)
+    let count = buffer.readableBytes
+    try protection.seal(&buffer, count: count, sequence: sequence)
     let (next, wrapped) = sequence.addingReportingOverflow(1)
     sequence = next
     if wrapped { sequenceWrapped = true }
@@ -70,15 +76,8 @@ struct PacketWriter: ~Copyable {
     packetsUnderKey &+= 1
   }
 
-  private mutating func fillPadding(from start: Int) {
-    if case .none = protection { return }
-    let readable = current.readerIndex
-    current.moveReaderIndex(to: start)
-    do {
-      var span = current.mutableReadableBytesSpan
-      padding.fill(&span)
-    }
-    current.moveReaderIndex(to: readable)
+  private var isSealing: Bool {
+    if case .none = protection { false } else { true }
   }
 
   /// Plain bytes, before any packet: the identification line.
