@@ -130,7 +130,12 @@ extension Identity {
     } catch {
       throw IdentityError(.storage, "The sign-in could not be stored. Please try again.", diagnostics: "\(error)")
     }
-    sessions.insert(entry)
+    let surplus = sessions.insert(entry, limitPerPerson: Self.maximumSessionsPerPerson)
+    await end(surplus, reason: "the same person has signed in too often")
+    guard entry.providerFingerprint == self.settings.providerFingerprint else {
+      await end([session.id], reason: "the identity provider was changed")
+      throw IdentityError(.expired, "The identity provider was changed at this moment. Please sign in again.")
+    }
     logger.info(
       "signed in",
       metadata: [
@@ -138,6 +143,9 @@ extension Identity {
         "issuer": "\(session.subject.issuer)",
       ])
   }
+
+  /// A person with many browsers has a few dozen; a script that signs in without end keeps the latest.
+  private static let maximumSessionsPerPerson = 100
 
   private func attempt(
     _ query: [(String, String)], _ cookies: [(String, String)], _ settings: Settings

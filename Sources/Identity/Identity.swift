@@ -9,13 +9,21 @@ import Synchronization
 /// Everything the request path asks is in memory behind short locks; the store follows every change, and is read once,
 /// at the start. Decisions about browsers and providers are async and never run on an event loop.
 package final class Identity: Sendable {
-  /// What a reload replaces as a whole.
-  struct Settings: Sendable {
+  /// What a reload replaces as a whole. A class, because the request path takes it for every cookie.
+  final class Settings: Sendable {
     let configuration: IdentityConfiguration
     let keys: IdentityKeys
     let provider: ProviderClient
     let assertions: AssertionSigner
     let providerFingerprint: String
+
+    init(_ configuration: IdentityConfiguration, provider: ProviderClient) throws(IdentityError) {
+      self.configuration = configuration
+      self.provider = provider
+      keys = try IdentityKeys(configuration)
+      assertions = try AssertionSigner(key: keys.assertion)
+      providerFingerprint = configuration.provider.fingerprint
+    }
   }
 
   /// Store work that failed and is tried again.
@@ -58,22 +66,20 @@ package final class Identity: Sendable {
     sessions = SessionDirectory()
     bindingDirectory = BindingDirectory(sessions: sessions, clock: clock)
     codes = Mutex(SignInCodes())
-    current = Mutex(try Self.settings(configuration, fetcher: fetcher, clock: clock))
+    let provider = ProviderClient(configuration: configuration.provider, fetcher: fetcher, clock: clock)
+    current = Mutex(try Settings(configuration, provider: provider))
     try await load()
   }
 
   /// Takes a changed configuration. Another issuer or client id ends the sessions that came from the old one.
   package func replace(_ configuration: IdentityConfiguration) async throws(IdentityError) {
     let old = settings
-    var new = try Self.settings(configuration, fetcher: fetcher, clock: clock)
-    if old.configuration.provider == configuration.provider {
-      // Keeps what is known of the provider.
-      new = Settings(
-        configuration: new.configuration, keys: new.keys, provider: old.provider, assertions: new.assertions,
-        providerFingerprint: new.providerFingerprint)
-    }
-    let replacement = new
-    current.withLock { $0 = replacement }
+    // What is known of a provider that stays is kept.
+    let provider =
+      old.configuration.provider == configuration.provider
+      ? old.provider : ProviderClient(configuration: configuration.provider, fetcher: fetcher, clock: clock)
+    let new = try Settings(configuration, provider: provider)
+    current.withLock { $0 = new }
     await end(sessions.sessions(notFrom: new.providerFingerprint), reason: "the identity provider was changed")
   }
 
@@ -95,17 +101,6 @@ package final class Identity: Sendable {
   package var cookieName: String { "__Host-\(settings.configuration.cookieName)" }
 
   var settings: Settings { current.withLock { $0 } }
-
-  private static func settings(
-    _ configuration: IdentityConfiguration, fetcher: any Fetcher, clock: @escaping UnixClock
-  ) throws(IdentityError) -> Settings {
-    let keys = try IdentityKeys(configuration)
-    return Settings(
-      configuration: configuration, keys: keys,
-      provider: ProviderClient(configuration: configuration.provider, fetcher: fetcher, clock: clock),
-      assertions: try AssertionSigner(key: keys.assertion),
-      providerFingerprint: configuration.provider.fingerprint)
-  }
 
   private func load() async throws(IdentityError) {
     do throws(StoreError) {

@@ -26,7 +26,7 @@ final class SQLiteConnection {
   deinit { close() }
 
   func close() {
-    for unsafestatement in unsafe statements.values { unsafe sqlite3_finalize(statement) }
+    unsafe statements.values.forEach { statement in _ = unsafe sqlite3_finalize(statement) }
     unsafe statements = unsafe [:]
     unsafe sqlite3_close_v2(handle)
     unsafe handle = nil

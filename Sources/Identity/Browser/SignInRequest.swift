@@ -14,7 +14,9 @@ package struct SignInRequest: Sendable, Hashable {
   private static let leeway: Int64 = 60
 
   init?(returnURL: String, nonceHash: String) {
-    guard let url = WebURL(returnURL), returnURL.utf8.count <= Self.maximumURLLength, nonceHash.utf8.count == 43 else {
+    guard let url = WebURL(returnURL), url.scheme == "https", returnURL.utf8.count <= Self.maximumURLLength,
+      nonceHash.utf8.count == 43
+    else {
       return nil
     }
     self.returnURL = returnURL

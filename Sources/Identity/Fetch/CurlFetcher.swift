@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// Outbound HTTP by libcurl, on one thread of its own, so that no event loop and no thread of the shared pool waits.
@@ -9,11 +10,21 @@ package final class CurlFetcher: Fetcher {
     /// PEM file of CAs to trust instead of the system's.
     package var certificateAuthorityFile: String?
     package var userAgent = "TunnelEdge"
+    /// Hosts that no proxy of the environment is asked for; this machine's own always among them.
+    package var directHosts = Self.directHosts()
     /// Exchanges beyond this many at once fail at once.
     package var maximumPending = 256
 
     package init(certificateAuthorityFile: String? = nil) {
       self.certificateAuthorityFile = certificateAuthorityFile
+    }
+
+    private static func directHosts() -> String {
+      let own = "localhost,.localhost,127.0.0.1,::1"
+      for name in ["no_proxy", "NO_PROXY"] {
+        if let value = unsafe getenv(name) { return unsafe "\(own),\(String(cString: value))" }
+      }
+      return own
     }
   }
 

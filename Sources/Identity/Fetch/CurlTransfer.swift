@@ -61,6 +61,7 @@ final class CurlTransfer {
     set(CURLOPT_SSL_VERIFYPEER, 1)
     set(CURLOPT_SSL_VERIFYHOST, 2)
     set(CURLOPT_USERAGENT, job.configuration.userAgent)
+    set(CURLOPT_NOPROXY, job.configuration.directHosts)
     if let file = job.configuration.certificateAuthorityFile { set(CURLOPT_CAINFO, file) }
     for (name, value) in request.headers where Self.isHeaderSafe(name + value) {
       unsafe headerList = curl_slist_append(headerList, "\(name): \(value)")

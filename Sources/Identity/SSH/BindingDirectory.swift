@@ -48,6 +48,9 @@ final class BindingDirectory: Sendable {
     _ request: SSHSignInRequest, session: Session
   ) throws(IdentityError) -> (KeyBinding, KnownKey, previous: KeyBinding?) {
     let now = clock()
+    guard bindings(of: session.subject).count < KeyBinding.maximumPerPerson else {
+      throw IdentityError(.tooMany, "You have bound too many keys. Revoke some of them on the keys page first.")
+    }
     let inserted: (KeyBinding, KnownKey, KeyBinding?)? = state.withLock { state in
       for scope in BindingScope.allCases {
         let id = KeyBinding.id(fingerprint: request.keyFingerprint, scope: scope)

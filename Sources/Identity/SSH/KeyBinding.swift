@@ -30,6 +30,7 @@ package struct KeyBinding: Sendable, Hashable, Identifiable {
   package var expiresAt: UnixTime
 
   static let maximumSources = 32
+  static let maximumPerPerson = 256
 
   static func id(fingerprint: String, scope: BindingScope) -> String { "\(scope.rawValue)-\(fingerprint)" }
 }

@@ -37,6 +37,17 @@ final class SessionDirectory: Sendable {
     }
   }
 
+  /// Inserts, and names the person's oldest sessions beyond the limit: the caller ends them.
+  func insert(_ entry: Entry, limitPerPerson: Int) -> [String] {
+    insert(entry)
+    return state.withLock { state in
+      let own = state.entries.values.filter { $0.session.subject.isSamePerson(as: entry.session.subject) }
+      guard own.count > limitPerPerson else { return [] }
+      let oldestFirst = own.map(\.session).sorted { $0.issuedAt < $1.issuedAt }
+      return oldestFirst.map(\.id).filter { $0 != entry.session.id }.prefix(own.count - limitPerPerson).map { $0 }
+    }
+  }
+
   func entry(_ id: String, at now: UnixTime) -> Entry? {
     state.withLock { state in
       guard let entry = state.entries[id], now < entry.session.expiresAt else { return nil }

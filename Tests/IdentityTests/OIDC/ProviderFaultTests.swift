@@ -16,10 +16,15 @@ import Testing
   }
 
   static let faults: [Fault] = [
-    Fault(name: "discovery down", kind: .providerUnreachable, reason: "idp.example", change: { $0.failure = .cannotConnect }),
-    Fault(name: "discovery 500", kind: .providerUnreachable, reason: "status 500", change: { $0.discoveryStatus = 500 }),
+    Fault(
+      name: "discovery down", kind: .providerUnreachable, reason: "idp.example", change: { $0.failure = .cannotConnect }
+    ),
+    Fault(
+      name: "discovery 500", kind: .providerUnreachable, reason: "status 500", change: { $0.discoveryStatus = 500 }),
     Fault(name: "discovery 404", kind: .providerMisbehaved, reason: "status 404", change: { $0.discoveryStatus = 404 }),
-    Fault(name: "discovery redirects", kind: .providerMisbehaved, reason: "status 302", change: { $0.discoveryStatus = 302 }),
+    Fault(
+      name: "discovery redirects", kind: .providerMisbehaved, reason: "status 302", change: { $0.discoveryStatus = 302 }
+    ),
     Fault(
       name: "discovery of another issuer", kind: .providerMisbehaved,
       reason: "idp_provider_url says \"https://idp.example\"",
@@ -27,7 +32,8 @@ import Testing
     Fault(
       name: "issuer with a slash", kind: .providerMisbehaved, reason: "says \"https://idp.example/\"",
       change: { $0.discovery["issuer"] = .string("https://idp.example/") }),
-    Fault(name: "no issuer", kind: .providerMisbehaved, reason: "no issuer", change: { $0.discovery["issuer"] = .null }),
+    Fault(
+      name: "no issuer", kind: .providerMisbehaved, reason: "no issuer", change: { $0.discovery["issuer"] = .null }),
     Fault(
       name: "no token endpoint", kind: .providerMisbehaved, reason: "token_endpoint",
       change: { $0.discovery["token_endpoint"] = .null }),
@@ -37,13 +43,18 @@ import Testing
     Fault(
       name: "keys by plain http", kind: .providerMisbehaved, reason: "plain http",
       change: { $0.discovery["jwks_uri"] = .string("http://idp.example/keys") }),
-    Fault(name: "keys 500 with a good body", kind: .providerUnreachable, reason: "/keys", change: { $0.keysStatus = 500 }),
-    Fault(name: "keys no JSON", kind: .providerMisbehaved, reason: "/keys", change: { $0.keysBody = Array("<html>".utf8) }),
-    Fault(name: "keys no list", kind: .providerMisbehaved, reason: "no list of keys", change: { $0.keysBody = Array("{}".utf8) }),
+    Fault(
+      name: "keys 500 with a good body", kind: .providerUnreachable, reason: "/keys", change: { $0.keysStatus = 500 }),
+    Fault(
+      name: "keys no JSON", kind: .providerMisbehaved, reason: "/keys", change: { $0.keysBody = Array("<html>".utf8) }),
+    Fault(
+      name: "keys no list", kind: .providerMisbehaved, reason: "no list of keys",
+      change: { $0.keysBody = Array("{}".utf8) }),
     Fault(
       name: "400 000 keys", kind: .providerMisbehaved, reason: "longer than",
       change: { $0.keysBody = [UInt8](repeating: 0x20, count: 2 << 20) }),
-    Fault(name: "no key for the token", kind: .tokenRefused, reason: "no RS256 key", change: { $0.publishesKey = false }),
+    Fault(
+      name: "no key for the token", kind: .tokenRefused, reason: "no RS256 key", change: { $0.publishesKey = false }),
     Fault(
       name: "no id_token", kind: .tokenRefused, reason: "no id_token",
       change: { $0.alterAnswer = { $0["id_token"] = nil } }),
@@ -65,7 +76,8 @@ import Testing
     Fault(
       name: "64 MiB token answer", kind: .providerMisbehaved, reason: "longer than",
       change: { $0.tokenBody = [UInt8](repeating: 0x20, count: (1 << 20) + 1) }),
-    Fault(name: "token endpoint 500", kind: .providerUnreachable, reason: "status 500", change: { $0.tokenStatus = 500 }),
+    Fault(
+      name: "token endpoint 500", kind: .providerUnreachable, reason: "status 500", change: { $0.tokenStatus = 500 }),
     Fault(
       name: "bad secret 401", kind: .providerMisbehaved, reason: "idp_client_secret",
       change: {
@@ -147,7 +159,8 @@ import Testing
     harness.provider.change { state in
       state.publishesKey = false
       state.furtherKeys = [
-        ScriptedProvider.jwk(TestKeys.otherRSA.publicKey, id: nil), ScriptedProvider.jwk(TestKeys.rsa.publicKey, id: nil),
+        ScriptedProvider.jwk(TestKeys.otherRSA.publicKey, id: nil),
+        ScriptedProvider.jwk(TestKeys.rsa.publicKey, id: nil),
       ]
       state.alter = { $0.header["kid"] = nil }
     }

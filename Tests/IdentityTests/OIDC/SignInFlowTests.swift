@@ -37,7 +37,8 @@ import Testing
     #expect(harness.identity.session(id: finish.session.id) == finish.session)
 
     let request = try #require(harness.provider.requests(to: "/token").first)
-    #expect(request.headers.contains { $0 == ("Authorization", "Basic \(Base64.encode(Array("edge:s3cret%3A%2B".utf8)))") })
+    #expect(
+      request.headers.contains { $0 == ("Authorization", "Basic \(Base64.encode(Array("edge:s3cret%3A%2B".utf8)))") })
   }
 
   @Test func takesSeveralTabsAtOnce() async throws {
@@ -184,7 +185,8 @@ import Testing
     _ = try await harness.signIn()
     let request = try #require(harness.provider.requests(to: "/token").first)
     #expect(!request.headers.contains { $0.name == "Authorization" })
-    #expect(QueryString.parse(String(decoding: request.body, as: UTF8.self)).contains { $0 == ("client_secret", "s3cret:+") })
+    #expect(
+      QueryString.parse(String(decoding: request.body, as: UTF8.self)).contains { $0 == ("client_secret", "s3cret:+") })
   }
 
   @Test func addsItsOwnParametersButNeverReplacesOurs() async throws {

@@ -113,10 +113,13 @@ import Testing
     Fault(
       name: "no signature", reason: "not the provider's",
       alter: { $0.finish = { String($0[...($0.lastIndex(of: ".") ?? $0.startIndex)]) } }),
-    Fault(name: "two parts", reason: "three parts", alter: { $0.finish = { $0.split(separator: ".").dropLast().joined(separator: ".") } }),
+    Fault(
+      name: "two parts", reason: "three parts",
+      alter: { $0.finish = { $0.split(separator: ".").dropLast().joined(separator: ".") } }),
     Fault(name: "four parts", reason: "three parts", alter: { $0.finish = { $0 + ".x" } }),
     Fault(name: "padding", reason: "three parts", alter: { $0.finish = { $0 + "=" } }),
-    Fault(name: "a huge token", reason: "too long", alter: { $0.finish = { $0 + String(repeating: "A", count: 300_000) } }),
+    Fault(
+      name: "a huge token", reason: "too long", alter: { $0.finish = { $0 + String(repeating: "A", count: 300_000) } }),
   ]
 
   @Test(arguments: faults) func refuses(_ fault: Fault) async throws {
@@ -192,7 +195,11 @@ import Testing
       }
     }
     _ = try await harness.signIn()
-    harness.provider.change { $0.alter = { $0.key = TestKeys.otherRSA; $0.algorithm = .rsaPKCS1SHA256 } }
+    harness.provider.change {
+      $0.alter = {
+        $0.key = TestKeys.otherRSA; $0.algorithm = .rsaPKCS1SHA256
+      }
+    }
     await #expect(throws: IdentityError.self) { try await harness.signIn() }
   }
 

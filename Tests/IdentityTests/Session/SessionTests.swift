@@ -131,6 +131,18 @@ import Testing
     #expect(harness.changes.all == [.ended(sessionID: session.id)])
   }
 
+  @Test func keepsTheLatestSessionsOfSomebodyWhoSignsInWithoutEnd() async throws {
+    let harness = try await Harness()
+    let first = try await harness.session()
+    let other = try await harness.session("bob")
+    for _ in 0..<100 {
+      harness.clock.advance(seconds: 1)
+      _ = try await harness.session()
+    }
+    #expect(harness.changes.all == [.ended(sessionID: first.id)])
+    #expect(harness.identity.session(id: other.id) != nil)
+  }
+
   @Test func refusesAShortSecret() async throws {
     await #expect(throws: IdentityError.self) { try await Harness { $0.sharedSecret = [1, 2, 3] } }
   }

@@ -1,0 +1,62 @@
+import EdgeCrypto
+import Policy
+import Testing
+
+@testable import Identity
+
+@Suite struct AssertionTests {
+  /// Checks it as a service would: with the published keys and nothing else.
+  func verify(_ token: String, _ jwks: String) throws -> ClaimValue {
+    let keys = try ProviderKeys(try JSONReader.parse(Array(jwks.utf8)))
+    return try SignedToken(token).claims(verifiedBy: keys)
+  }
+
+  @Test func saysWhoTheVisitorIs() async throws {
+    let harness = try await Harness {
+      $0.groupsFilter = ["staff"]
+      $0.assertionClaims = ["department", "aud", "missing"]
+    }
+    harness.provider.change { $0.person["department"] = .string("sales") }
+    let session = try await harness.session()
+    let token = try #require(harness.identity.signAssertion(session: session, host: "app.example.test"))
+    let claims = try verify(token, harness.identity.jwks)
+    let now = Double(harness.clock.now.seconds)
+    #expect(claims.text("iss") == "app.example.test")
+    #expect(claims.text("aud") == "app.example.test")
+    #expect(claims.text("sub") == "alice-1")
+    #expect(claims.text("user") == "alice-1")
+    #expect(claims.text("email") == "alice@example.test")
+    #expect(claims.text("name") == "Alice")
+    #expect(claims.text("sid") == session.id)
+    #expect(claims.text("department") == "sales")
+    #expect(claims.member("groups")?.asTexts == ["staff"])
+    #expect(claims.member("iat") == .number(now))
+    #expect(claims.member("exp") == .number(now + 300))
+    let other = try #require(harness.identity.signAssertion(session: session, host: "app.example.test"))
+    #expect(try verify(other, harness.identity.jwks).text("jti") != claims.text("jti"))
+    #expect(try SignedToken(token).algorithm.name == "ES256")
+    #expect(throws: TokenFault.self) { try verify(String(token.dropLast(4)) + "AAAA", harness.identity.jwks) }
+  }
+
+  @Test func derivesTheSameKeyFromTheSameSecret() async throws {
+    let (first, second) = (try await Harness(), try await Harness())
+    #expect(first.identity.jwks == second.identity.jwks)
+    let other = try await Harness { $0.sharedSecret = [UInt8](repeating: 9, count: 32) }
+    #expect(first.identity.jwks != other.identity.jwks)
+  }
+
+  @Test func signsWithTheConfiguredKey() async throws {
+    for key in [TestKeys.p256, TestKeys.rsa] {
+      let harness = try await Harness {
+        $0.signingKey = key
+        $0.issuerIsURI = true
+      }
+      let token = try #require(
+        harness.identity.signAssertion(session: try await harness.session(), host: "app.example.test"))
+      #expect(try verify(token, harness.identity.jwks).text("iss") == "https://app.example.test/")
+      #expect(harness.identity.jwks.contains(key.publicKey.thumbprint))
+      #expect(!harness.identity.jwks.contains("\"d\""))
+    }
+    await #expect(throws: IdentityError.self) { try await Harness { $0.signingKey = TestKeys.ed25519 } }
+  }
+}

@@ -1,0 +1,96 @@
+import Policy
+import Testing
+
+@testable import Identity
+
+@Suite struct RefreshTests {
+  /// Refreshes what is due, and waits for it.
+  func refresh(_ harness: Harness) async {
+    harness.clock.advance(seconds: 480)
+    await harness.identity.refresh(
+      harness.identity.sessions.takeDueForRefresh(at: harness.clock.now, limit: 100, putOff: 60))
+  }
+
+  @Test func seesWhatChangedAtTheProvider() async throws {
+    let harness = try await Harness()
+    let session = try await harness.session()
+    harness.provider.change { $0.person["groups"] = .list([.string("interns")]) }
+    await refresh(harness)
+    let now = try #require(harness.identity.session(id: session.id))
+    #expect(now.subject.groups == ["interns"])
+    #expect(now.version == 2)
+    #expect(now.expiresAt == session.expiresAt)
+    #expect(harness.changes.all == [.changed(sessionID: session.id)])
+    let after = try await Harness(clock: harness.clock, store: harness.store)
+    #expect(after.identity.session(id: session.id)?.subject.groups == ["interns"])
+    // The rotated token is the one that is used next.
+    await refresh(harness)
+    await refresh(harness)
+    #expect(harness.provider.state.withLock { $0.refreshCount } == 3)
+    #expect(harness.changes.all.count == 1)
+  }
+
+  @Test func asksUserinfoWhereNoTokenComes() async throws {
+    let harness = try await Harness()
+    let session = try await harness.session()
+    harness.provider.change {
+      $0.idTokenOnRefresh = false
+      $0.discovery["userinfo_endpoint"] = .string("https://idp.example/userinfo")
+      $0.userinfo = ["sub": .string("alice-1"), "groups": .list([.string("interns")])]
+    }
+    harness.clock.advance(seconds: 3600)
+    await refresh(harness)
+    let subject = try #require(harness.identity.session(id: session.id)).subject
+    #expect(subject.groups == ["interns"])
+    #expect(subject.email == "alice@example.test")
+    #expect(subject.emailIsTrusted)
+  }
+
+  @Test func endsTheSessionWhenTheGrantIsWithdrawn() async throws {
+    let harness = try await Harness()
+    let session = try await harness.session()
+    harness.provider.change { $0.refreshCount = 99 }
+    await refresh(harness)
+    #expect(harness.identity.session(id: session.id) == nil)
+    #expect(harness.changes.all == [.ended(sessionID: session.id)])
+  }
+
+  @Test func keepsTheSessionWhileTheProviderIsIll() async throws {
+    let harness = try await Harness()
+    let session = try await harness.session()
+    harness.provider.change { $0.tokenStatus = 500 }
+    await refresh(harness)
+    harness.provider.change { $0.failure = .timedOut }
+    await refresh(harness)
+    #expect(harness.identity.session(id: session.id) != nil)
+    #expect(harness.changes.all.isEmpty)
+  }
+
+  @Test(arguments: ["sub", "iss", "aud", "azp"]) func endsTheSessionWhenTheTokenIsAboutAnother(_ claim: String)
+    async throws
+  {
+    let harness = try await Harness()
+    let session = try await harness.session()
+    harness.provider.change { $0.alter = { $0.claims[claim] = .string("other") } }
+    await refresh(harness)
+    #expect(harness.identity.session(id: session.id) == nil)
+  }
+
+  @Test func startsFromTheSweep() async throws {
+    let harness = try await Harness()
+    _ = try await harness.session()
+    await harness.identity.sweep()
+    #expect(harness.provider.requests(to: "/token").count == 1)
+    harness.clock.advance(seconds: 480)
+    let (told, teller) = AsyncStream.makeStream(of: SessionChange.self)
+    harness.identity.onChange { teller.yield($0) }
+    harness.provider.change { $0.person["groups"] = nil }
+    await harness.identity.sweep()
+    await harness.identity.sweep()
+    for await change in told {
+      guard case .changed = change else { continue }
+      break
+    }
+    #expect(harness.provider.requests(to: "/token").count == 2)
+  }
+}

@@ -1,0 +1,304 @@
+import Policy
+import Store
+import Testing
+
+@testable import Identity
+
+@Suite struct SSHSignInTests {
+  @Test func bindsAKeyThroughABrowser() async throws {
+    let harness = try await Harness()
+    guard case .signIn(.unknownKey) = harness.identity.logIn(Harness.request()) else {
+      Issue.record("an unknown key is let in")
+      return
+    }
+    let waiting = try harness.identity.beginSSHSignIn(Harness.request())
+    #expect(waiting.code.count == 22)
+    #expect(waiting.url == "https://auth.example.test/.pomerium/sign_in?user_code=\(waiting.code)")
+    #expect(waiting.provider == "oidc")
+
+    let session = try await harness.session()
+    let page = try harness.identity.markOpened(code: waiting.code, by: session)
+    #expect(page.keyFingerprint == "SHA256:key")
+    #expect(page.keyFirstSeen == nil)
+    #expect(page.sourceAddress == "192.0.2.1")
+    #expect(page.clientVersion == "SSH-2.0-OpenSSH_9.2")
+    #expect(page.hostKeyFingerprints == ["SHA256:host"])
+    #expect(page.mayApprove(session))
+    #expect(page.addressDiffers(from: "192.0.2.2"))
+    #expect(!page.addressDiffers(from: "::ffff:192.0.2.1"))
+    #expect(page.expiresAt == harness.clock.now.adding(seconds: 900))
+
+    async let outcome = waiting.outcome()
+    let approval = try await harness.approve(waiting, as: session)
+    guard case .granted(let binding) = approval else {
+      Issue.record("not granted")
+      return
+    }
+    #expect(await outcome == .approved(session, binding))
+    #expect(await waiting.outcome() == .approved(session, binding))
+    #expect(binding.userName == "alice@example.test")
+    guard case .bound(let bound, _, isNewSource: false) = harness.identity.logIn(Harness.request()) else {
+      Issue.record("the key is not bound")
+      return
+    }
+    #expect(bound == session)
+    let error = #expect(throws: IdentityError.self) { try harness.identity.pendingSSHSignIn(code: waiting.code) }
+    #expect(error?.status == 409)
+  }
+
+  @Test func releasesEveryConnectionOfTheKey() async throws {
+    let harness = try await Harness()
+    let first = try harness.identity.beginSSHSignIn(Harness.request())
+    let second = try harness.identity.beginSSHSignIn(Harness.request())
+    #expect(first.code == second.code)
+    let session = try await harness.session()
+    try await harness.approve(first, as: session)
+    guard case .approved = await first.outcome(), case .approved = await second.outcome() else {
+      Issue.record("not both were released")
+      return
+    }
+  }
+
+  @Test func deniesForAnybodyWhoIsSignedIn() async throws {
+    let harness = try await Harness()
+    let waiting = try harness.identity.beginSSHSignIn(Harness.request())
+    let (alice, bob) = (try await harness.session("alice"), try await harness.session("bob"))
+    try harness.identity.markOpened(code: waiting.code, by: alice)
+    #expect(try harness.identity.markOpened(code: waiting.code, by: bob).mayApprove(bob) == false)
+    let error = await #expect(throws: IdentityError.self) {
+      try await harness.identity.approve(code: waiting.code, session: bob, browserAddress: "192.0.2.1")
+    }
+    #expect(error?.kind == .forbidden)
+    try harness.identity.deny(code: waiting.code, session: bob)
+    #expect(await waiting.outcome() == .denied)
+    #expect(harness.identity.keyBinding(fingerprint: "SHA256:key", scope: .edge) == nil)
+    // Nothing of a denied sign-in remains.
+    #expect(try await harness.store.records(KeyBinding.kind).isEmpty)
+    #expect(try await harness.store.records(KnownKey.kind).isEmpty)
+  }
+
+  @Test func diesWhenTheLastConnectionHangsUpOrIsForgotten() async throws {
+    let harness = try await Harness()
+    let session = try await harness.session()
+    var waiting: SSHSignIn? = try harness.identity.beginSSHSignIn(Harness.request())
+    let code = try #require(waiting?.code)
+    waiting?.hangUp()
+    #expect(await waiting?.outcome() == .abandoned)
+    #expect(throws: IdentityError.self) { try harness.identity.markOpened(code: code, by: session) }
+    waiting = try harness.identity.beginSSHSignIn(Harness.request())
+    let next = try #require(waiting?.code)
+    #expect(next != code)
+    waiting = nil
+    let error = #expect(throws: IdentityError.self) { try harness.identity.markOpened(code: next, by: session) }
+    #expect(error?.kind == .expired)
+  }
+
+  @Test func endsTheWaitOfACancelledTask() async throws {
+    let harness = try await Harness()
+    let waiting = try harness.identity.beginSSHSignIn(Harness.request())
+    let task = Task { await waiting.outcome() }
+    task.cancel()
+    #expect(await task.value == .abandoned)
+    #expect(throws: Never.self) { try harness.identity.pendingSSHSignIn(code: waiting.code) }
+  }
+
+  @Test func tellsThoseWhoWaitedTooLong() async throws {
+    let harness = try await Harness()
+    let waiting = try harness.identity.beginSSHSignIn(Harness.request())
+    harness.clock.advance(seconds: 900)
+    await harness.identity.sweep()
+    #expect(await waiting.outcome() == .expired)
+  }
+
+  @Test func asksForDigitsWhenAStrangersKeyComesFromElsewhere() async throws {
+    let harness = try await Harness()
+    let session = try await harness.session()
+    let first = try harness.identity.beginSSHSignIn(Harness.request())
+    let second = try harness.identity.beginSSHSignIn(Harness.request())
+    guard case .confirmInTerminal(let digits) = try await harness.approve(first, as: session, browser: "198.51.100.7")
+    else {
+      Issue.record("granted without digits")
+      return
+    }
+    #expect(digits.count == 6)
+    #expect(await first.outcome() == .confirmInTerminal)
+    #expect(await second.outcome() == .confirmInTerminal)
+    #expect(harness.identity.keyBinding(fingerprint: "SHA256:key", scope: .edge) == nil)
+    #expect(try harness.identity.pendingSSHSignIn(code: first.code).digits == digits)
+    let wrong = digits == "000000" ? "000001" : "000000"
+    #expect(await first.confirm(digits: wrong) == .wrong(triesLeft: 2))
+    guard case .approved(_, let binding) = await first.confirm(digits: " \(digits)\n") else {
+      Issue.record("the right digits were refused")
+      return
+    }
+    #expect(await second.outcome() == .approved(session, binding))
+    // Known now: the page is enough from anywhere.
+    let other = try harness.identity.beginSSHSignIn(Harness.request(scope: .hosts))
+    guard case .granted = try await harness.approve(other, as: session, browser: "198.51.100.7") else {
+      Issue.record("digits were asked for a known key")
+      return
+    }
+  }
+
+  @Test func endsAfterThreeWrongTries() async throws {
+    let harness = try await Harness { $0.sshSignInCheck = .terminal }
+    let session = try await harness.session()
+    let waiting = try harness.identity.beginSSHSignIn(Harness.request())
+    try await harness.approve(waiting, as: session)
+    #expect(await waiting.outcome() == .confirmInTerminal)
+    _ = await waiting.confirm(digits: "x")
+    _ = await waiting.confirm(digits: "y")
+    #expect(await waiting.confirm(digits: "z") == .failed(.denied))
+    #expect(await waiting.outcome() == .denied)
+  }
+
+  @Test func asksForNothingWhereThePageIsEnough() async throws {
+    let harness = try await Harness { $0.sshSignInCheck = .page }
+    let waiting = try harness.identity.beginSSHSignIn(Harness.request())
+    guard case .granted = try await harness.approve(waiting, as: try await harness.session(), browser: "198.51.100.7")
+    else {
+      Issue.record("digits were asked for")
+      return
+    }
+  }
+
+  @Test func limitsASource() async throws {
+    let harness = try await Harness()
+    var waiting: [SSHSignIn] = []
+    for number in 0..<40 { waiting.append(try harness.identity.beginSSHSignIn(Harness.request(key: "k\(number)"))) }
+    for early in waiting.prefix(8) { #expect(await early.outcome() == .evicted) }
+    #expect(throws: Never.self) { try harness.identity.pendingSSHSignIn(code: waiting[8].code) }
+  }
+
+  @Test func storesNothingWhenTheStoreFails() async throws {
+    let store = MemoryStore(clock: TestClock().source)
+    let harness = try await Harness(store: store)
+    let session = try await harness.session()
+    let waiting = try harness.identity.beginSSHSignIn(Harness.request())
+    await store.close()
+    let error = await #expect(throws: IdentityError.self) { try await harness.approve(waiting, as: session) }
+    #expect(error?.kind == .storage)
+    #expect(harness.identity.keyBinding(fingerprint: "SHA256:key", scope: .edge) == nil)
+    #expect(throws: Never.self) { try harness.identity.pendingSSHSignIn(code: waiting.code) }
+  }
+}
+
+@Suite struct BindingTests {
+  func bind(
+    _ harness: Harness, _ session: Session, key: String = "SHA256:key", scope: BindingScope = .edge,
+    from source: String = "192.0.2.1"
+  ) async throws {
+    let waiting = try harness.identity.beginSSHSignIn(Harness.request(key: key, scope: scope, from: source))
+    try await harness.approve(waiting, as: session, browser: source)
+  }
+
+  @Test func needsApprovalForEachScope() async throws {
+    let harness = try await Harness()
+    let session = try await harness.session()
+    try await bind(harness, session)
+    guard case .signIn(.otherScope) = harness.identity.logIn(Harness.request(scope: .hosts)) else {
+      Issue.record("the other scope is open")
+      return
+    }
+    try await bind(harness, session, scope: .hosts)
+    #expect(harness.identity.bindings(of: session).count == 2)
+  }
+
+  @Test func staysWithOnePersonUntilRevoked() async throws {
+    let harness = try await Harness()
+    let (alice, bob) = (try await harness.session("alice"), try await harness.session("bob"))
+    try await bind(harness, alice)
+    for scope in BindingScope.allCases {
+      let error = await #expect(throws: IdentityError.self) { try await bind(harness, bob, scope: scope) }
+      #expect(error?.kind == .keyHeldByAnother)
+      #expect(error?.status == 409)
+    }
+    let id = try #require(harness.identity.bindings(of: alice).first?.id)
+    let refused = await #expect(throws: IdentityError.self) {
+      try await harness.identity.revoke(bindingID: id, by: bob)
+    }
+    let unknown = await #expect(throws: IdentityError.self) {
+      try await harness.identity.revoke(bindingID: "x", by: bob)
+    }
+    #expect(refused == unknown)
+    try await harness.identity.revoke(bindingID: id, by: alice)
+    #expect(harness.changes.all == [.bindingRevoked(fingerprint: "SHA256:key", sessionID: alice.id)])
+    #expect(harness.identity.keyBinding(fingerprint: "SHA256:key", scope: .edge) == nil)
+    #expect(try await harness.store.records(KeyBinding.kind).isEmpty)
+    try await bind(harness, bob)
+    #expect(harness.identity.bindings(of: bob).count == 1)
+    let waiting = try harness.identity.beginSSHSignIn(Harness.request(scope: .hosts))
+    let page = try harness.identity.pendingSSHSignIn(code: waiting.code)
+    #expect(page.keyLastUser == "bob@example.test")
+  }
+
+  @Test func oneOfTwoPeopleGetsTheKey() async throws {
+    let harness = try await Harness()
+    let (alice, bob) = (try await harness.session("alice"), try await harness.session("bob"))
+    async let first: Void = bind(harness, alice, from: "192.0.2.1")
+    async let second: Void = bind(harness, bob, from: "192.0.2.2")
+    var refused = 0
+    do { try await first } catch { refused += 1 }
+    do { try await second } catch { refused += 1 }
+    #expect(refused == 1)
+    #expect(harness.identity.bindings(of: alice).count + harness.identity.bindings(of: bob).count == 1)
+  }
+
+  @Test func followsThePersonToTheirNextSession() async throws {
+    let harness = try await Harness()
+    let (first, second) = (try await harness.session(), try await harness.session())
+    try await bind(harness, first)
+    #expect(harness.identity.bindings(of: second).count == 1)
+    try await bind(harness, second, scope: .edge)
+    await harness.identity.signOut(sessionID: first.id)
+    #expect(harness.identity.keyBinding(fingerprint: "SHA256:key", scope: .edge)?.sessionID == second.id)
+  }
+
+  @Test func endsWithItsSession() async throws {
+    let harness = try await Harness()
+    let session = try await harness.session()
+    try await bind(harness, session)
+    await harness.identity.signOut(sessionID: session.id)
+    #expect(harness.identity.keyBinding(fingerprint: "SHA256:key", scope: .edge) == nil)
+    guard case .signIn(.unknownKey) = harness.identity.logIn(Harness.request()) else {
+      Issue.record("a key outlives its session")
+      return
+    }
+    #expect(try await harness.store.records(KeyBinding.kind).isEmpty)
+    // The key is free now.
+    try await bind(harness, try await harness.session("bob"))
+  }
+
+  @Test func noticesANewSourceOnce() async throws {
+    let harness = try await Harness()
+    let session = try await harness.session()
+    try await bind(harness, session)
+    guard case .bound(_, _, isNewSource: true) = harness.identity.logIn(Harness.request(from: "192.0.2.2")),
+      case .bound(_, let binding, isNewSource: false) = harness.identity.logIn(Harness.request(from: "192.0.2.2"))
+    else {
+      Issue.record("a new source is not told once")
+      return
+    }
+    #expect(binding.sourceAddress == "192.0.2.1")
+    #expect(binding.lastSource == "192.0.2.2")
+    for number in 0..<60 { _ = harness.identity.logIn(Harness.request(from: "198.51.100.\(number)")) }
+    #expect(harness.identity.bindings(of: session).first?.sources.count == KeyBinding.maximumSources)
+  }
+
+  @Test func asksAgainForANewSourceWhereSoConfigured() async throws {
+    let harness = try await Harness { $0.sshNewSource = .signIn }
+    let session = try await harness.session()
+    try await bind(harness, session)
+    guard case .signIn(.newSource) = harness.identity.logIn(Harness.request(from: "192.0.2.2")) else {
+      Issue.record("a new source is let in")
+      return
+    }
+    try await bind(harness, session, from: "192.0.2.2")
+    for source in ["192.0.2.1", "192.0.2.2"] {
+      guard case .bound(_, _, isNewSource: false) = harness.identity.logIn(Harness.request(from: source)) else {
+        Issue.record("an approved source is refused")
+        return
+      }
+    }
+  }
+}
