@@ -23,7 +23,8 @@ import Testing
       DispatchQueue.global().async {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/curl")
-        process.arguments = ["-sS", "--noproxy", "*", "--max-time", "20", "-w", "\n%{http_code} %{redirect_url}"] + arguments
+        process.arguments =
+          ["-sS", "--noproxy", "*", "--max-time", "20", "-w", "\n%{http_code} %{redirect_url}"] + arguments
         let pipe = Pipe()
         process.standardOutput = pipe
         continuation.resume(

@@ -32,10 +32,17 @@ extension OwnPages {
       ])
     let retries = error.status == 503
     var response = message(
-      request, status: error.status, error: "\(error.kind)", title: Self.title(of: error), text: error.message,
+      request, status: error.status, error: Self.code(of: error), title: Self.title(of: error), text: error.message,
       more: more)
     if retries { response.headers.add("Retry-After", "10") }
     return response
+  }
+
+  /// `alreadyDecided` as programs read it: `already_decided`.
+  private static func code(of error: IdentityError) -> String {
+    "\(error.kind)".reduce(into: "") { code, character in
+      code += character.isUppercase ? "_" + character.lowercased() : String(character)
+    }
   }
 
   private static func title(of error: IdentityError) -> String {

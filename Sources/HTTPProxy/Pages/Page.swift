@@ -21,7 +21,8 @@ struct Page {
     response.headers.add("X-Frame-Options", "DENY")
     response.headers.add("X-Content-Type-Options", "nosniff")
     response.headers.add("Referrer-Policy", hasForm ? "same-origin" : "no-referrer")
-    response.headers.add("Cross-Origin-Opener-Policy", "same-origin")
+    // Browsers refuse a document that is sandboxed and asks for an opener policy (HTML, "create navigation params").
+    if !isSandboxed { response.headers.add("Cross-Origin-Opener-Policy", "same-origin") }
     response.headers.add("Cross-Origin-Resource-Policy", "same-origin")
     response.headers.add("Permissions-Policy", "interest-cohort=(), browsing-topics=()")
     response.headers.addOwnMarks()

@@ -78,8 +78,10 @@ enum PageStyle {
     font-weight:600;text-align:center;background:var(--accent-soft);color:var(--ink);border-radius:12px;padding:1rem .5rem 1rem 1rem;margin:1.25rem 0}
     details{margin:1.25rem 0}
     summary{cursor:pointer;color:var(--accent);font-weight:600;font-size:.9375rem}
-    details ul{margin:.625rem 0 0;padding-left:1.125rem}
-    .timer{font-variant-numeric:tabular-nums;margin:1rem 0 0}
+    details p,details ul{margin:.5rem 0 0}
+    details ul{padding-left:1.125rem}
+    .timer{font-variant-numeric:tabular-nums}
+    .timer,.after{margin:1rem 0 0}
     @media (max-width:34rem){main{padding:1.5rem 1.25rem;border-radius:14px}h1{font-size:1.4375rem}\
     dl>div,.key dl>div{grid-template-columns:1fr}.actions>*,.actions form>*{flex:1 1 100%}.digits{font-size:2rem}\
     .path li{font-size:.8125rem}.path span{font-size:.75rem}}

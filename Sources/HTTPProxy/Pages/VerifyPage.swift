@@ -7,7 +7,8 @@ struct VerifyPage {
   let session: Session
   let browserAddress: String
   let now: UnixTime
-  let authenticateHost: String
+  /// `https://auth.example.com`
+  let authenticateURL: String
   let hostKeys: [String]
   let token: String
 
@@ -130,11 +131,11 @@ struct VerifyPage {
   private var edgeKeys: HTML {
     guard !hostKeys.isEmpty else { return "" }
     return """
-      <details>
+      <details open>
       <summary>Does your ssh talk to the right edge?</summary>
       <p class="small">The first time, ssh shows a fingerprint and asks whether it is right. It must be one of these:</p>
       <ul class="small">\(hostKeys.map { "<li><code>\($0)</code></li>" as HTML })</ul>
-      <p class="small">Or let ssh know them beforehand: <code>curl https://\(authenticateHost)/.well-known/pomerium/ssh_known_hosts \
+      <p class="small">Or let ssh know them beforehand: <code>curl \(authenticateURL)/.well-known/pomerium/ssh_known_hosts \
       &gt;&gt; ~/.ssh/known_hosts</code></p>
       </details>
       """

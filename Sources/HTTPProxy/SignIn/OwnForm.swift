@@ -19,12 +19,18 @@ struct OwnForm: Sendable {
   /// `origin`: the origin of the authenticate host, the only one our forms come from.
   init(_ request: OwnRequest, origin: String) throws(Problem) {
     let origins = request.headers.values("origin")
-    guard origins.count == 1, origins.first?.lowercased() == origin.lowercased() else { throw .foreignOrigin }
+    guard origins.count == 1, origins.first?.lowercased() == Self.serialized(origin) else { throw .foreignOrigin }
     if let site = request.headers.first("sec-fetch-site"), site != "same-origin" { throw .foreignOrigin }
     let type = request.headers.first("content-type")?.lowercased() ?? ""
     guard type == "application/x-www-form-urlencoded" || type.hasPrefix("application/x-www-form-urlencoded;") else {
       throw .notAForm
     }
     fields = QueryString.parse(String(decoding: request.body, as: UTF8.self))
+  }
+
+  /// As browsers write it: lower case, without the port that the scheme implies.
+  private static func serialized(_ origin: String) -> String {
+    let text = origin.lowercased()
+    return text.hasPrefix("https://") && text.hasSuffix(":443") ? String(text.dropLast(4)) : text
   }
 }

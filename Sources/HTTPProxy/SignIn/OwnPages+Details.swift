@@ -20,11 +20,11 @@ extension OwnPages {
       content: """
         <p class="eyebrow">Your account</p>
         <h1>\(subject.displayName)</h1>
-        <p class="lead">You are signed in to this edge with \(session.provider).</p>
+        <p class="lead">You are signed in to this edge.</p>
         <dl>
         \(name)\(groups)<div><dt>Signed in</dt><dd>\(PageTime.element(session.authenticatedAt, now: now))</dd></div>
         <div><dt>Until</dt><dd>\(PageTime.element(session.expiresAt, now: now))</dd></div>
-        <div><dt>Account number</dt><dd><code>\(subject.userID)</code><small>at \(subject.issuer)</small></dd></div>
+        <div><dt>Signed in with</dt><dd>\(session.provider)<small>\(subject.issuer)</small><small>as <code>\(subject.userID)</code></small></dd></div>
         </dl>
         <h2>Your tunnels</h2>
         \(tunnelList(tunnels(of: session), none: "You publish nothing at the moment."))

@@ -13,7 +13,10 @@ extension OwnPages {
       return visitor.request.method == .post ? await decide(code, visitor) : await verifyPage(code, visitor)
     }
     guard visitor.request.method == .get else { return refusal(.methodNotAllowed, visitor.request, session: nil) }
-    guard visitor.request.query?.isEmpty == false else { return await signInFirst(visitor, thenTo: "/.pomerium/") }
+    guard visitor.request.query?.isEmpty == false else {
+      return visitor.session == nil
+        ? await signInFirst(visitor, thenTo: "/.pomerium/") : .redirect(authenticateURL("/.pomerium/"))
+    }
     let request: SignInRequest
     do throws(IdentityError) {
       request = try identity.verifySignInRequest(query: visitor.query)

@@ -21,8 +21,7 @@ extension OwnPages {
       ? "<p>No tunnel is open and no ssh key is signed in with this session.</p>\n"
       : """
       <h2>Signing out everywhere ends</h2>
-      \(tunnelList(tunnels, none: "no tunnel"))
-      \(keyList(keys))
+      \(tunnels.isEmpty ? "" : tunnelList(tunnels, none: ""))\(keyList(keys))
 
       """
     return Page(
@@ -40,7 +39,7 @@ extension OwnPages {
         <button class="grow danger" type="submit" name="scope" value="everything">Sign out everywhere</button>
         </div>
         </form>
-        <p class="small">Your identity provider, \(session.provider), may still remember you.</p>
+        <p class="small after">Your identity provider, \(session.provider), may still remember you.</p>
         """, requestID: request.requestID, hasForm: true
     ).response()
   }

@@ -21,7 +21,7 @@ extension OwnPages {
       if let digits = pending.digits, pending.mayApprove(session) { return digitsPage(digits, pending, request) }
       return VerifyPage(
         pending: pending, session: session, browserAddress: request.remoteAddress, now: clock(),
-        authenticateHost: request.host, hostKeys: hostKeys(pending),
+        authenticateURL: identity.authenticateURL, hostKeys: hostKeys(pending),
         token: identity.csrfToken(session: session, purpose: Self.purpose(code))
       ).response(requestID: request.requestID)
     } catch {
@@ -80,10 +80,11 @@ extension OwnPages {
   }
 
   private func codeFailure(_ error: IdentityError, _ request: OwnRequest) -> OwnResponse {
-    failure(
-      error, request,
-      more:
-        "<p>If you want to sign in with ssh, start the ssh command again and open the new link that it prints.</p>\n")
+    let more: HTML =
+      error.status == 400
+      ? "<p>If you want to sign in with ssh, start the ssh command again and open the new link that it prints.</p>\n"
+      : "<div class=\"actions\"><a class=\"button\" href=\"/.pomerium/session_binding_info\">Your keys</a></div>\n"
+    return failure(error, request, more: more)
   }
 
   private func pendingObject(_ pending: PendingSSHSignIn, _ request: OwnRequest) -> OwnResponse {

@@ -1,0 +1,162 @@
+import EdgeCrypto
+import HTTPProxy
+import HTTPWire
+import Identity
+import Logging
+import Policy
+import Routing
+import Store
+import Synchronization
+
+/// The pages of an edge with one tunnel route, `app.localhost`, and another, `other.localhost`; with a real Identity.
+struct PagesEdge {
+  let identity: Identity
+  let pages: OwnPages
+  let provider: PagesProvider
+  let registry: TunnelRegistry
+  let clock: PageClock
+
+  static let authenticate = "auth.localhost"
+  static let origin = "https://auth.localhost:8443"
+
+  init(check: SSHSignInCheck = .page) async throws {
+    let clock = PageClock()
+    self.clock = clock
+    let now: UnixClock = { clock.now() }
+    provider = try PagesProvider(clock: now)
+    var configuration = IdentityConfiguration(
+      authenticateURL: Self.origin, sharedSecret: [UInt8](repeating: 7, count: 32),
+      provider: ProviderConfiguration(
+        name: "oidc", issuer: PagesProvider.issuer, clientID: "pomerium", clientSecret: "secret"))
+    configuration.sshSignInCheck = check
+    let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+    identity = try await Identity(
+      configuration, store: MemoryStore(clock: now), fetcher: provider, clock: now, random: SecureRandom.source,
+      logger: logger)
+    registry = TunnelRegistry(configuration: TunnelRegistryConfiguration(), clock: now)
+    pages = OwnPages(
+      identity: identity,
+      configuration: OwnPagesConfiguration(
+        knownHosts: ["[auth.localhost]:2222 ssh-ed25519 AAAA"], hostKeyFingerprints: ["ED25519 SHA256:edge"]),
+      routes: CurrentRoutes(
+        RouteTable(routes: [Self.route("app.localhost"), Self.route("other.localhost")], generation: 1)),
+      registry: registry, clock: now, logger: logger)
+  }
+
+  static func route(_ host: String) -> Route {
+    Route(
+      id: RouteID(host),
+      origin: RouteOrigin(scheme: .https, host: HostPattern(host) ?? HostPattern(fallback), port: 8443),
+      tunnel: TunnelSettings(publishPolicy: .denyAll), visitPolicy: .denyAll)
+  }
+  private static let fallback = HostName("app.localhost").unsafelyUnwrapped
+}
+
+/// A moment that stands still until it is moved.
+final class PageClock: Sendable {
+  private let time = Mutex(UnixTime(seconds: 1_795_270_000))
+  func now() -> UnixTime { time.withLock { $0 } }
+  func advance(seconds: Int64) { time.withLock { $0 = $0.adding(seconds: seconds) } }
+}
+
+/// A browser: a cookie jar per host, and the headers that browsers send.
+final class PagesBrowser {
+  let edge: PagesEdge
+  private var jars: [String: [(String, String)]] = [:]
+  var address = "127.0.0.1"
+
+  init(_ edge: PagesEdge) { self.edge = edge }
+
+  func cookie(_ name: String, on host: String) -> String? { jars[host]?.first { $0.0 == name }?.1 }
+  func setCookie(_ name: String, _ value: String, on host: String) { store("\(name)=\(value)", on: host) }
+  func forget(_ prefix: String, on host: String) { jars[host]?.removeAll { $0.0.hasPrefix(prefix) } }
+  func cookieNames(on host: String) -> [String] { jars[host]?.map(\.0) ?? [] }
+
+  func get(_ url: String, headers: [(String, String)] = [], html: Bool = true) async -> OwnResponse {
+    await send(request(.get, url, headers: headers, html: html))
+  }
+
+  /// A form of one of our own pages, unless the caller says otherwise.
+  func post(
+    _ url: String, _ fields: [(String, String)], origin: String? = PagesEdge.origin, headers: [(String, String)] = []
+  ) async -> OwnResponse {
+    var all = headers + [("content-type", "application/x-www-form-urlencoded")]
+    if let origin { all.append(("origin", origin)) }
+    var request = request(.post, url, headers: all)
+    request.body = Array(QueryString.encode(fields).utf8)
+    return await send(request)
+  }
+
+  /// `url` is absolute, or a path on the authenticate host.
+  func request(_ method: RequestMethod, _ url: String, headers: [(String, String)] = [], html: Bool = true)
+    -> OwnRequest
+  {
+    let absolute = url.hasPrefix("/") ? PagesEdge.origin + url : url
+    let rest = absolute.dropFirst("https://".count)
+    let authority = rest.prefix { $0 != "/" }
+    let target = rest.dropFirst(authority.count)
+    let parts = authority.split(separator: ":")
+    let host = parts.first.map(String.init) ?? ""
+    let path = target.prefix { $0 != "?" }
+    var list = HeaderList(headers)
+    if html, !list.contains("accept") { list.add("Accept", "text/html,application/xhtml+xml,*/*;q=0.8") }
+    if let jar = jars[host], !jar.isEmpty { list.add("Cookie", jar.map { "\($0.0)=\($0.1)" }.joined(separator: "; ")) }
+    return OwnRequest(
+      method: method, host: host, port: parts.count > 1 ? Int(parts[1]) : nil, path: String(path),
+      query: target.count > path.count ? String(target.dropFirst(path.count + 1)) : nil, headers: list,
+      remoteAddress: address, requestID: "request-1",
+      place: host == PagesEdge.authenticate
+        ? .authenticateHost
+        : host == "app.localhost" || host == "other.localhost" ? .route(PagesEdge.route(host)) : .unknownHost)
+  }
+
+  func send(_ request: OwnRequest) async -> OwnResponse {
+    let response = await edge.pages.respond(to: request)
+    keep(response, from: request.host)
+    return response
+  }
+
+  func keep(_ response: OwnResponse, from host: String) {
+    for line in response.headers.values("set-cookie") { store(line, on: host) }
+  }
+
+  private func store(_ line: String, on host: String) {
+    let pair = line.split(separator: ";")[0].split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    let name = String(pair[0])
+    jars[host, default: []].removeAll { $0.0 == name }
+    if !line.contains("Max-Age=0") { jars[host, default: []].append((name, String(pair[1]))) }
+  }
+
+  // MARK: Whole ways
+
+  /// Through the provider: what the callback answers.
+  func passProvider(_ redirect: OwnResponse, as email: String) async -> OwnResponse {
+    let query = QueryString.parse(redirect.location.split(separator: "?", maxSplits: 1).last.map(String.init) ?? "")
+    let state = query.first { $0.0 == "state" }?.1 ?? ""
+    edge.provider.signsIn(email, nonce: query.first { $0.0 == "nonce" }?.1 ?? "")
+    return await get("/oauth2/callback?code=c0de&state=\(QueryString.percentEncode(state))")
+  }
+
+  /// Signs in on the authenticate host.
+  func signIn(as email: String = "alice@example.com") async -> Session? {
+    _ = await passProvider(await get("/.pomerium/"), as: email)
+    return session
+  }
+
+  var session: Session? {
+    cookie(edge.identity.cookieName, on: PagesEdge.authenticate).flatMap {
+      edge.identity.session(cookie: $0, host: PagesEdge.authenticate)
+    }
+  }
+}
+
+extension OwnResponse {
+  var text: String { String(decoding: body, as: UTF8.self) }
+  var location: String { headers.first("location") ?? "" }
+
+  /// The value of a hidden field of the page's form.
+  func field(_ name: String) -> String? {
+    guard let start = text.firstRange(of: "name=\"\(name)\" value=\"")?.upperBound else { return nil }
+    return String(text[start...].prefix { $0 != "\"" })
+  }
+}
