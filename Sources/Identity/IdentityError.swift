@@ -24,6 +24,8 @@ package struct IdentityError: Error, Sendable, Hashable, CustomStringConvertible
     case tooMany
     /// The store failed.
     case storage
+    /// What the admin wrote cannot be used.
+    case configuration
   }
 
   package let kind: Kind
@@ -45,7 +47,7 @@ package struct IdentityError: Error, Sendable, Hashable, CustomStringConvertible
     case .forbidden, .providerRefused: 403
     case .alreadyDecided, .keyHeldByAnother: 409
     case .tokenRefused, .providerMisbehaved: 502
-    case .providerUnreachable, .tooMany, .storage: 503
+    case .providerUnreachable, .tooMany, .storage, .configuration: 503
     }
   }
 

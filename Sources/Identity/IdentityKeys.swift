@@ -17,7 +17,7 @@ struct IdentityKeys: Sendable {
   init(_ configuration: IdentityConfiguration) throws(IdentityError) {
     let shared = configuration.sharedSecret
     guard shared.count >= 32 else {
-      throw IdentityError(.storage, "shared_secret is shorter than 32 bytes.")
+      throw IdentityError(.configuration, "shared_secret is shorter than 32 bytes.")
     }
     let forCookies = configuration.cookieSecret ?? shared
     func derive(_ secret: [UInt8], _ purpose: String) -> [UInt8] {
@@ -46,6 +46,6 @@ struct IdentityKeys: Sendable {
         "-----BEGIN EC PRIVATE KEY-----\n\(encoded.prefix(64))\n\(encoded.dropFirst(64))\n-----END EC PRIVATE KEY-----\n"
       if let key = try? PrivateKey(text: pem) { return key }
     }
-    throw IdentityError(.storage, "No signing key could be derived; configure signing_key.")
+    throw IdentityError(.configuration, "No signing key could be derived; configure signing_key.")
   }
 }

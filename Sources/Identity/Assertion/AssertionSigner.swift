@@ -19,7 +19,7 @@ struct AssertionSigner: Sendable {
     case .ecdsa(.p256): (algorithm, name) = (.ecdsaSHA256, "ES256")
     case .rsa: (algorithm, name) = (.rsaPKCS1SHA256, "RS256")
     default:
-      throw IdentityError(.storage, "signing_key must be a P-256 key (or an RSA key).")
+      throw IdentityError(.configuration, "signing_key must be a P-256 key (or an RSA key).")
     }
     self.key = key
     let keyID = key.publicKey.thumbprint
