@@ -63,7 +63,8 @@ import Testing
     client.send(
       get(
         "/up", method: "POST", "Transfer-Encoding: chunked\r\n",
-        body: "3\r\none\r\n3;e\r\ntwo\r\n0\r\nX-Sum: 7\r\nX-Pomerium-Claim-Email: evil@x\r\nX_Forwarded_For: 1\r\n\r\n"))
+        body: "3\r\none\r\n3;e\r\ntwo\r\n0\r\nX-Sum: 7\r\nX-Pomerium-Claim-Email: evil@x\r\nX_Forwarded_For: 1\r\n\r\n")
+    )
     let answer = try await client.wait(for: "X-End: 1\r\n\r\n")
     #expect(answer.lowercased().contains("transfer-encoding: chunked"))
     #expect(answer.contains("3\r\nabc\r\n0\r\nX-End: 1\r\n\r\n"))
@@ -163,11 +164,14 @@ import Testing
     let service = try await TestService()
     let route = try TestEdge.route { $0.passesIdentityHeaders = true }
     let edge = try await TestEdge(routes: [route]) {
-      $0.claimHeaders = [("X-Email", "email"), ("X-Pomerium-Claim-Groups", "groups"), ("X-Team", "team"), ("X-Odd", "odd")]
+      $0.claimHeaders = [
+        ("X-Email", "email"), ("X-Pomerium-Claim-Groups", "groups"), ("X-Team", "team"), ("X-Odd", "odd"),
+      ]
     }
     edge.publish(route, port: service.port)
     let client = try await edge.client()
-    client.send(get("/", "X-Email: evil@x\r\nx_EMAIL: evil@x\r\nX-Pomerium-Jwt-Assertion: evil\r\nX-Pomerium_Claim: evil\r\n"))
+    client.send(
+      get("/", "X-Email: evil@x\r\nx_EMAIL: evil@x\r\nX-Pomerium-Jwt-Assertion: evil\r\nX-Pomerium_Claim: evil\r\n"))
     _ = try await client.wait(for: "hello")
     let lines = service.lastHead.fieldLines
     #expect(lines.contains("x-pomerium-jwt-assertion: assertion.alice.app.example.com"))
@@ -181,7 +185,9 @@ import Testing
   @Test func hostPathAndFieldsFollowTheRoute() async throws {
     let service = try await TestService()
     let target = RouteTarget(scheme: .http, host: "127.0.0.1", port: service.port, portIsExplicit: true, path: "/base")
-    let direct = try TestEdge.route("direct.example.com", id: "d", path: .prefix("/api"), targets: [target], isTunnel: false) {
+    let direct = try TestEdge.route(
+      "direct.example.com", id: "d", path: .prefix("/api"), targets: [target], isTunnel: false
+    ) {
       $0.setRequestHeaders = [("X-Set", "mine")]
       $0.removeRequestHeaders = ["X-Gone"]
       $0.setResponseHeaders = [("X-Answer", "ours")]

@@ -11,6 +11,8 @@ struct TestTimeout: Error, CustomStringConvertible {
 final class RawClient: Sendable {
   private struct Waiter {
     var isReady: @Sendable (String, Bool) -> Bool
+    /// Asked first: turning much into text again and again would take long.
+    var minimum = 0
     var promise: EventLoopPromise<String>
   }
   private struct State {
@@ -65,7 +67,8 @@ final class RawClient: Sendable {
   private func update(_ change: (inout State) -> Void) {
     let (ready, text) = state.withLock { state in
       change(&state)
-      guard !state.waiters.isEmpty else { return ([Waiter](), "") }
+      let count = state.bytes.count
+      guard state.waiters.contains(where: { $0.minimum <= count }) else { return ([Waiter](), "") }
       let text = String(decoding: state.bytes, as: UTF8.self)
       let closed = state.isClosed
       let ready = state.waiters.filter { $0.isReady(text, closed) }
@@ -75,15 +78,18 @@ final class RawClient: Sendable {
     for waiter in ready { waiter.promise.succeed(text) }
   }
 
+  /// Once so many bytes have come.
+  func wait(bytes count: Int) async throws { _ = try await wait(minimum: count) { _, _ in true } }
+
   /// Everything received so far, once the condition holds.
-  func wait(until isReady: @escaping @Sendable (String, Bool) -> Bool) async throws -> String {
+  func wait(minimum: Int = 0, until isReady: @escaping @Sendable (String, Bool) -> Bool) async throws -> String {
     guard let eventLoop = channel?.eventLoop else { return "" }
     let promise = eventLoop.makePromise(of: String.self)
-    let timeout = eventLoop.scheduleTask(in: .seconds(10)) { [self] in
+    let timeout = eventLoop.scheduleTask(in: .seconds(20)) { [self] in
       promise.fail(TestTimeout(received: text))
     }
     promise.futureResult.whenComplete { _ in timeout.cancel() }
-    update { $0.waiters.append(Waiter(isReady: isReady, promise: promise)) }
+    update { $0.waiters.append(Waiter(isReady: isReady, minimum: minimum, promise: promise)) }
     return try await promise.futureResult.get()
   }
 

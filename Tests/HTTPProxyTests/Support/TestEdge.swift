@@ -64,7 +64,9 @@ struct TestPages: PageSource {
   func respond(to request: OwnRequest) async -> OwnResponse {
     OwnResponse(
       status: 200, headers: HeaderList([("Content-Type", "text/plain")]),
-      body: Array("own \(request.method.text) \(request.host) \(request.path) \(String(decoding: request.body, as: UTF8.self))".utf8))
+      body: Array(
+        "own \(request.method.text) \(request.host) \(request.path) \(String(decoding: request.body, as: UTF8.self))"
+          .utf8))
   }
   func unauthenticated(_ request: OwnRequest) -> OwnResponse { OwnResponse(status: 401, body: Array("sign in".utf8)) }
   func refusal(_ refusal: VisitorRefusal, _ request: OwnRequest, session: Session?) -> OwnResponse {

@@ -1,0 +1,141 @@
+import NIOCore
+import Routing
+import Synchronization
+import Testing
+
+@testable import HTTPProxy
+
+@Suite(.timeLimit(.minutes(1))) struct VisitorConnectionTests {
+  private func edge(
+    _ service: TestService, configure: (inout HTTPProxyConfiguration) -> Void = { _ in }
+  ) async throws -> (TestEdge, RawClient) {
+    let route = try TestEdge.route()
+    let edge = try await TestEdge(routes: [route], configure: configure)
+    edge.publish(route, port: service.port)
+    return (edge, try await edge.client())
+  }
+
+  @Test func mistakesAreAnsweredOnceAndEndTheConnection() async throws {
+    let (edge, client) = try await edge(TestService())
+    client.send("GET / HTTP/1.1\r\nHost : a\r\n\r\n" + get())
+    let answer = try await client.waitUntilClosed()
+    #expect(answer.hasPrefix("HTTP/1.1 400 Bad Request\r\n"))
+    #expect(answer.lowercased().contains("connection: close"))
+    #expect(answer.pieces(between: "HTTP/1.1 ").count == 2)
+    await edge.stop()
+  }
+
+  @Test func aBrokenBodyNeverBecomesARequest() async throws {
+    let service = try await TestService { _, _ in }
+    let (edge, client) = try await edge(service)
+    client.send(get("/1", method: "POST", "Transfer-Encoding: chunked\r\n", body: "3\r\nabcX" + get("/2")))
+    let answer = try await client.waitUntilClosed()
+    #expect(answer.hasPrefix("HTTP/1.1 400"))
+    #expect(service.heads.withLock { $0.count } <= 1)
+    await edge.stop()
+  }
+
+  @Test func aSlowHeadIs408AndASilentConnectionJustEnds() async throws {
+    let (edge, client) = try await edge(TestService()) { $0.readTimeout = 600 }
+    let silent = try await edge.client()
+    client.send("GET / HTTP/1.1\r\nHost: a")
+    #expect(try await client.waitUntilClosed().hasPrefix("HTTP/1.1 408"))
+    #expect(try await silent.waitUntilClosed() == "")
+    await edge.stop()
+  }
+
+  @Test func aTrickledHeadIsNoExcuse() async throws {
+    let (edge, client) = try await edge(TestService()) { $0.readTimeout = 200 }
+    let trickle = Task {
+      while !Task.isCancelled, !client.isClosed {
+        client.send("X")
+        try await Task.sleep(for: .milliseconds(20))
+      }
+    }
+    #expect(try await client.waitUntilClosed().hasPrefix("HTTP/1.1 408"))
+    trickle.cancel()
+    await edge.stop()
+  }
+
+  @Test func silenceWithinABodyIs408() async throws {
+    let (edge, client) = try await edge(TestService { _, _ in }) { $0.readTimeout = 600 }
+    client.send(get("/", method: "POST", "Content-Length: 10\r\n", body: "abc"))
+    #expect(try await client.waitUntilClosed().hasPrefix("HTTP/1.1 408"))
+    await edge.stop()
+  }
+
+  @Test func anIdleConnectionEndsInTheEnd() async throws {
+    let (edge, client) = try await edge(TestService()) { $0.idleTimeout = 100 }
+    client.send(get())
+    let answer = try await client.waitUntilClosed()
+    #expect(answer.hasSuffix("hello"))
+    await edge.stop()
+  }
+
+  @Test func whoHangsUpEndsTheRequest() async throws {
+    let arrived = Mutex(false)
+    let service = try await TestService { _, _ in arrived.withLock { $0 = true } }
+    let (edge, client) = try await edge(service)
+    client.send(get())
+    while !arrived.withLock({ $0 }) { await Task.yield() }
+    await client.close()
+    while service.closed.withLock({ $0 }) == 0 { await Task.yield() }
+    await edge.stop()
+    #expect(edge.log.lines.first?.contains("visitor_left") == true)
+  }
+
+  @Test func aRefusedShortBodyIsReadAwayAndALongOneEndsTheConnection() async throws {
+    let (edge, client) = try await edge(TestService())
+    client.send(get("/", cookie: nil, method: "POST", "Content-Length: 5\r\n", body: "hello") + get("/2"))
+    let answer = try await client.wait(for: "\r\n\r\nhello")
+    #expect(answer.hasPrefix("HTTP/1.1 401"))
+    let second = try await edge.client()
+    second.send(get("/", cookie: nil, method: "POST", "Content-Length: 9999999\r\n", body: "hello"))
+    #expect(try await second.waitUntilClosed().lowercased().contains("connection: close"))
+    let third = try await edge.client()
+    third.send(get("/", cookie: nil, method: "POST", "Expect: 100-continue\r\nContent-Length: 5\r\n"))
+    #expect(try await third.waitUntilClosed().hasPrefix("HTTP/1.1 401"))
+    await edge.stop()
+  }
+
+  @Test func connectionsAreBounded() async throws {
+    let (edge, client) = try await edge(TestService()) { $0.maximumConnections = 2 }
+    client.send(get())
+    _ = try await client.wait(for: "hello")
+    let second = try await edge.client()
+    second.send(get())
+    _ = try await second.wait(for: "hello")
+    let third = try await edge.client()
+    _ = try await third.waitUntilClosed()
+    await second.close()
+    while edge.proxy.connectionCount > 1 { await Task.yield() }
+    let fourth = try await edge.client()
+    fourth.send(get())
+    _ = try await fourth.wait(for: "hello")
+    await edge.stop()
+  }
+
+  @Test func drainingLetsRequestsFinish() async throws {
+    let connections = Mutex<[TestService.Connection]>([])
+    let service = try await TestService { _, connection in connections.withLock { $0.append(connection) } }
+    let (edge, client) = try await edge(service)
+    let idle = try await edge.client()
+    client.send(get())
+    while connections.withLock({ $0.isEmpty }) { await Task.yield() }
+    async let drained: Void = edge.proxy.drain(deadline: .now() + .seconds(20))
+    _ = try await idle.waitUntilClosed()
+    connections.withLock { $0.first }?.reply("last")
+    let answer = try await client.waitUntilClosed()
+    #expect(answer.hasSuffix("last") && answer.lowercased().contains("connection: close"))
+    await drained
+    await #expect(throws: (any Error).self) { try await RawClient(port: edge.port) }
+  }
+
+  @Test func drainingEndsAtItsDeadline() async throws {
+    let (edge, client) = try await edge(TestService { _, connection in connection.send("HTTP/1.1 200 OK\r\n\r\nabc") })
+    client.send(get())
+    _ = try await client.wait(for: "abc")
+    await edge.proxy.drain(deadline: .now() + .milliseconds(50))
+    _ = try await client.waitUntilClosed()
+  }
+}
