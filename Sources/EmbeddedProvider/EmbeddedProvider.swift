@@ -54,10 +54,9 @@ package final class EmbeddedProvider: Sendable {
     if let port = overrides.port { configuration.issuer.port = port }
     users = configuration.users.map { User(email: $0.email, name: $0.username) }
     clients = configuration.clients.map { ($0.id, $0.secret) }
-    service = ProviderService(
-      configuration: configuration,
-      keys: try SigningKeys(directory: stateDirectory, lifetimes: configuration.lifetimes, now: clock()),
-      clock: clock, random: random, logger: logger)
+    service = try ProviderService(
+      configuration: configuration, directory: try KeyDirectory(path: stateDirectory), clock: clock, random: random,
+      logger: logger)
     self.group = group
     self.logger = logger
   }

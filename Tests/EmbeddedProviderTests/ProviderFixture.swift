@@ -41,15 +41,13 @@ struct ProviderFixture {
   static let aliceHash = "$2b$04$abcdefghijklmnopqrstuuUjZTeDDwje0UmqCY0iGhdozEfNTDyA6"
   static let bobHash = "$2b$04$abcdefghijklmnopqrstuuigviMnTL7PpWsi3c8uj32he27OfP0fi"
 
-  init(approval: Bool = true) throws {
-    let clock = TestClock()
+  init(approval: Bool = true, directory: TemporaryDirectory? = nil, clock: TestClock = TestClock()) throws {
     self.clock = clock
     let configuration = try ProviderConfiguration(text: Array(Self.file(approval: approval).utf8), name: "dex.yaml")
-    let directory = try TemporaryDirectory()
-    service = ProviderService(
-      configuration: configuration,
-      keys: try SigningKeys(directory: directory.path, lifetimes: configuration.lifetimes, now: clock.now()),
-      clock: { clock.now() }, random: SecureRandom.source, logger: Logger(label: "test"))
+    let kept = try directory ?? TemporaryDirectory()
+    service = try ProviderService(
+      configuration: configuration, directory: try KeyDirectory(path: kept.path), clock: { clock.now() },
+      random: SecureRandom.source, logger: Logger(label: "test"))
   }
 
   // MARK: Asking

@@ -9,11 +9,12 @@ import Testing
 
   @Test func keysStayWithTheirDirectory() throws {
     let directory = try TemporaryDirectory()
-    let first = try SigningKeys(directory: directory.path, lifetimes: lifetimes, now: 1000)
+    let first = try SigningKeys(directory: KeyDirectory(path: directory.path), lifetimes: lifetimes, now: 1000)
     let token = try first.sign(.object([("sub", .string("x"))]), type: "JWT", now: 1000)
-    let again = try SigningKeys(directory: directory.path, lifetimes: lifetimes, now: 2000)
+    let again = try SigningKeys(directory: KeyDirectory(path: directory.path), lifetimes: lifetimes, now: 2000)
     #expect(again.verifies(token))
-    let other = try SigningKeys(directory: try TemporaryDirectory().path + "-other", lifetimes: lifetimes, now: 1000)
+    let other = try SigningKeys(
+      directory: KeyDirectory(path: try TemporaryDirectory().path + "/deep/er"), lifetimes: lifetimes, now: 1000)
     #expect(!other.verifies(token))
     let files = try FileManager.default.contentsOfDirectory(atPath: directory.path)
     #expect(files.count == 1)
@@ -24,7 +25,7 @@ import Testing
 
   @Test func anOldKeyIsReplacedAndListedAsLongAsItsTokensLive() throws {
     let directory = try TemporaryDirectory()
-    let keys = try SigningKeys(directory: directory.path, lifetimes: lifetimes, now: 0)
+    let keys = try SigningKeys(directory: KeyDirectory(path: directory.path), lifetimes: lifetimes, now: 0)
     let token = try keys.sign(.object([]), type: "JWT", now: 0)
     _ = try keys.sign(.object([]), type: "JWT", now: lifetimes.signingKeys)
     #expect(keys.verifies(token))
@@ -36,9 +37,11 @@ import Testing
 
   @Test func aKeyThatOthersCanReadIsRefused() throws {
     let directory = try TemporaryDirectory()
-    _ = try SigningKeys(directory: directory.path, lifetimes: lifetimes, now: 7)
+    _ = try SigningKeys(directory: KeyDirectory(path: directory.path), lifetimes: lifetimes, now: 7)
     try FileManager.default.setAttributes(
       [.posixPermissions: 0o644], ofItemAtPath: directory.path + "/provider-key-7.pem")
-    #expect(throws: ProviderError.self) { try SigningKeys(directory: directory.path, lifetimes: lifetimes, now: 8) }
+    #expect(throws: ProviderError.self) {
+      try SigningKeys(directory: KeyDirectory(path: directory.path), lifetimes: lifetimes, now: 8)
+    }
   }
 }

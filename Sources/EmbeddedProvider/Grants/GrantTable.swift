@@ -1,11 +1,14 @@
 import EdgeCrypto
 import Synchronization
 
-/// What is under way: sign-ins waiting for a password, codes waiting to be redeemed, refresh tokens. In memory, as the demo's
-/// Dex file says (`storage: {type: memory}`).
+/// What is under way: sign-ins waiting for a password, codes waiting to be redeemed, and which refresh tokens are current. In
+/// memory, as the demo's Dex file says (`storage: {type: memory}`).
 final class GrantTable: Sendable {
   private let lifetimes: ProviderConfiguration.Lifetimes
   private let random: RandomSource
+  private let seal: RefreshTokenSeal
+  /// Refresh tokens that are older are unknown only because we were restarted.
+  private let startedAt: Int64
   private let state = Mutex<State>(.init())
 
   private struct State {
@@ -25,9 +28,13 @@ final class GrantTable: Sendable {
   /// Entries of one kind beyond this number push out the oldest: nobody can fill the memory.
   private static let most = 4096
 
-  init(lifetimes: ProviderConfiguration.Lifetimes, random: @escaping RandomSource) {
+  init(
+    lifetimes: ProviderConfiguration.Lifetimes, seal: RefreshTokenSeal, random: @escaping RandomSource, startedAt: Int64
+  ) {
     self.lifetimes = lifetimes
+    self.seal = seal
     self.random = random
+    self.startedAt = startedAt
   }
 
   // MARK: Sign-ins under way
@@ -100,7 +107,8 @@ final class GrantTable: Sendable {
 
   // MARK: Refresh tokens
 
-  func makeRefreshToken(for grant: Grant, code: String, now: Int64) -> String {
+  /// `nil` when it cannot be sealed; the sign-in then goes without.
+  func makeRefreshToken(for grant: Grant, code: String, now: Int64) -> String? {
     let id = token(12)
     let secret = token(24)
     state.withLock { state in
@@ -111,7 +119,7 @@ final class GrantTable: Sendable {
       state.refresh[id] = RefreshRecord(grant: grant, secret: secret, createdAt: now)
       state.codes[code]?.refreshID = id
     }
-    return "\(id).\(secret)"
+    return seal.token(.init(id: id, secret: secret, grant: grant, createdAt: now, issuedAt: now))
   }
 
   enum Refresh {
@@ -122,25 +130,31 @@ final class GrantTable: Sendable {
   /// As Dex does it: within the reuse interval the same token comes back; after it a new one, and the one before works for
   /// the interval longer.
   func refresh(_ text: String, client: String, now: Int64) -> Refresh {
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count == 2 else { return .refused("The refresh token is not one of ours.") }
-    let id = String(parts[0])
-    let secret = String(parts[1])
-    let fresh = token(24)
-    return state.withLock { state in
-      guard var record = state.refresh[id], record.grant.clientID == client else {
-        return .refused("The refresh token is unknown or was issued to another client.")
-      }
-      guard !record.isExpired(now: now, lifetimes: lifetimes) else {
-        state.refresh[id] = nil
-        return .refused("The refresh token has expired.")
-      }
-      guard let answer = record.use(secret, fresh: fresh, now: now, lifetimes: lifetimes) else {
-        return .refused("The refresh token is invalid or has already been claimed by another client.")
-      }
-      state.refresh[id] = record
-      return .grant(record.grant, token: "\(id).\(answer)")
+    guard let content = seal.open(text), content.grant.clientID == client else {
+      return .refused("The refresh token is unknown or was issued to another client.")
     }
+    let fresh = token(24)
+    let used = state.withLock { state -> (secret: String, record: RefreshRecord)? in
+      var known = state.refresh[content.id]
+      if known == nil, content.issuedAt < startedAt {
+        known = RefreshRecord(grant: content.grant, secret: content.secret, createdAt: content.createdAt)
+        known?.lastUsed = content.issuedAt
+      }
+      guard var record = known, !record.isExpired(now: now, lifetimes: lifetimes),
+        let secret = record.use(content.secret, fresh: fresh, now: now, lifetimes: lifetimes)
+      else { return nil }
+      state.refresh[content.id] = record
+      return (secret, record)
+    }
+    guard let used else { return .refused("The refresh token has expired or was claimed by another client.") }
+    // The same secret is the same token: within the reuse interval nothing changes.
+    if used.secret == content.secret { return .grant(used.record.grant, token: text) }
+    let next = seal.token(
+      .init(
+        id: content.id, secret: used.secret, grant: used.record.grant, createdAt: used.record.createdAt,
+        issuedAt: used.record.lastUsed))
+    guard let next else { return .refused("No new refresh token can be made.") }
+    return .grant(used.record.grant, token: next)
   }
 
   private func token(_ bytes: Int) -> String { Base64.encodeURL(random(bytes)) }

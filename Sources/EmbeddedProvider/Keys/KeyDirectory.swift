@@ -2,7 +2,8 @@
   import Glibc
 #endif
 
-/// The files of the state directory: one PEM per signing key, named by the moment it was made, mode 0600.
+/// The files of the state directory: one PEM per signing key, named by the moment it was made, and the secret that seals
+/// refresh tokens. All mode 0600.
 struct KeyDirectory: Sendable {
   let path: String
   private static let prefix = "provider-key-"
@@ -10,21 +11,20 @@ struct KeyDirectory: Sendable {
   /// A 2048-bit key takes 1.7 KB.
   private static let largestFile = 16 * 1024
 
+  /// Makes the directory, and those above it, when they are missing.
   init(path: String) throws(ProviderError) {
     self.path = path
-    var made = ""
-    for part in path.split(separator: "/", omittingEmptySubsequences: false) {
-      made += made.isEmpty && !path.hasPrefix("/") ? String(part) : (part.isEmpty && made.isEmpty ? "" : "/" + part)
-      guard !made.isEmpty else { continue }
-      let status = unsafe mkdir(made, 0o700)
-      guard status == 0 || errno == EEXIST || errno == EISDIR else {
+    var made = path.hasPrefix("/") ? "/" : ""
+    for part in path.split(separator: "/") {
+      made += made.isEmpty || made == "/" ? String(part) : "/" + part
+      guard unsafe mkdir(made, 0o700) == 0 || errno == EEXIST else {
         throw ProviderError(.keys, "\(path) cannot be made: \(Self.reason())")
       }
     }
   }
 
-  /// The keys there, oldest first.
-  func load() throws(ProviderError) -> [(madeAt: Int64, pem: String)] {
+  /// The signing keys there, oldest first.
+  func signingKeys() throws(ProviderError) -> [(madeAt: Int64, pem: String)] {
     guard let listing = unsafe opendir(path) else {
       throw ProviderError(.keys, "\(path) cannot be read: \(Self.reason())")
     }
@@ -38,36 +38,40 @@ struct KeyDirectory: Sendable {
       if let moment = Int64(name.dropFirst(Self.prefix.count).dropLast(Self.suffix.count)) { moments.append(moment) }
     }
     var keys: [(madeAt: Int64, pem: String)] = []
-    for moment in moments.sorted() { keys.append((moment, try read(file(moment)))) }
+    for moment in moments.sorted() { keys.append((moment, try read(Self.name(moment)))) }
     return keys
   }
 
-  /// Writes a new file whole or not at all.
-  func save(_ pem: String, madeAt: Int64) throws(ProviderError) {
-    let name = file(madeAt)
-    let draft = name + ".new"
+  func saveSigningKey(_ pem: String, madeAt: Int64) throws(ProviderError) { try save(pem, as: Self.name(madeAt)) }
+
+  func removeSigningKey(madeAt: Int64) { unsafe _ = unlink("\(path)/\(Self.name(madeAt))") }
+
+  /// Whether there is such a file.
+  func has(_ name: String) -> Bool { unsafe access("\(path)/\(name)", F_OK) == 0 }
+
+  /// Writes a file whole or not at all.
+  func save(_ text: String, as name: String) throws(ProviderError) {
+    let file = "\(path)/\(name)"
+    let draft = file + ".new"
     let descriptor = unsafe open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw ProviderError(.keys, "\(draft) cannot be written: \(Self.reason())") }
-    let bytes = Array(pem.utf8)
+    let bytes = Array(text.utf8)
     let written = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
     let isSafe = written == bytes.count && fsync(descriptor) == 0
     close(descriptor)
-    guard isSafe, unsafe rename(draft, name) == 0 else {
-      throw ProviderError(.keys, "\(name) cannot be written: \(Self.reason())")
+    guard isSafe, unsafe rename(draft, file) == 0 else {
+      throw ProviderError(.keys, "\(file) cannot be written: \(Self.reason())")
     }
   }
 
-  func remove(madeAt: Int64) { unsafe _ = unlink(file(madeAt)) }
-
-  private func file(_ moment: Int64) -> String { "\(path)/\(Self.prefix)\(moment)\(Self.suffix)" }
-
-  private func read(_ name: String) throws(ProviderError) -> String {
-    let descriptor = unsafe open(name, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw ProviderError(.keys, "\(name) cannot be read: \(Self.reason())") }
+  func read(_ name: String) throws(ProviderError) -> String {
+    let file = "\(path)/\(name)"
+    let descriptor = unsafe open(file, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw ProviderError(.keys, "\(file) cannot be read: \(Self.reason())") }
     defer { close(descriptor) }
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0, status.st_mode & 0o077 == 0 else {
-      throw ProviderError(.keys, "\(name) can be read by others; chmod 600 it, or delete it to get a new key")
+      throw ProviderError(.keys, "\(file) can be read by others; chmod 600 it, or delete it to get a new one")
     }
     var bytes = [UInt8](repeating: 0, count: Self.largestFile)
     var count = 0
@@ -75,12 +79,14 @@ struct KeyDirectory: Sendable {
       let read = unsafe bytes.withUnsafeMutableBytes { region in
         unsafe Glibc.read(descriptor, region.baseAddress?.advanced(by: count), region.count - count)
       }
-      guard read >= 0 else { throw ProviderError(.keys, "\(name) cannot be read: \(Self.reason())") }
+      guard read >= 0 else { throw ProviderError(.keys, "\(file) cannot be read: \(Self.reason())") }
       if read == 0 { break }
       count += read
     }
     return String(decoding: bytes.prefix(count), as: UTF8.self)
   }
+
+  private static func name(_ moment: Int64) -> String { "\(prefix)\(moment)\(suffix)" }
 
   private static func reason() -> String { unsafe String(cString: strerror(errno)) }
 }

@@ -14,15 +14,17 @@ final class SigningKeys: Sendable {
   private let lifetimes: ProviderConfiguration.Lifetimes
   private let keys: Mutex<[Key]>
 
-  init(directory path: String, lifetimes: ProviderConfiguration.Lifetimes, now: Int64) throws(ProviderError) {
-    directory = try KeyDirectory(path: path)
+  init(
+    directory: KeyDirectory, lifetimes: ProviderConfiguration.Lifetimes, now: Int64
+  ) throws(ProviderError) {
+    self.directory = directory
     self.lifetimes = lifetimes
     var loaded: [Key] = []
-    for (madeAt, pem) in try directory.load() {
+    for (madeAt, pem) in try directory.signingKeys() {
       do throws(CryptoError) {
         loaded.append(Key(madeAt: madeAt, key: try PrivateKey(text: pem)))
       } catch {
-        throw ProviderError(.keys, "\(path): a signing key cannot be used: \(error.message)")
+        throw ProviderError(.keys, "\(directory.path): a signing key cannot be used: \(error.message)")
       }
     }
     if loaded.isEmpty { loaded.append(try Self.make(in: directory, now: now)) }
@@ -70,7 +72,7 @@ final class SigningKeys: Sendable {
       // A key signs for `signingKeys` and is listed for the life of an ID token after that.
       let oldest = now - lifetimes.signingKeys - lifetimes.idTokens
       let gone = keys.dropLast().filter { $0.madeAt < oldest }
-      for key in gone { directory.remove(madeAt: key.madeAt) }
+      for key in gone { directory.removeSigningKey(madeAt: key.madeAt) }
       keys.removeAll { key in gone.contains { $0.madeAt == key.madeAt } }
       return keys.last
     }
@@ -89,7 +91,7 @@ final class SigningKeys: Sendable {
     } catch {
       throw ProviderError(.keys, "no signing key could be made: \(error.message)")
     }
-    try directory.save(pem, madeAt: now)
+    try directory.saveSigningKey(pem, madeAt: now)
     return Key(madeAt: now, key: key)
   }
 }

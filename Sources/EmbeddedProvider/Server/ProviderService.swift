@@ -14,15 +14,18 @@ final class ProviderService: Sendable {
   private let port: Mutex<Int>
 
   init(
-    configuration: ProviderConfiguration, keys: SigningKeys, clock: @escaping ProviderClock,
+    configuration: ProviderConfiguration, directory: KeyDirectory, clock: @escaping ProviderClock,
     random: @escaping RandomSource, logger: Logger
-  ) {
+  ) throws(ProviderError) {
     self.configuration = configuration
-    self.keys = keys
+    keys = try SigningKeys(directory: directory, lifetimes: configuration.lifetimes, now: clock())
     self.clock = clock
     self.random = random
     self.logger = logger
-    grants = GrantTable(lifetimes: configuration.lifetimes, random: random)
+    grants = GrantTable(
+      lifetimes: configuration.lifetimes, seal: try RefreshTokenSeal(directory: directory, random: random),
+      random: random,
+      startedAt: clock())
     port = Mutex(configuration.issuer.port)
   }
 

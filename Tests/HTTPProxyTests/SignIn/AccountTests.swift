@@ -35,6 +35,19 @@ import Testing
     #expect(edge.identity.keyBinding(fingerprint: "SHA256:mine", scope: .edge) == nil)
   }
 
+  @Test func anotherAddressShowsOnTheKeysPage() async throws {
+    let edge = try await PagesEdge()
+    let browser = PagesBrowser(edge)
+    _ = await browser.signIn()
+    try await bind(edge, browser, key: "SHA256:mine")
+    _ = edge.identity.logIn(
+      SSHSignInRequest(
+        keyFingerprint: "SHA256:mine", keyType: "ssh-ed25519", scope: .edge, sourceAddress: "203.0.113.9",
+        clientVersion: "SSH-2.0-x", username: "u"))
+    let page = await browser.get(info)
+    #expect(page.text.contains("Also used from") && page.text.contains("203.0.113.9"))
+  }
+
   @Test func nobodyRevokesAKeyOfAnother() async throws {
     let edge = try await PagesEdge()
     let alice = PagesBrowser(edge)

@@ -131,6 +131,26 @@ import Testing
     #expect(binding(edge) != nil)
   }
 
+  @Test func anotherScopeNeedsItsOwnApproval() async throws {
+    let edge = try await PagesEdge()
+    let browser = PagesBrowser(edge)
+    let waiting = try begin(edge)
+    _ = await browser.signIn()
+    let token = try #require(await browser.get(path(waiting)).field("csrf"))
+    _ = await browser.post(path(waiting), [("csrf", token), ("confirm", "true")])
+    #expect(binding(edge) != nil)
+    #expect(edge.identity.keyBinding(fingerprint: "SHA256:alice", scope: .hosts) == nil)
+    let hosts = try edge.identity.beginSSHSignIn(
+      SSHSignInRequest(
+        keyFingerprint: "SHA256:alice", keyType: "ssh-ed25519", scope: .hosts, sourceAddress: "127.0.0.1",
+        clientVersion: "SSH-2.0-x", username: "root"))
+    #expect(hosts.code != waiting.code)
+    let page = await browser.get(path(hosts))
+    #expect(page.text.contains("Log in to hosts behind the edge") && page.text.contains("Known since"))
+    #expect(
+      await browser.post(path(hosts), [("csrf", token), ("confirm", "true")]).status == 403, "the other code's token")
+  }
+
   @Test func denyingBindsNothing() async throws {
     let edge = try await PagesEdge()
     let browser = PagesBrowser(edge)
