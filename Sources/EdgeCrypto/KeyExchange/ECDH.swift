@@ -20,6 +20,18 @@ package struct ECDH: Sendable {
     publicKey = point
   }
 
+  /// With a key that is known, for known answers.
+  init(_ curve: Curve, scalar: [UInt8], point: [UInt8]) throws(CryptoError) {
+    self.curve = curve
+    publicKey = point
+    handle = try KeyHandle.make(
+      "EC", publicOnly: false,
+      [
+        .text(KeyParameter.Name.group, curve.openSSLName), .octets(KeyParameter.Name.publicKey, point),
+        .number(KeyParameter.Name.privateKey, try BigNumber(bytes: scalar)),
+      ])
+  }
+
   /// The X coordinate, as wide as the curve's field. The peer's point is checked to be on the curve.
   package func sharedSecret(with peer: [UInt8]) throws(CryptoError) -> [UInt8] {
     let secret = try KeyAgreement.derive(handle, try PublicKey.ellipticKey(curve, peer))

@@ -45,6 +45,19 @@ package struct FiniteFieldDH: Sendable {
     publicKey = number
   }
 
+  /// With a key that is known, for known answers.
+  init(_ group: Group, exponent: [UInt8], publicKey: [UInt8]) throws(CryptoError) {
+    self.group = group
+    self.publicKey = publicKey
+    handle = try KeyHandle.make(
+      "DH", publicOnly: false,
+      [
+        .text(KeyParameter.Name.group, group.openSSLName),
+        .number(KeyParameter.Name.publicKey, try BigNumber(bytes: publicKey)),
+        .number(KeyParameter.Name.privateKey, try BigNumber(bytes: exponent)),
+      ])
+  }
+
   private static func generate(_ group: Group) throws(CryptoError) -> KeyHandle {
     ErrorQueue.clear()
     guard let context = unsafe EVP_PKEY_CTX_new_from_name(nil, "DH", nil) else { throw .library("no DH") }

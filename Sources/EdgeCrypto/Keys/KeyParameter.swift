@@ -39,7 +39,7 @@ enum KeyParameter {
     defer { unsafe OSSL_PARAM_BLD_free(builder) }
     // The builder copies nothing until the end, so octets and texts are lent memory that lives as long.
     var lent: [UnsafeMutableBufferPointer<UInt8>] = unsafe []
-    defer { for unsafebuffer in unsafe lent { unsafe buffer.deallocate() } }
+    defer { unsafe lent.forEach { unsafe $0.deallocate() } }
     func lend(_ bytes: [UInt8]) -> UnsafeMutablePointer<UInt8>? {
       let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: bytes.count)
       _ = unsafe buffer.initialize(from: bytes)
