@@ -1,0 +1,367 @@
+import EdgeCrypto
+import NIOCore
+import Testing
+
+@testable import SSHProtocol
+
+@Suite("channels")
+struct ChannelTests {
+  private func opened(server: (inout SSHConfiguration) -> Void = { _ in }) throws -> (ConnectionPair, ChannelID) {
+    let pair = ConnectionPair(server: server).start()
+    let id = try #require(pair.openByClient(.session))
+    pair.run()
+    return (pair, id)
+  }
+
+  private let there = ChannelID(number: 0, generation: 1)
+
+  @Test("a forwarded connection is opened by the server with the bytes of the request")
+  func forwarded() throws {
+    let pair = ConnectionPair().start()
+    _ = pair.client.requestForward(ForwardAddress(host: "App.Example.com.", port: 443))
+    pair.run()
+    guard case .forwardRequested(let address, _) = pair.serverEvents.last else {
+      Issue.record("no request")
+      return
+    }
+    #expect(address == ForwardAddress(host: "App.Example.com.", port: 443))
+    let open = ChannelOpen.forwardedTCPIP(
+      connectedHost: address.host, connectedPort: 443, originatorHost: "192.0.2.1", originatorPort: 5)
+    let id = try #require(pair.openByServer(open))
+    pair.server.write(ByteBuffer(string: "early"), to: id)
+    pair.run()
+    guard case .channelOpenRequested(_, let seen) = pair.clientEvents.first(where: { $0.name == "channelOpenRequested" })
+    else {
+      Issue.record("no open")
+      return
+    }
+    #expect(seen == open)
+    #expect(pair.serverEvents.contains { $0.name == "channelOpened" })
+    #expect(String(decoding: pair.clientReceived, as: UTF8.self) == "early")
+  }
+
+  @Test("types that are not served are refused with the right reason and leave nothing behind")
+  func refusals() throws {
+    let pair = ConnectionPair().start()
+    func open(_ type: String) -> UInt32? {
+      var payload = ByteBuffer()
+      payload.writeInteger(MessageNumber.channelOpen)
+      payload.writeSSHString(type)
+      payload.writeInteger(UInt32(0))
+      payload.writeInteger(UInt32(1000))
+      payload.writeInteger(UInt32(1000))
+      pair.inject(payload.bytes)
+      for bytes in pair.takeClient() { pair.feedServer(bytes) }
+      return pair.serverError == nil ? 0 : nil
+    }
+    for type in ["x11", "auth-agent@openssh.com", "direct-streamlocal@openssh.com", "made-up"] {
+      #expect(open(type) != nil)
+    }
+    #expect(pair.serverChannels == 0)
+    for _ in 0..<300 { _ = open("made-up") }
+    #expect(pair.serverChannels == 0)
+    pair.serverEvents.removeAll()
+    _ = pair.client.openChannel(
+      .directTCPIP(host: "localhost", port: 22, originatorHost: "127.0.0.1", originatorPort: 65535))
+    let stray = ConnectionPair().start()
+    _ = stray.client.openChannel(
+      .directTCPIP(host: "localhost", port: 22, originatorHost: "127.0.0.1", originatorPort: 65535))
+    stray.run()
+    guard case .channelOpenFailed(_, let reason, _) = stray.clientEvents.last else {
+      Issue.record("not refused")
+      return
+    }
+    #expect(reason == 1)
+    #expect(stray.clientChannels == 0)
+  }
+
+  @Test("at most ten sessions; after no-more-sessions none; flooding opens ends the connection")
+  func sessionLimits() {
+    let pair = ConnectionPair().start()
+    for _ in 0..<11 { _ = pair.client.openChannel(.session) }
+    pair.run()
+    #expect(pair.serverSessions == 10)
+    #expect(pair.clientEvents.count { $0.name == "channelOpenFailed" } == 1)
+
+    let last = ConnectionPair().start()
+    _ = last.client.sendGlobalRequest("no-more-sessions@openssh.com", wantsReply: false)
+    _ = last.client.openChannel(.session)
+    last.run()
+    #expect(last.serverSessions == 0)
+
+    let flood = ConnectionPair().start()
+    for _ in 0..<500 {
+      flood.inject([90, 0, 0, 0, 1, 120, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0])
+    }
+    flood.run()
+    #expect(flood.serverError?.kind == .limit)
+  }
+
+  @Test("numbers are dense, the lowest is used again, an old id names nothing")
+  func numbers() throws {
+    let pair = ConnectionPair().start()
+    let ids = (0..<4).compactMap { _ in pair.client.openChannel(.session) }
+    pair.run()
+    #expect(ids.map(\.number) == [0, 1, 2, 3])
+    pair.client.closeChannel(ids[1])
+    pair.run()
+    let again = try #require(pair.openByClient(.session))
+    #expect(again.number == 1)
+    #expect(again != ids[1])
+    pair.run()
+    pair.client.write(ByteBuffer(string: "stale"), to: ids[1])
+    pair.run()
+    #expect(pair.serverReceived.isEmpty)
+  }
+
+  @Test("EOF ends one direction only; CLOSE both; each order ends with both sides free", arguments: 0..<6)
+  func endings(order: Int) throws {
+    let (pair, id) = try opened()
+    switch order {
+    case 0:  // client EOF, server data, server close
+      pair.client.finishWriting(id)
+      pair.run()
+      #expect(pair.serverEvents.contains { $0.name == "channelEOF" })
+      pair.server.write(ByteBuffer(string: "still"), to: there)
+      pair.run()
+      #expect(String(decoding: pair.clientReceived, as: UTF8.self) == "still")
+      pair.server.closeChannel(there)
+    case 1:  // both EOF, client close
+      pair.client.finishWriting(id)
+      pair.server.finishWriting(there)
+      pair.run()
+      pair.client.closeChannel(id)
+    case 2:  // both close at once
+      pair.client.closeChannel(id, .now)
+      pair.server.closeChannel(there, .now)
+    case 3:  // data, EOF and CLOSE in one go
+      pair.server.write(ByteBuffer(string: "all"), to: there)
+      pair.server.finishWriting(there)
+      pair.server.sendChannelRequest(.exitStatus(3), on: there)
+      pair.server.closeChannel(there)
+      pair.server.write(ByteBuffer(string: "too late"), to: there)
+    case 4:  // closed with data on its way
+      pair.client.write(ByteBuffer(repeating: 1, count: 200_000), to: id)
+      pair.server.closeChannel(there, .now)
+    default:  // closed twice
+      pair.client.closeChannel(id)
+      pair.client.closeChannel(id)
+      pair.client.closeChannel(id, .now)
+    }
+    pair.run()
+    #expect(pair.serverError == nil)
+    #expect(pair.clientError == nil)
+    #expect(pair.serverChannels == 0)
+    #expect(pair.clientChannels == 0)
+    #expect(pair.serverEvents.count { $0.name == "channelClosed" } == 1)
+    #expect(pair.clientEvents.count { $0.name == "channelClosed" } == 1)
+    if order == 3 {
+      #expect(String(decoding: pair.clientReceived, as: UTF8.self) == "all")
+      let names = pair.clientEvents.map(\.name).suffix(4)
+      #expect(Array(names) == ["channelData", "channelEOF", "channelRequest", "channelClosed"])
+    }
+  }
+
+  @Test("CLOSE without EOF is a reset")
+  func reset() throws {
+    let (pair, _) = try opened()
+    pair.inject([MessageNumber.channelClose, 0, 0, 0, 0])
+    pair.run()
+    guard case .channelClosed(_, let end) = pair.serverEvents.last else {
+      Issue.record("not closed")
+      return
+    }
+    #expect(end == .reset)
+  }
+
+  @Test("an open that nobody wants any more is closed when its answer comes")
+  func abandonedOpen() throws {
+    let pair = ConnectionPair().start()
+    let id = try #require(
+      pair.openByServer(
+        .forwardedTCPIP(connectedHost: "a", connectedPort: 1, originatorHost: "127.0.0.1", originatorPort: 2)))
+    pair.server.closeChannel(id)
+    pair.run()
+    #expect(!pair.serverEvents.contains { $0.name == "channelOpened" })
+    #expect(pair.serverEvents.last?.name == "channelClosed")
+    #expect(pair.serverChannels == 0)
+    #expect(pair.clientChannels == 0)
+  }
+
+  @Test("the end of the connection ends every channel")
+  func connectionLost() throws {
+    let (pair, _) = try opened()
+    _ = pair.server.openChannel(
+      .forwardedTCPIP(connectedHost: "a", connectedPort: 1, originatorHost: "127.0.0.1", originatorPort: 2))
+    pair.serverEvents.removeAll()
+    pair.server.transportClosed()
+    pair.drainServer()
+    #expect(pair.serverEvents.map(\.name) == ["channelClosed", "channelClosed"])
+    #expect(pair.hasServerEnded)
+  }
+
+  @Test(
+    "messages for a channel that is not there, or not in that state, end the connection",
+    arguments: [91, 92, 93, 94, 95, 96, 97, 98, 99, 100] as [UInt8])
+  func unknownChannel(number: UInt8) throws {
+    let (pair, _) = try opened()
+    pair.inject([number, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+    pair.run()
+    #expect(pair.serverError != nil)
+  }
+
+  @Test("confirmation or failure of a channel that is open already ends the connection", arguments: [91, 92] as [UInt8])
+  func doubleAnswers(number: UInt8) throws {
+    let (pair, _) = try opened()
+    pair.inject([number, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1])
+    pair.run()
+    #expect(pair.serverError?.kind == .channel)
+  }
+
+  @Test("data after EOF ends the connection")
+  func dataAfterEOF() throws {
+    let (pair, _) = try opened()
+    pair.inject([MessageNumber.channelEOF, 0, 0, 0, 0])
+    pair.inject([MessageNumber.channelData, 0, 0, 0, 0, 0, 0, 0, 1, 65])
+    pair.run()
+    #expect(pair.serverError?.kind == .channel)
+  }
+}
+
+@Suite("channel requests and global requests")
+struct RequestTests {
+  @Test("answers leave in the order of the questions, whenever each is known")
+  func globalOrder() {
+    let pair = ConnectionPair().start()
+    pair.automatic = false
+    _ = pair.client.requestForward(ForwardAddress(host: "a", port: 443))
+    _ = pair.client.sendGlobalRequest("keepalive@openssh.com", wantsReply: true)
+    _ = pair.client.requestForward(ForwardAddress(host: "b", port: 0))
+    pair.run()
+    #expect(!pair.clientEvents.contains { $0.name == "globalRequestAnswered" })
+    let tokens = pair.serverEvents.compactMap { event -> ReplyToken? in
+      if case .forwardRequested(_, let reply) = event { reply } else { nil }
+    }
+    #expect(tokens.count == 2)
+    pair.server.answer(tokens[1], success: true, port: 40_000)
+    pair.server.answer(tokens[1], success: false)
+    pair.run()
+    #expect(!pair.clientEvents.contains { $0.name == "globalRequestAnswered" })
+    pair.server.answer(tokens[0], success: true)
+    pair.run()
+    let answers = pair.clientEvents.compactMap { event -> (Bool, [UInt8])? in
+      if case .globalRequestAnswered(_, let success, let data) = event { (success, data.bytes) } else { nil }
+    }
+    #expect(answers.map(\.0) == [true, false, true])
+    #expect(answers.map(\.1) == [[], [], [0, 0, 0x9c, 0x40]])
+  }
+
+  @Test("unknown requests fail, streamlocal-forward too; without a wish for an answer there is none")
+  func unknown() {
+    let pair = ConnectionPair().start()
+    for name in ["made-up", "streamlocal-forward@openssh.com", "cancel-streamlocal-forward@openssh.com"] {
+      _ = pair.client.sendGlobalRequest(name, wantsReply: true)
+      _ = pair.client.sendGlobalRequest(name, wantsReply: false)
+    }
+    pair.run()
+    #expect(pair.clientEvents.count { $0.name == "globalRequestAnswered" } == 3)
+    #expect(pair.serverError == nil)
+  }
+
+  @Test("a host that is no UTF-8 is refused without ado")
+  func strangeHost() {
+    let pair = ConnectionPair().start()
+    var data = ByteBuffer()
+    data.writeSSHString([0xff, 0xfe] as [UInt8])
+    data.writeInteger(UInt32(443))
+    _ = pair.client.sendGlobalRequest("tcpip-forward", wantsReply: true, data: data)
+    pair.run()
+    #expect(!pair.serverEvents.contains { $0.name == "forwardRequested" })
+    #expect(pair.clientEvents.contains { $0.name == "globalRequestAnswered" })
+  }
+
+  @Test("a forward address compares by bytes")
+  func addresses() {
+    #expect(ForwardAddress(host: "e\u{301}", port: 1) != ForwardAddress(host: "\u{e9}", port: 1))
+    #expect(ForwardAddress(host: "A", port: 1) != ForwardAddress(host: "a", port: 1))
+  }
+
+  @Test("host keys are announced to OpenSSH once, and proved when asked")
+  func hostKeys() throws {
+    let pair = ConnectionPair(
+      server: { $0.hostKeys = [Fixtures.ed25519, Fixtures.rsa, Fixtures.ed25519] },
+      client: { $0.softwareVersion = "OpenSSH_9.2p1" })
+    pair.start()
+    var data = ByteBuffer()
+    for key in [Fixtures.rsa, Fixtures.ed25519] { data.writeSSHString(SSHPublicKey(key.publicKey).blob) }
+    _ = pair.client.sendGlobalRequest("hostkeys-prove-00@openssh.com", wantsReply: true, data: data)
+    pair.run()
+    let answer = pair.clientEvents.compactMap { event -> (Bool, ByteBuffer)? in
+      if case .globalRequestAnswered(_, let success, let data) = event { (success, data) } else { nil }
+    }.first
+    let (success, proofs) = try #require(answer)
+    #expect(success)
+    var reader = MessageReader(proofs, "proofs")
+    for (key, algorithm) in [(Fixtures.rsa, SSHSignatureAlgorithm.rsaSHA512), (Fixtures.ed25519, .ed25519)] {
+      var signed = ByteBuffer()
+      signed.writeSSHString("hostkeys-prove-00@openssh.com")
+      signed.writeSSHString(pair.client.transport.sessionID)
+      signed.writeSSHString(SSHPublicKey(key.publicKey).blob)
+      let proof = try reader.bytes("proof", limit: 4096)
+      #expect(SSHPublicKey(key.publicKey).verify(signatureBlob: proof, over: signed.bytes, algorithm: algorithm))
+    }
+    var foreign = ByteBuffer()
+    foreign.writeSSHString(SSHPublicKey(Fixtures.p384.publicKey).blob)
+    pair.clientEvents.removeAll()
+    _ = pair.client.sendGlobalRequest("hostkeys-prove-00@openssh.com", wantsReply: true, data: foreign)
+    pair.run()
+    guard case .globalRequestAnswered(_, false, _) = pair.clientEvents.first else {
+      Issue.record("a foreign key was proved")
+      return
+    }
+  }
+
+  @Test("channel requests keep their order; unknown ones with a wish for an answer fail")
+  func channelOrder() throws {
+    let pair = ConnectionPair().start()
+    pair.automatic = false
+    let id = try #require(pair.openByClient(.session))
+    pair.run()
+    pair.server.acceptChannel(ChannelID(number: 0, generation: 1))
+    pair.run()
+    pair.client.sendChannelRequest(.exec("x"), on: id, wantsReply: true)
+    pair.client.sendChannelRequest(.other(type: "winadj@putty.projects.tartarus.org", data: []), on: id, wantsReply: true)
+    pair.run()
+    #expect(!pair.clientEvents.contains { $0.name == "channelRequestAnswered" })
+    guard case .channelRequest(let channel, .exec("x"), let token?) = pair.serverEvents.last else {
+      Issue.record("no exec")
+      return
+    }
+    #expect(channel.number == 0)
+    pair.server.answer(token, success: true)
+    pair.run()
+    let answers = pair.clientEvents.compactMap { event -> Bool? in
+      if case .channelRequestAnswered(_, let success) = event { success } else { nil }
+    }
+    #expect(answers == [true, false])
+  }
+
+  @Test("keepalives ask only silence, any packet is life, three misses are the end")
+  func keepalive() {
+    let pair = ConnectionPair().start()
+    pair.advance(by: .seconds(16))
+    #expect(pair.serverRoundTrip != nil)
+    #expect(pair.serverError == nil)
+    var sent = 0
+    for _ in 0..<4 {
+      pair.time.advance(by: .seconds(15))
+      do {
+        try pair.server.timePassed()
+        sent += 1
+      } catch {
+        #expect(error.reason == .connectionLost)
+      }
+    }
+    #expect(sent == 3)
+  }
+}
