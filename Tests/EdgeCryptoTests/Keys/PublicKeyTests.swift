@@ -65,7 +65,7 @@ import Testing
     #expect(throws: CryptoError.self) { try PublicKey(jwk: jwk) }
   }
 
-  @Test func ES256OfRFC7515Verifies() throws {
+  @Test func signaturesOfRFC7515Verify() throws {
     // Appendix A.3.
     let key = try PublicKey(
       jwk: JSONWebKey(

@@ -4,7 +4,10 @@ import Foundation
 final class LoopbackSocket: @unchecked Sendable {
   private let descriptor: Int32
 
-  init(descriptor: Int32) { self.descriptor = descriptor }
+  init(descriptor: Int32) {
+    self.descriptor = descriptor
+    limitWaiting(descriptor)
+  }
 
   init(port: Int) throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -15,9 +18,10 @@ final class LoopbackSocket: @unchecked Sendable {
       }
     }
     guard result == 0 else { throw POSIXError(.ECONNREFUSED) }
+    limitWaiting(descriptor)
   }
 
-  /// Nil at the end.
+  /// Nil at the end, and when nothing comes for ten seconds.
   func read() -> [UInt8]? {
     var bytes = [UInt8](repeating: 0, count: 16_384)
     let count = recv(descriptor, &bytes, bytes.count, 0)
@@ -55,6 +59,7 @@ final class LoopbackListener: @unchecked Sendable {
           && getsockname(descriptor, pointer, &length) == 0
       }
     }
+    limitWaiting(descriptor)
     guard bound else { throw POSIXError(.EADDRINUSE) }
     port = Int(UInt16(bigEndian: address.sin_port))
   }
@@ -65,6 +70,12 @@ final class LoopbackListener: @unchecked Sendable {
     let accepted = Glibc.accept(descriptor, nil, nil)
     return accepted >= 0 ? LoopbackSocket(descriptor: accepted) : nil
   }
+}
+
+/// No test waits for ever for a peer that has died.
+private func limitWaiting(_ descriptor: Int32) {
+  var limit = timeval(tv_sec: 10, tv_usec: 0)
+  setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
 }
 
 private func loopback(port: UInt16) -> sockaddr_in {
