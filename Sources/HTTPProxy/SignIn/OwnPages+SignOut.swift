@@ -12,6 +12,13 @@ extension OwnPages {
     }
     let tunnels = tunnels(of: session)
     let keys = identity.bindings(of: session).filter { $0.sessionID == session.id }
+    guard RequestAudience(request).wantsHTML else {
+      return .json(
+        .object([
+          ("tunnels", .list(tunnels.map { .string($0.name.description) })),
+          ("keys", .list(keys.map { .string($0.fingerprint) })), ("request_id", .string(request.requestID)),
+        ]))
+    }
     let token = identity.csrfToken(session: session, purpose: Self.purpose)
     let back = onward(visitor).map { name, value -> HTML in
       "<input type=\"hidden\" name=\"\(name)\" value=\"\(url: value)\">\n"
@@ -69,6 +76,9 @@ extension OwnPages {
   func signedOutPage(_ visitor: Visitor) -> OwnResponse {
     let request = visitor.request
     if visitor.session != nil { return .redirect(authenticateURL("/.pomerium/")) }
+    guard RequestAudience(request).wantsHTML else {
+      return .json(.object([("signed_out", .bool(true)), ("request_id", .string(request.requestID))]))
+    }
     let fields = onward(visitor)
     var link: HTML = "<a class=\"button primary\" href=\"/.pomerium/\">Sign in</a>"
     if let code = fields.first(where: { $0.0 == "user_code" })?.1 {

@@ -100,6 +100,13 @@ extension OwnPages {
   // MARK: What came of it
 
   private func grantedPage(_ binding: KeyBinding, _ session: Session, _ request: OwnRequest) -> OwnResponse {
+    guard RequestAudience(request).wantsHTML else {
+      return .json(
+        .object([
+          ("result", .string("authorized")), ("key_fingerprint", .string(binding.fingerprint)),
+          ("expires_at", .string(PageTime.iso(binding.expiresAt))), ("request_id", .string(request.requestID)),
+        ]))
+    }
     let now = clock()
     let what = binding.scope == .edge ? "publish and use the edge" : "log in to hosts"
     return Page(
@@ -121,7 +128,10 @@ extension OwnPages {
   }
 
   private func deniedPage(_ request: OwnRequest) -> OwnResponse {
-    Page(
+    guard RequestAudience(request).wantsHTML else {
+      return .json(.object([("result", .string("denied")), ("request_id", .string(request.requestID))]))
+    }
+    return Page(
       title: "Denied",
       content: """
         <p class="eyebrow">Denied</p>
@@ -137,6 +147,13 @@ extension OwnPages {
 
   /// Where the two addresses differ and the key is new, the person proves to sit at both ends (security rule 10).
   private func digitsPage(_ digits: String, _ pending: PendingSSHSignIn, _ request: OwnRequest) -> OwnResponse {
+    guard RequestAudience(request).wantsHTML else {
+      return .json(
+        .object([
+          ("result", .string("confirm_in_terminal")), ("digits", .string(digits)),
+          ("request_id", .string(request.requestID)),
+        ]))
+    }
     let half = digits.utf8.count / 2
     let spoken = digits.map(String.init).joined(separator: " ")
     return Page(

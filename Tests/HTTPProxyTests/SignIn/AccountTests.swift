@@ -150,5 +150,8 @@ import Testing
     #expect(object.headers.first("content-type") == "application/json")
     #expect(object.text.contains("\"session_id\":\"\(session.id)\""))
     #expect(await PagesBrowser(edge).get("/.pomerium/user", html: false).status == 401)
+    for path in [info, "/.pomerium/sign_out"] {
+      #expect(await browser.get(path, html: false).headers.first("content-type") == "application/json")
+    }
   }
 }
