@@ -1,1 +1,138 @@
-// Placeholder until the first type of this target lands.
+import Logging
+import NIOCore
+import NIOPosix
+import Policy
+import Routing
+import Synchronization
+
+/// The door for publishers: listens, and gives every connection a handler of its own.
+package final class SSHServer: Sendable {
+  private static let backlog: Int32 = 1024
+
+  private let state: ServerState
+  private let group: any EventLoopGroup
+  private let listeners = Mutex<[any Channel]>([])
+
+  package init(
+    configuration: SSHServerConfiguration, authenticator: any Authenticator, routes: CurrentRoutes,
+    registry: TunnelRegistry, openStreams: OpenStreams, group: any EventLoopGroup, clock: @escaping UnixClock,
+    logger: Logger
+  ) {
+    state = ServerState(
+      configuration: configuration, authenticator: authenticator, routes: routes, registry: registry,
+      openStreams: openStreams, clock: clock, logger: logger)
+    self.group = group
+  }
+
+  /// Listens on every address, or throws and listens on none.
+  package func start() async throws {
+    for address in state.configuration.addresses {
+      do {
+        let listener = try await bind(address)
+        listeners.withLock { $0.append(listener) }
+        state.logger.info(
+          "starting SSH listener", metadata: ["address": "\(listener.localAddress?.description ?? "unknown")"])
+      } catch {
+        await stopListening()
+        throw error
+      }
+    }
+  }
+
+  /// Where it listens; the ports chosen when 0 was asked for.
+  package var localAddresses: [SocketAddress] { listeners.withLock { $0.compactMap(\.localAddress) } }
+
+  /// How many clients are connected.
+  package var connectionCount: Int { state.all.count }
+
+  /// Takes effect for connections to come; what is live is decided again with `reconsider`.
+  package func replace(configuration: SSHServerConfiguration) { state.replace(configuration: configuration) }
+
+  /// Changes single settings of the configuration in force.
+  package func update(_ change: (inout SSHServerConfiguration) -> Void) {
+    var configuration = state.configuration
+    change(&configuration)
+    state.replace(configuration: configuration)
+  }
+
+  /// Every connection concerned decides its bindings again and ends if its session has.
+  package func reconsider(_ scope: ReconsiderScope) {
+    for connection in state.all {
+      connection.perform { handler in
+        switch scope {
+        case .everything: handler.reconsider()
+        case .session(let id): if handler.publisher?.subject.sessionID == id { handler.reconsider() }
+        }
+      }
+    }
+  }
+
+  /// Stops accepting, lets open streams finish, and tells every client why it is disconnected; over at the deadline.
+  package func drain(deadline: NIODeadline) async {
+    await stopListening()
+    for connection in state.all { connection.perform { $0.drain() } }
+    let closed = state.all.map { connection in
+      let promise = connection.eventLoop.makePromise(of: Void.self)
+      connection.perform({ $0.whenClosed(promise, deadline: deadline) }, whenGone: { promise.succeed() })
+      return promise.futureResult
+    }
+    for future in closed { try? await future.get() }
+  }
+
+  private func stopListening() async {
+    let all = listeners.withLock { listeners in
+      let all = listeners
+      listeners = []
+      return all
+    }
+    for listener in all { try? await listener.close() }
+  }
+
+  // MARK: Sockets
+
+  private func bind(_ address: SSHServerConfiguration.Address) async throws -> any Channel {
+    if let host = address.host { return try await bootstrap().bind(host: host, port: address.port).get() }
+    do {
+      // One socket for both families.
+      return try await bootstrap().bind(host: "::", port: address.port).get()
+    } catch let error as IOError where error.errnoCode == EAFNOSUPPORT || error.errnoCode == EADDRNOTAVAIL {
+      return try await bootstrap().bind(host: "0.0.0.0", port: address.port).get()
+    }
+  }
+
+  private func bootstrap() -> ServerBootstrap {
+    let state = state
+    return ServerBootstrap(group: group)
+      .serverChannelOption(.backlog, value: Self.backlog)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      // sshd leaves Nagle's algorithm on and pays with 40 ms a response.
+      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .childChannelOption(.socketOption(.so_keepalive), value: 1)
+      .childChannelOption(.maxMessagesPerRead, value: 4)
+      .childChannelOption(
+        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 64 * 1024)
+      )
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          guard state.gate.enter() else {
+            state.logger.debug("ssh connection turned away, too many without a proved key")
+            throw TurnedAway()
+          }
+          let configuration = state.configuration
+          let handle = ConnectionHandle(
+            id: Self.connectionID(configuration.random(6)), eventLoop: channel.eventLoop)
+          let handler = ConnectionHandler(handle: handle, server: state, configuration: configuration)
+          SocketTuning.apply(to: channel)
+          state.add(handle)
+          try channel.pipeline.syncOperations.addHandler(handler)
+        }
+      }
+  }
+
+  private static func connectionID(_ bytes: [UInt8]) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+}
+
+/// Too many clients have not proved a key yet.
+private struct TurnedAway: Error {}

@@ -1,0 +1,67 @@
+import Policy
+
+/// The seam to Identity and Policy: SSHServer asks, the composition root answers. Calls come from event loops and from
+/// tasks; `subject(sessionID:)` is called on event loops and must answer at once.
+package protocol Authenticator: Sendable {
+  /// The key's signature over this connection was verified: who is it, or what must they still do?
+  func admit(_ login: ProvedLogin) async -> LoginAnswer
+  /// The person behind a live session as they are now; `nil` when it has ended.
+  func subject(sessionID: String) -> Subject?
+  func logout(sessionID: String) async
+}
+
+/// A key whose signature was verified, never one only offered (security rule 8).
+package struct ProvedLogin: Sendable {
+  /// What stands before the last `@`.
+  package var username: String
+  /// What stands after it: the host somebody wants; `nil` means the edge itself.
+  package var route: String?
+  package var keyBlob: [UInt8]
+  package var fingerprint: String
+  package var keyType: String
+  package var sourceAddress: String
+  package var sourcePort: Int
+  /// The client's identification line, printable.
+  package var clientVersion: String
+  package var connectionID: String
+
+  package init(
+    username: String, route: String?, keyBlob: [UInt8], fingerprint: String, keyType: String, sourceAddress: String,
+    sourcePort: Int, clientVersion: String, connectionID: String
+  ) {
+    self.username = username
+    self.route = route
+    self.keyBlob = keyBlob
+    self.fingerprint = fingerprint
+    self.keyType = keyType
+    self.sourceAddress = sourceAddress
+    self.sourcePort = sourcePort
+    self.clientVersion = clientVersion
+    self.connectionID = connectionID
+  }
+}
+
+package enum LoginAnswer: Sendable {
+  /// In. The lines are shown after ours, three in all.
+  case accepted(Subject, banner: [String])
+  case signIn(any PendingSignIn)
+  /// Disconnected with this text.
+  case refused(String)
+}
+
+/// A sign-in that waits for the browser.
+package protocol PendingSignIn: AnyObject, Sendable {
+  /// `Please sign in with <provider> to continue`.
+  var prompt: String { get }
+  /// The URL between blanks.
+  var instruction: String { get }
+  func outcome() async -> SignInOutcome
+  /// The connection that waited is gone.
+  func hangUp()
+}
+
+package enum SignInOutcome: Sendable {
+  case approved(Subject, banner: [String])
+  /// Disconnected with this text.
+  case failed(String)
+}

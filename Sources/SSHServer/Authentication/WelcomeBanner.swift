@@ -1,0 +1,41 @@
+import Policy
+import Routing
+
+/// The lines before SUCCESS: who is signed in, until when, and what they may publish; three lines at most.
+struct WelcomeBanner {
+  static let most = 3
+  private static let namesShown = 5
+
+  static func lines(_ publisher: Publisher, routes: [Route], extra: [String]) -> [String] {
+    let who = publisher.subject.displayName.printable(limit: 120)
+    var lines = ["Signed in as \(who) until \(CalendarTime(publisher.subject.expiresAt))."]
+    var names: [String] = []
+    for route in routes {
+      let name = route.origin.host.description
+      if !names.contains(name) { names.append(name) }
+    }
+    let shown = names.prefix(namesShown).joined(separator: ", ")
+    let more = names.count > namesShown ? " and \(names.count - namesShown) more" : ""
+    if let only = unnamedChoice(publisher, routes: routes) {
+      lines.append("You may publish \(shown); -R 443:... means \(only.origin.url).")
+    } else {
+      lines.append("You may publish \(shown)\(more).")
+    }
+    lines += extra.map { $0.printable(limit: 200) }
+    return Array(lines.prefix(most))
+  }
+
+  /// What a forward without a host would publish (security rule 4).
+  static func unnamedChoice(_ publisher: Publisher, routes: [Route]) -> Route? {
+    guard routes.count == 1, let only = routes.first, publisher.subject.serviceAccount == nil else { return nil }
+    return only.isPublic || only.origin.host.isWildcard ? nil : only
+  }
+}
+
+extension RouteOrigin {
+  /// The address visitors use.
+  var url: String {
+    let suffix = port.map { $0 == 443 ? "" : ":\($0)" } ?? ""
+    return "https://\(host)\(suffix)"
+  }
+}

@@ -1,0 +1,32 @@
+import NIOCore
+
+/// A connection as other loops and tasks know it.
+final class ConnectionHandle: Sendable {
+  let id: String
+  let eventLoop: any EventLoop
+  private let handler: NIOLoopBoundBox<ConnectionHandler?>
+
+  init(id: String, eventLoop: any EventLoop) {
+    self.id = id
+    self.eventLoop = eventLoop
+    handler = .makeEmptyBox(eventLoop: eventLoop)
+  }
+
+  /// On the loop: set while the connection lives.
+  func attach(_ connection: ConnectionHandler?) { handler.value = connection }
+
+  /// Runs `work` on the connection's loop, at once when already there.
+  func perform(
+    _ work: @escaping @Sendable (ConnectionHandler) -> Void, whenGone: @escaping @Sendable () -> Void = {}
+  ) {
+    if eventLoop.inEventLoop {
+      run(work, whenGone)
+    } else {
+      eventLoop.execute { self.run(work, whenGone) }
+    }
+  }
+
+  private func run(_ work: (ConnectionHandler) -> Void, _ whenGone: () -> Void) {
+    if let connection = handler.value { work(connection) } else { whenGone() }
+  }
+}

@@ -1,0 +1,144 @@
+import Logging
+import NIOCore
+import Routing
+import SSHProtocol
+
+/// How connections end: with a text where the client can still read it, and with everything given back.
+extension ConnectionHandler {
+  /// How long the client may take to close after DISCONNECT; closing first could take the text from it.
+  private static let lingerMilliseconds: Int64 = 1000
+
+  /// Sends DISCONNECT with this text and closes.
+  func end(
+    _ reason: DisconnectReason, _ text: String, _ release: BindingRelease, streams end: StreamEnd = .connectionLost
+  ) {
+    if case .ending = phase { return }
+    logger.info("ssh client disconnected", metadata: ["text": "\(text)"])
+    connection.disconnect(reason, text)
+    finish(release, end)
+  }
+
+  /// The peer broke a rule, or does not answer.
+  func fail(_ error: SSHError) {
+    if case .ending = phase { return }
+    logger.info(
+      "ssh connection failed", metadata: ["kind": "\(error.kind)", "diagnostic": "\(error.diagnostic.printable())"])
+    connection.disconnect(error)
+    finish(.connectionLost, .connectionLost)
+  }
+
+  private func finish(_ release: BindingRelease, _ end: StreamEnd) {
+    flushOutput()
+    cleanUp(release, end)
+    guard let context else { return }
+    hold(.decision, false)
+    hold(.outbound, false)
+    let handle = handle
+    timers.set(.linger, in: Self.lingerMilliseconds, on: handle) { $0.context?.close(promise: nil) }
+    context.close(mode: .output, promise: nil)
+  }
+
+  /// Gives back what the connection holds; once.
+  func cleanUp(_ release: BindingRelease, _ end: StreamEnd) {
+    if case .ending = phase { return }
+    if case .signingIn(_, let pending) = phase { pending.hangUp() }
+    // While it is still known who published.
+    forwards.releaseAll(release)
+    phase = .ending
+    leaveGate()
+    timers.cancelAll()
+    cancelMachineTimer()
+    let streams = streams.values
+    self.streams = [:]
+    for stream in streams { stream.didEnd(end) }
+    let openings = openings.values
+    self.openings = [:]
+    for opening in openings { opening.fail(.gone) }
+    sessions = [:]
+    connection.transportClosed()
+    server.remove(handle)
+  }
+
+  // MARK: Nothing to do
+
+  /// A connection that holds no forward and no session after a refusal is told why and ended.
+  func armRefusal() {
+    timers.set(.refusal, in: configuration.refusalGraceMilliseconds, on: handle) { handler in
+      guard handler.forwards.isEmpty, handler.sessions.isEmpty else { return }
+      let what = handler.refusals.suffix(3).joined(separator: "; ")
+      handler.end(.byApplication, "Could not publish \(what).", .disconnected)
+    }
+  }
+
+  func armUnused() {
+    guard forwards.isEmpty, sessions.isEmpty else { return timers.cancel(.unused) }
+    timers.set(.unused, in: configuration.unusedConnectionSeconds * 1000, on: handle) { handler in
+      guard handler.forwards.isEmpty, handler.sessions.isEmpty else { return }
+      handler.end(.byApplication, "Nothing was published and no session is open.", .disconnected)
+    }
+  }
+
+  // MARK: Drain
+
+  static let drainText = "The edge is shutting down. Connect again in a moment."
+
+  /// Ends when the streams under way are done.
+  func drain() {
+    isDraining = true
+    if case .open = phase {
+      for session in sessions.values { session.announce(Self.drainText) }
+      endIfDrained()
+    } else {
+      end(.byApplication, Self.drainText, .disconnected)
+    }
+  }
+
+  func endIfDrained() {
+    guard isDraining, streams.isEmpty, openings.isEmpty else { return }
+    end(.byApplication, Self.drainText, .disconnected)
+  }
+
+  /// Succeeds when the connection is closed, and closes it at the deadline.
+  func whenClosed(_ promise: EventLoopPromise<Void>, deadline: NIODeadline) {
+    guard let context else { return promise.succeed() }
+    let handle = handle
+    let timer = eventLoop.scheduleTask(deadline: deadline) {
+      handle.perform {
+        $0.end(.byApplication, Self.drainText, .disconnected)
+        // The text is on its way; half a second to read it.
+        $0.timers.set(.linger, in: 500, on: handle) { $0.context?.close(promise: nil) }
+      }
+    }
+    context.channel.closeFuture.whenComplete { _ in timer.cancel() }
+    context.channel.closeFuture.cascade(to: promise)
+  }
+
+  // MARK: Probe
+
+  /// The owner has bound one of our names again from elsewhere: prove that the client is still there, or go.
+  func proveAlive() {
+    guard probe == nil, case .open = phase else { return }
+    let since = SystemClock.monotonic()
+    probe = (
+      connection.sendGlobalRequest("keepalive@openssh.com", wantsReply: true, data: ByteBuffer()), since
+    )
+    timers.set(.probe, in: configuration.probeTimeoutMilliseconds, on: handle) { handler in
+      guard let probe = handler.probe else { return }
+      handler.probe = nil
+      if handler.connection.lastReceived >= probe.since {
+        handler.server.registry.confirm(connectionID: handler.handle.id)
+      } else {
+        let text = "This connection did not answer, and its tunnel was opened again from elsewhere."
+        handler.end(.connectionLost, text, .connectionLost)
+      }
+    }
+    settle()
+  }
+
+  func didAnswerProbe(_ id: GlobalRequestID) {
+    guard let current = probe, current.id == id else { return }
+    probe = nil
+    timers.cancel(.probe)
+    server.registry.confirm(connectionID: handle.id)
+  }
+}

@@ -1,0 +1,146 @@
+import Logging
+import Policy
+import Routing
+import SSHProtocol
+
+/// From a proved key to a person: known binding → in; else the browser; else a text.
+extension ConnectionHandler {
+  func admit(_ login: ProvenLogin) {
+    guard case .proving = phase else { return }
+    leaveGate()
+    let name = LoginName(login.username)
+    logger[metadataKey: "publickey-fingerprint"] = "\(login.key.fingerprint)"
+    logger.info("ssh key proved", metadata: ["client": "\(clientVersion)"])
+    if name.route != nil {
+      return end(.serviceNotAvailable, "Logging in to hosts through this edge is not available yet.", .disconnected)
+    }
+    phase = .deciding(login)
+    hold(.decision, true)
+    let proved = ProvedLogin(
+      username: name.user, route: name.route, keyBlob: login.key.blob, fingerprint: login.key.fingerprint,
+      keyType: login.key.algorithmName, sourceAddress: remoteAddress, sourcePort: remotePort,
+      clientVersion: clientVersion, connectionID: handle.id)
+    LoginTasks.admit(proved, as: login, by: server.authenticator, for: handle)
+  }
+
+  func decided(_ login: ProvenLogin, _ answer: LoginAnswer) {
+    guard case .deciding(let current) = phase, current.attempt == login.attempt else { return LoginTasks.hangUp(answer) }
+    hold(.decision, false)
+    switch answer {
+    case .accepted(let subject, let banner): accept(login, subject, banner)
+    case .refused(let text): end(.noMoreAuthenticationMethods, text.printable(limit: 400), .disconnected)
+    case .signIn(let pending): waitForBrowser(login, pending)
+    }
+    settle()
+  }
+
+  private func waitForBrowser(_ login: ProvenLogin, _ pending: any PendingSignIn) {
+    phase = .signingIn(login, pending)
+    let prompt = InteractivePrompt(name: pending.prompt, instruction: pending.instruction)
+    guard connection.requireSignIn(login.attempt, prompt: prompt) else {
+      phase = .proving
+      return pending.hangUp()
+    }
+    logger.info("ssh sign-in waits for the browser")
+    timers.set(.signIn, in: configuration.signInTimeoutSeconds * 1000, on: handle) {
+      $0.end(.byApplication, "The sign-in was not completed in time. Connect again for a new link.", .disconnected)
+    }
+    LoginTasks.wait(for: pending, as: login, for: handle)
+  }
+
+  func browserDecided(_ login: ProvenLogin, _ outcome: SignInOutcome) {
+    guard case .signingIn(let current, _) = phase, current.attempt == login.attempt else { return }
+    timers.cancel(.signIn)
+    switch outcome {
+    case .approved(let subject, let banner): accept(login, subject, banner)
+    case .failed(let text): end(.byApplication, text.printable(limit: 400), .disconnected)
+    }
+    settle()
+  }
+
+  /// The client began another attempt: what was waited for is of no use.
+  func abandon(_ attempt: LoginAttempt) {
+    switch phase {
+    case .deciding(let login) where login.attempt == attempt: hold(.decision, false)
+    case .signingIn(let login, let pending) where login.attempt == attempt: pending.hangUp()
+    case .proving, .deciding, .signingIn, .accepted, .open, .ending: return
+    }
+    timers.cancel(.signIn)
+    phase = .proving
+  }
+
+  private func accept(_ login: ProvenLogin, _ subject: Subject, _ banner: [String]) {
+    let publisher = Publisher(
+      subject: subject, username: LoginName(login.username).user, key: login.key, sourceAddress: remoteAddress)
+    let routes = publisher.publishable(in: server.routes.current(), now: server.clock())
+    let who = subject.displayName.printable(limit: 120)
+    guard configuration.permitsPublishing, !routes.isEmpty else {
+      // Security rule 7.
+      logger.info("ssh client may publish nothing", metadata: ["user": "\(who)"])
+      let text = "You are signed in as \(who), and nothing here is available to you. Ask whoever runs this edge."
+      return end(.byApplication, text, .disconnected)
+    }
+    phase = .accepted(publisher)
+    _ = connection.acceptLogin(
+      login.attempt, banner: WelcomeBanner.lines(publisher, routes: routes, extra: banner))
+    logger[metadataKey: "user"] = "\(who)"
+  }
+
+  func didAuthenticate() {
+    guard case .accepted(let publisher) = phase else { return }
+    phase = .open(publisher)
+    logger.info("ssh client signed in", metadata: ["session": "\(publisher.subject.sessionID.prefix(8))"])
+    armExpiry()
+    armUnused()
+    // The session may have ended, or the routes changed, while SUCCESS was on its way.
+    reconsider()
+  }
+
+  func leaveGate() {
+    guard isCountedAtGate else { return }
+    isCountedAtGate = false
+    server.gate.leave()
+  }
+
+  // MARK: Live decisions
+
+  /// Configuration or session changed: every binding is decided again.
+  func reconsider() {
+    guard case .open(var publisher) = phase else { return }
+    guard let subject = server.authenticator.subject(sessionID: publisher.subject.sessionID) else {
+      logger.info("ssh session ended")
+      let text = "Your session has ended. Connect again to sign in."
+      return end(.byApplication, text, .disconnected, streams: .rightEnded)
+    }
+    publisher.subject = subject
+    phase = .open(publisher)
+    let changes = forwards.reconsider(publisher, isPermitted: server.configuration.permitsPublishing)
+    for change in changes { apply(change) }
+    armExpiry()
+    settle()
+  }
+
+  private func apply(_ change: PublishedForwards.Change) {
+    let bound = change.bound
+    switch bound.state {
+    case .attached: logger.info("tunnel attached", metadata: ["name": "\(bound.name)", "route": "\(bound.routeID)"])
+    case .detached(let reason):
+      logger.info(
+        "tunnel detached",
+        metadata: ["name": "\(bound.name)", "route": "\(bound.routeID)", "reason": "\(reason.rawValue)"])
+      for stream in streams.values where stream.bindingID == bound.id { stream.close(.rightEnded) }
+      server.openStreams.reconsider { $0.bindingID == bound.id }
+    }
+    for session in sessions.values { session.bindingChanged(bound) }
+  }
+
+  /// A decision carries its earliest expiry, and a timer ends it (security rule 28).
+  func armExpiry() {
+    guard case .open(let publisher) = phase else { return }
+    let until = min(forwards.validUntil ?? publisher.subject.expiresAt, publisher.subject.expiresAt)
+    let (left, overflow) = until.milliseconds.subtractingReportingOverflow(server.clock().milliseconds)
+    // Far-off moments are looked at again in a day; a passed one not more often than each second.
+    let wait = overflow ? 86_400_000 : min(max(left, 1000), 86_400_000)
+    timers.set(.expiry, in: wait, on: handle) { $0.reconsider() }
+  }
+}

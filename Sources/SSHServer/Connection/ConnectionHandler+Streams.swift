@@ -1,0 +1,128 @@
+import Logging
+import NIOCore
+import Routing
+import SSHProtocol
+
+/// A visitor's stream that the client has not confirmed yet.
+struct StreamOpening {
+  let address: ForwardAddress
+  let bound: Forward.Bound
+  let request: StreamRequest
+  let timeout: Scheduled<Void>
+  let completion: (Result<ChannelStream, StreamOpenFailure>) -> Void
+
+  func fail(_ failure: StreamOpenFailure) {
+    timeout.cancel()
+    completion(.failure(failure))
+  }
+}
+
+/// `forwarded-tcpip` channels towards the client.
+extension ConnectionHandler {
+  func openStream(
+    _ address: ForwardAddress, _ routeID: RouteID, _ request: StreamRequest,
+    completion: @escaping (Result<ChannelStream, StreamOpenFailure>) -> Void
+  ) {
+    guard case .open = phase else { return completion(.failure(.gone)) }
+    guard let bound = forwards.forward(address)?.bindings[routeID], bound.state.isAttached else {
+      return completion(.failure(.notPermitted))
+    }
+    let originator = Originator(address: request.originatorAddress, port: request.originatorPort)
+    // The client compares host and port with what it asked for, byte for byte (ssh.md section 3.4).
+    let open = ChannelOpen.forwardedTCPIP(
+      connectedHost: address.host, connectedPort: address.port, originatorHost: originator.address,
+      originatorPort: originator.port)
+    guard let id = connection.openChannel(open) else { return completion(.failure(.outOfResources)) }
+    let handle = handle
+    let timeout = eventLoop.scheduleTask(in: .milliseconds(configuration.streamOpenTimeoutMilliseconds)) {
+      handle.perform { $0.streamOpenTimedOut(id) }
+    }
+    openings[id] = StreamOpening(
+      address: address, bound: bound, request: request, timeout: timeout, completion: completion)
+    setNeedsFlush()
+  }
+
+  func streamOpened(_ id: ChannelID) {
+    guard let opening = openings.removeValue(forKey: id) else { return }
+    opening.timeout.cancel()
+    let forward = forwards.forward(opening.address)
+    guard let bound = forward?.bindings[opening.bound.routeID], bound.state.isAttached else {
+      // The right ended while the client was connecting.
+      connection.closeChannel(id, .now)
+      return opening.completion(.failure(.notPermitted))
+    }
+    let stream = ChannelStream(id: id, bindingID: bound.id, counters: bound.counters, host: self)
+    streams[id] = stream
+    guard forward?.speaksSOCKS == true else { return opening.completion(.success(stream)) }
+    let handshake = SOCKSHandshake(
+      stream: stream, host: opening.request.destinationHost, port: opening.request.destinationPort)
+    handshake.run { [weak self] outcome in
+      switch outcome {
+      case .connected: opening.completion(.success(stream))
+      case .failed(let failure): opening.completion(.failure(failure))
+      case .notSOCKS:
+        // `-R 0:localhost:3000`: the client connects to one place whatever we ask. Begin anew without asking.
+        guard let self else { return opening.completion(.failure(.gone)) }
+        forwards.markFixed(opening.address)
+        logger.info("ssh forward has a fixed destination", metadata: ["name": "\(bound.name)"])
+        openStream(opening.address, bound.routeID, opening.request, completion: opening.completion)
+      }
+    }
+  }
+
+  func streamOpenFailed(_ id: ChannelID, reason: UInt32, text: String) {
+    guard let opening = openings.removeValue(forKey: id) else { return }
+    opening.fail(Self.failure(reason: reason, text: text, openStreams: streams.count))
+    endIfDrained()
+  }
+
+  /// OpenSSH says "administratively prohibited" both for a target it cannot resolve and when it is out of descriptors;
+  /// the latter happens only to a client that has many channels open.
+  static func failure(reason: UInt32, text: String, openStreams: Int) -> StreamOpenFailure {
+    switch reason {
+    case 4: .outOfResources
+    case 1 where openStreams >= 16: .outOfResources
+    default: .refused(text.printable(limit: 200))
+    }
+  }
+
+  private func streamOpenTimedOut(_ id: ChannelID) {
+    guard let opening = openings.removeValue(forKey: id) else { return }
+    connection.closeChannel(id, .now)
+    opening.fail(.timedOut)
+    settle()
+    endIfDrained()
+  }
+
+  func channelClosed(_ id: ChannelID, _ end: ChannelEnd) {
+    if let stream = streams.removeValue(forKey: id) {
+      let streamEnd: StreamEnd =
+        switch end {
+        case .finished: .finished
+        case .reset: .reset
+        case .connectionLost: .connectionLost
+        }
+      stream.didEnd(streamEnd)
+      endIfDrained()
+    }
+    if let opening = openings.removeValue(forKey: id) { opening.fail(.gone) }
+    if sessions.removeValue(forKey: id) != nil {
+      armUnused()
+      if !refusals.isEmpty { armRefusal() }
+    }
+  }
+}
+
+/// What the client is told of the visitor. Go's library refuses an open whose originator is no IP literal or whose port
+/// is 0.
+struct Originator {
+  let address: String
+  let port: UInt32
+
+  init(address: String, port: Int) {
+    let bare = address.prefix { $0 != "%" }
+    let isLiteral = (try? SocketAddress(ipAddress: String(bare), port: 1)) != nil
+    self.address = isLiteral ? String(bare) : "127.0.0.1"
+    self.port = (1...65535).contains(port) ? UInt32(port) : 1
+  }
+}

@@ -1,0 +1,70 @@
+import EdgeCrypto
+import SSHProtocol
+
+package struct SSHServerConfiguration: Sendable {
+  /// Where to listen. `host` `nil` means every address of both families.
+  package struct Address: Sendable, Hashable {
+    package var host: String?
+    package var port: Int
+    package init(host: String?, port: Int) {
+      self.host = host
+      self.port = port
+    }
+  }
+
+  /// `MaxStartups`: connections that have not proved a key yet. Below `start` none is turned away, from there on
+  /// `rate` percent, rising to all at `full`.
+  package struct MaxStartups: Sendable, Hashable {
+    package var start = 100
+    package var rate = 30
+    package var full = 200
+    package init(start: Int = 100, rate: Int = 30, full: Int = 200) {
+      self.start = start
+      self.rate = rate
+      self.full = full
+    }
+  }
+
+  package var addresses: [Address]
+  /// Preferred first.
+  package var hostKeys: [PrivateKey]
+  package var softwareVersion = "TunnelEdge_1.0"
+  package var prefersAESGCM = true
+  package var loginGraceSeconds: Int64 = 120
+  package var signInTimeoutSeconds: Int64 = 900
+  package var maxStartups = MaxStartups()
+  package var maxForwards = 128
+  package var keepaliveSeconds: Int64 = 15
+  package var keepaliveMisses = 3
+  /// How long a connection may stay that was refused a forward and holds nothing else.
+  package var refusalGraceMilliseconds: Int64 = 5000
+  /// How long a connection may stay that never asked for anything.
+  package var unusedConnectionSeconds: Int64 = 300
+  package var streamOpenTimeoutMilliseconds: Int64 = 10_000
+  /// How long a client may take to prove that it lives when its owner binds a name again.
+  package var probeTimeoutMilliseconds: Int64 = 2000
+  /// `runtime_flags.ssh_upstream_tunnel`.
+  package var permitsPublishing = true
+  package var events: TunnelEvents = { _ in }
+  package var random: RandomSource = SecureRandom.source
+
+  package init(addresses: [Address], hostKeys: [PrivateKey]) {
+    self.addresses = addresses
+    self.hostKeys = hostKeys
+  }
+}
+
+extension SSHServerConfiguration {
+  /// What the protocol machine of one connection is given.
+  var connection: SSHConfiguration {
+    var result = SSHConfiguration(role: .server)
+    result.softwareVersion = softwareVersion
+    result.hostKeys = hostKeys
+    result.prefersAESGCM = prefersAESGCM
+    result.authentication.graceTime = .seconds(UInt64(clamping: loginGraceSeconds))
+    result.keepalive = KeepaliveConfiguration(
+      interval: .seconds(UInt64(clamping: keepaliveSeconds)), misses: keepaliveMisses)
+    result.random = random
+    return result
+  }
+}

@@ -1,0 +1,149 @@
+import NIOCore
+import Routing
+import SSHProtocol
+
+/// A forwarded channel as a `ByteStream`. Lives on the connection's loop.
+///
+/// Window credit goes back to the client only for bytes the consumer took: not resuming is the back-pressure.
+final class ChannelStream: ByteStream {
+  let eventLoop: any EventLoop
+  var consumer: (any ByteStreamConsumer)?
+
+  let id: ChannelID
+  /// The tunnel it belongs to; a detach ends it.
+  let bindingID: BindingID
+  private let counters: BindingCounters
+  /// Gone once the channel has ended.
+  private var connection: (any ChannelHost)?
+  private var arrived = CircularBuffer<ByteBuffer>()
+  private var isReading = false
+  private var isDelivering = false
+  private var hasFarEnd = false
+  private var hasUnfinishedCycle = false
+  private var ending: StreamEnd?
+
+  init(id: ChannelID, bindingID: BindingID, counters: BindingCounters, host: any ChannelHost) {
+    self.id = id
+    self.bindingID = bindingID
+    self.counters = counters
+    connection = host
+    eventLoop = host.eventLoop
+    counters.streamOpened()
+  }
+
+  var isWritable: Bool { connection?.isChannelWritable(id) ?? false }
+
+  func write(_ bytes: ByteBuffer) {
+    guard let connection, bytes.readableBytes > 0 else { return }
+    counters.sent(bytes.readableBytes)
+    let wasWritable = connection.isChannelWritable(id)
+    connection.write(bytes, to: id)
+    if wasWritable, !connection.isChannelWritable(id) { consumer?.streamWritabilityChanged(isWritable: false) }
+  }
+
+  func flush() { connection?.setNeedsFlush() }
+
+  func finishWriting() {
+    connection?.finishWriting(id)
+    connection?.setNeedsFlush()
+  }
+
+  func pauseReading() { isReading = false }
+
+  func resumeReading() {
+    guard !isReading else { return }
+    isReading = true
+    guard !isDelivering, !arrived.isEmpty || hasFarEnd || ending != nil else { return }
+    let this = NIOLoopBound(self, eventLoop: eventLoop)
+    eventLoop.execute { this.value.deliverWaiting() }
+  }
+
+  func close(_ end: StreamEnd) {
+    guard let connection else { return }
+    connection.closeChannel(id, .now)
+    connection.setNeedsFlush()
+    didEnd(end)
+  }
+
+  // MARK: What the connection tells
+
+  func didReceive(_ bytes: ByteBuffer) {
+    counters.received(bytes.readableBytes)
+    guard isReading, arrived.isEmpty, !isDelivering else {
+      arrived.append(bytes)
+      return
+    }
+    pass(bytes)
+  }
+
+  /// Bytes that were read too far, for the next consumer.
+  func putBack(_ bytes: ByteBuffer) {
+    if bytes.readableBytes > 0 { arrived.prepend(bytes) }
+  }
+
+  func didCompleteRead() {
+    guard hasUnfinishedCycle else { return }
+    hasUnfinishedCycle = false
+    consumer?.streamDidCompleteRead()
+  }
+
+  func didFinish() {
+    hasFarEnd = true
+    if isReading { deliverWaiting() }
+  }
+
+  func didBecomeWritable() { consumer?.streamWritabilityChanged(isWritable: true) }
+
+  /// The channel is over. In-order ends wait for what was not yet delivered.
+  func didEnd(_ end: StreamEnd) {
+    guard ending == nil else { return }
+    ending = end
+    connection = nil
+    counters.streamClosed()
+    switch end {
+    case .finished, .connectionLost: break
+    case .reset, .rightEnded: arrived.removeAll()
+    }
+    // Never from within the caller's own call.
+    let this = NIOLoopBound(self, eventLoop: eventLoop)
+    eventLoop.execute { this.value.deliverWaiting() }
+  }
+
+  private func pass(_ bytes: ByteBuffer) {
+    hasUnfinishedCycle = true
+    connection?.consumed(bytes.readableBytes, from: id)
+    consumer?.streamDidRead(bytes)
+  }
+
+  private func deliverWaiting() {
+    guard !isDelivering else { return }
+    isDelivering = true
+    while isReading, let bytes = arrived.popFirst() { pass(bytes) }
+    didCompleteRead()
+    if arrived.isEmpty, hasFarEnd, isReading || ending == .finished {
+      hasFarEnd = false
+      consumer?.streamDidFinishReading()
+    }
+    isDelivering = false
+    if arrived.isEmpty, let ending, let last = consumer {
+      consumer = nil
+      last.streamDidClose(ending)
+    }
+    connection?.setNeedsFlush()
+  }
+}
+
+@available(*, unavailable)
+extension ChannelStream: Sendable {}
+
+/// What a channel needs of its connection.
+protocol ChannelHost: AnyObject {
+  var eventLoop: any EventLoop { get }
+  func isChannelWritable(_ id: ChannelID) -> Bool
+  func write(_ bytes: ByteBuffer, to id: ChannelID)
+  func finishWriting(_ id: ChannelID)
+  func consumed(_ count: Int, from id: ChannelID)
+  func closeChannel(_ id: ChannelID, _ how: ChannelClosing)
+  /// Seals and writes what was queued, once, after the present work.
+  func setNeedsFlush()
+}

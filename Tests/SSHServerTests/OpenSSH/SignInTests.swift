@@ -1,0 +1,93 @@
+import Policy
+import Routing
+import Testing
+
+@testable import SSHServer
+
+/// The browser's part as the ssh client sees it.
+@Suite(.serialized) struct SignInTests {
+  @Test func theURLIsShownAndApprovalLetsIn() async throws {
+    let edge = try await TestEdge([testRoute("app.example")], admits: .browser)
+    let client = try edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
+    try await client.errors.first { $0.contains("Please sign in with oidc to continue") }
+    try await client.errors.first { $0.contains("https://auth.example/.pomerium/sign_in?user_code=") }
+    let signIn = try await edge.authenticator.signIns.first { _ in true }
+    let login = try await edge.authenticator.logins.first { _ in true }
+    #expect(login.username == "me" && login.route == nil && login.sourceAddress == "127.0.0.1")
+    #expect(login.fingerprint.hasPrefix("SHA256:") && login.clientVersion.contains("OpenSSH"))
+    #expect(edge.registry.bindings().isEmpty)
+    signIn.decide(.approved(testSubject("ann"), banner: ["This key was used from a new address."]))
+    _ = try await edge.opened("app.example")
+    #expect(client.errors.values.contains { $0.contains("This key was used from a new address.") })
+    client.interrupt()
+    _ = try await client.exit()
+    #expect(signIn.hangUps.values.isEmpty)
+    await edge.stop()
+  }
+
+  @Test func aClientThatCountsSecondsWaitsAsLongAsTheBrowserNeeds() async throws {
+    let edge = try await TestEdge([testRoute("app.example")], admits: .browser)
+    let client = try edge.ssh(
+      ["-N", "-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=2", "-R", "app.example:443:127.0.0.1:9"])
+    let signIn = try await edge.authenticator.signIns.first { _ in true }
+    // Time itself is what is tested: without a sign of life OpenSSH gives up after two seconds.
+    try await Task.sleep(for: .seconds(4))
+    #expect(client.isRunning)
+    signIn.decide(.approved(testSubject("ann"), banner: []))
+    _ = try await edge.opened("app.example")
+    client.interrupt()
+    _ = try await client.exit()
+    await edge.stop()
+  }
+
+  @Test func aFailedSignInIsATextAndTheEnd() async throws {
+    let edge = try await TestEdge([testRoute("app.example")], admits: .browser)
+    let client = try edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
+    let signIn = try await edge.authenticator.signIns.first { _ in true }
+    signIn.decide(.failed("The sign-in was denied in the browser."))
+    let result = try await client.finished()
+    #expect(result.status == 255)
+    #expect(result.errors.contains { $0.contains("The sign-in was denied in the browser.") })
+    await edge.stop()
+  }
+
+  @Test func aSignInThatNobodyCompletesEnds() async throws {
+    let edge = try await TestEdge([testRoute("app.example")], admits: .browser) { $0.signInTimeoutSeconds = 1 }
+    let client = try edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
+    let result = try await client.finished()
+    #expect(result.errors.contains { $0.contains("not completed in time") })
+    let signIn = try await edge.authenticator.signIns.first { _ in true }
+    try await signIn.hangUps.first { $0 }
+    await edge.stop()
+  }
+
+  @Test func aClientThatGoesHangsUp() async throws {
+    let edge = try await TestEdge([testRoute("app.example")], admits: .browser)
+    let client = try edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
+    let signIn = try await edge.authenticator.signIns.first { _ in true }
+    try await client.errors.first { $0.contains("user_code=") }
+    client.kill()
+    try await signIn.hangUps.first { $0 }
+    await edge.stop()
+  }
+
+  @Test func aRefusalIsAText() async throws {
+    let edge = try await TestEdge([testRoute("app.example")], admits: .refuse("Sign-ins are full. Try again later."))
+    let client = try edge.ssh(["-N"])
+    let result = try await client.finished()
+    #expect(result.errors.contains { $0.contains("Sign-ins are full. Try again later.") })
+    await edge.stop()
+  }
+
+  @Test func theEndOfASessionEndsItsConnections() async throws {
+    let edge = try await TestEdge([testRoute("app.example")], admits: .byUsername)
+    let ann = try edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"], destination: "ann@127.0.0.1")
+    _ = try await edge.opened("app.example")
+    edge.authenticator.end("session-ann")
+    edge.server.reconsider(.session("session-other"))
+    edge.server.reconsider(.session("session-ann"))
+    let result = try await ann.finished()
+    #expect(result.errors.contains { $0.contains("Your session has ended. Connect again to sign in.") })
+    await edge.stop()
+  }
+}
