@@ -19,6 +19,7 @@ package struct SSHConnection: ~Copyable {
   private var unknownMessages = 0
   private var keepaliveDeadline: UInt64?
   private var keepaliveMisses = 0
+  private var lastKeepalive: UInt64 = 0
   /// What the peer said in EXT_INFO (client role): signature algorithms it takes.
   package private(set) var peerSignatureAlgorithms: [String]?
 
@@ -190,8 +191,8 @@ package struct SSHConnection: ~Copyable {
   private mutating func keepalive(now: UInt64) throws(SSHError) {
     guard let settings = configuration.keepalive, let limit = keepaliveDeadline, now >= limit else { return }
     let quietSince = transport.lastReceived
+    if quietSince >= lastKeepalive { keepaliveMisses = 0 }
     if now < quietSince + settings.interval {
-      keepaliveMisses = 0
       keepaliveDeadline = quietSince + settings.interval
       return
     }
@@ -201,6 +202,7 @@ package struct SSHConnection: ~Copyable {
         diagnostic: "expected a packet within \(settings.misses) keepalives, got nothing")
     }
     keepaliveMisses += 1
+    lastKeepalive = now
     keepaliveDeadline = now + settings.interval
     channels.sendKeepalive(now: now, &transport)
   }

@@ -28,7 +28,14 @@ extension ConnectionMachine {
     channel.isFinishing = true
     switch channel.state {
     case .opening:
-      channel.state = .opening(abandoned: true)
+      if how == .afterQueued, !channel.output.isEmpty {
+        // What was written early still goes, once the channel is open.
+        guard !channel.isClosing else { return }
+        channel.isClosing = true
+        channel.output.append(.close)
+      } else {
+        channel.state = .opening(abandoned: true)
+      }
     case .requested:
       reject(id, .connectFailed, "closed", &transport)
     case .open:

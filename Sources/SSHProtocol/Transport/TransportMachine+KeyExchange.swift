@@ -203,9 +203,12 @@ extension TransportMachine {
     heldBytes = 0
   }
 
-  mutating func peerChangedKeys() throws(SSHError) {
+  mutating func peerChangedKeys(_ payload: ByteBuffer) throws(SSHError) {
     guard case .awaitingNewKeys(let inbound, let algorithms) = exchange else {
       throw .outOfPhase(expected: exchange.expectation, got: MessageNumber.newKeys)
+    }
+    guard payload.readableBytes == 1 else {
+      throw .malformed("NEWKEYS", expected: "no content", got: "\(payload.readableBytes - 1) bytes")
     }
     reader.changeKeys(to: inbound, resetsSequence: isStrict)
     if isServer { roundTripSample = lastReceived &- newKeysSent }

@@ -170,10 +170,7 @@ package struct TransportMachine: ~Copyable {
       try peerOffered(payload, packet)
     case MessageNumber.newKeys:
       guard !droppedAsWrongGuess() else { return }
-      guard payload.readableBytes == 1 else {
-        throw .malformed("NEWKEYS", expected: "no content", got: "\(payload.readableBytes - 1) bytes")
-      }
-      try peerChangedKeys()
+      try peerChangedKeys(payload)
     case 30...49:
       guard !droppedAsWrongGuess() else { return }
       try exchangeMessage(payload, packet.number)
@@ -238,7 +235,10 @@ extension PacketReader.Packet {
     case .own(let buffer):
       return buffer
     case .read(let start, let count):
-      guard let slice = read.getSlice(at: start, length: count) else { return ByteBuffer() }
+      // The reader index is past the packet already, and slices come only from behind it.
+      var whole = read
+      whole.moveReaderIndex(to: start)
+      guard let slice = whole.readSlice(length: count) else { return ByteBuffer() }
       return copied ? ByteBuffer(bytes: slice.readableBytesView) : slice
     }
   }

@@ -253,9 +253,9 @@ struct AuthenticationTests {
     request(pair, .keyboardInteractive)
     pair.client.answerPrompt([])
     pair.run()
-    let packets = pair.server.transport.writer.packetsUnderKey
+    let packets = pair.serverPackets
     for _ in 0..<19 { pair.advance(by: .seconds(1)) }
-    #expect(pair.server.transport.writer.packetsUnderKey == packets + 19)
+    #expect(pair.serverPackets == packets + 19)
     #expect(prompts(pair).count == 1)
     pair.advance(by: .seconds(1))
     #expect(prompts(pair).last == .empty)
@@ -266,10 +266,14 @@ struct AuthenticationTests {
     pair.run()
     #expect(pair.serverEvents.count { $0.name == "signInShown" } == 1)
     // Far beyond the grace time: the key is proved.
+    var answered = prompts(pair).count
     for _ in 0..<300 {
       pair.advance(by: .seconds(1))
-      if prompts(pair).last == .empty, pair.serverError == nil { pair.client.answerPrompt([]) }
+      if prompts(pair).count > answered { pair.client.answerPrompt([]) }
+      answered = prompts(pair).count
+      pair.run()
     }
+    #expect(answered > 10)
     #expect(pair.serverError == nil)
     #expect(pair.acceptLogin(attempt))
     pair.run()

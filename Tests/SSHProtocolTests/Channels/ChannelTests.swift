@@ -102,7 +102,7 @@ struct ChannelTests {
     let pair = ConnectionPair().start()
     let ids = (0..<4).compactMap { _ in pair.client.openChannel(.session) }
     pair.run()
-    #expect(ids.map(\.number) == [0, 1, 2, 3])
+    try #require(ids.map(\.number) == [0, 1, 2, 3])
     pair.client.closeChannel(ids[1])
     pair.run()
     let again = try #require(pair.openByClient(.session))

@@ -157,6 +157,7 @@ struct WindowTests {
       server: {
         $0.rekey.bytes = 300_000
         $0.channels.initialWindow = 40_000
+        $0.limits.sessions = 1000
       }, client: { $0.channels.initialWindow = 50_000 })
     var chunks = SeededGenerator(UInt64(seed))
     pair.chunk = { .random(in: 1...20_000, using: &chunks) }

@@ -220,6 +220,9 @@ final class ConnectionPair {
   var serverRoundTrip: UInt64? { server.roundTrip }
   var serverDeadline: UInt64? { server.deadline }
   var peerAlgorithms: [String]? { client.peerSignatureAlgorithms }
+  var clientMayCarryMessages: Bool { client.transport.mayCarryMessages }
+  var clientHasSealableData: Bool { client.hasSealableData }
+  var serverPackets: UInt64 { server.transport.writer.packetsUnderKey }
   func clientIsWritable(_ id: ChannelID) -> Bool { client.isWritable(id) }
   func clientQueuedBytes(_ id: ChannelID) -> Int { client.queuedBytes(id) }
 

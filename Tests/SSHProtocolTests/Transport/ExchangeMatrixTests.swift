@@ -118,14 +118,16 @@ struct ExchangeMatrixTests {
     let pair = ConnectionPair()
     pair.server.start()
     pair.client.start()
-    for bytes in pair.takeServer() { pair.feedClient(bytes) }
-    for bytes in pair.takeClient() { pair.feedServer(bytes) }
+    for _ in 0..<2 {
+      for bytes in pair.takeServer() { pair.feedClient(bytes) }
+      for bytes in pair.takeClient() { pair.feedServer(bytes) }
+    }
     var all = ByteBuffer()
     for var bytes in pair.takeServer() { all.writeBuffer(&bytes) }
     // The last bytes before NEWKEYS and EXT_INFO belong to the signature; flip one in the middle of the reply.
     let index = all.bytes.ranges(of: Array("ssh-ed25519".utf8)).last.map { $0.upperBound + 10 } ?? 0
-    all.setInteger(all.getInteger(at: index, as: UInt8.self)! ^ 1, at: index)
+    all.setInteger((all.getInteger(at: index, as: UInt8.self) ?? 0) ^ 1, at: index)
     pair.feedClient(all)
-    #expect(pair.clientError != nil)
+    #expect(pair.clientError?.kind == .keyExchange)
   }
 }

@@ -85,10 +85,10 @@ struct RekeyTests {
     let id = try #require(pair.openByClient(.session))
     pair.run()
     pair.client.startRekey()
-    #expect(!pair.client.transport.mayCarryMessages)
+    #expect(!pair.clientMayCarryMessages)
     pair.client.write(ByteBuffer(string: "data"), to: id)
     pair.client.sendChannelRequest(.exec("late"), on: id, wantsReply: true)
-    #expect(!pair.client.hasSealableData)
+    #expect(!pair.clientHasSealableData)
     _ = pair.client.sendGlobalRequest("x@example", wantsReply: true)
     let bytes = pair.takeClient()
     // Only KEXINIT has left.
