@@ -76,7 +76,7 @@ final class Findings {
 
   /// Each once, in the order of the file.
   var sorted: [Diagnostic] { Set(diagnostics).sorted() }
-  var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
+  var errorCount: Int { diagnostics.count { $0.severity == .error } }
 }
 
 /// Where a value was written.

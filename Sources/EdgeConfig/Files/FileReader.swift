@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-  internal import Glibc
-#endif
+internal import Glibc
 
 /// What a file held when it was read.
 package struct FileContent: Sendable, Equatable {

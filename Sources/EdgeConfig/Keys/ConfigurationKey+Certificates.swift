@@ -29,5 +29,5 @@ extension ConfigurationKey {
   ]
 
   private static let roots = "add the authority to the system's certificates (or SSL_CERT_FILE)"
-  private static let acme = "ACME is not supported in this version; name certificate files"
+  private static let acme = "ACME comes with a later version; name certificate files"
 }

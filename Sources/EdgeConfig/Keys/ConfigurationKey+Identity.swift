@@ -55,10 +55,10 @@ extension ConfigurationKey {
       default: "default", .notYet(bearers), "Bearer tokens that programs may present"),
     .init(.global, "identity_providers", .map, .notYet(bearers), "Issuers of workload tokens"),
     .init(
-      .global, "service_accounts", .list, .notYet("service accounts are not supported in this version"),
+      .global, "service_accounts", .list, .notYet("service accounts come with a later version"),
       "Names that programs sign in with"),
     .init(
-      .global, "admins", .policy, .notYet("the administrators' pages are not supported in this version"),
+      .global, "admins", .policy, .notYet("the administrators' pages come with a later version"),
       "Who may see and end everything"),
     .init(.global, "administrators", .list, .removed("write a policy as `admins`"), "-"),
     .init(
@@ -69,7 +69,7 @@ extension ConfigurationKey {
       "Where to go after signing out"),
     .init(
       .global, "programmatic_redirect_domain_whitelist", .list, default: "localhost",
-      .notYet("programmatic login is not supported in this version"), "Where programmatic login may redirect to"),
+      .notYet("programmatic login comes with a later version"), "Where programmatic login may redirect to"),
     .init(.global, "authenticate_internal_service_url", .url, .noEffect(oneProcess), "Split services"),
     .init(
       .global, "authenticate_callback_path", .path, default: "/oauth2/callback",
@@ -81,6 +81,6 @@ extension ConfigurationKey {
     .init(.global, "headers", .map, .removed("it is called `set_response_headers`"), "-"),
   ]
 
-  private static let bearers = "bearer tokens of programs are not supported in this version"
+  private static let bearers = "programs cannot present bearer tokens in this version"
   static let oneProcess = "one process does everything here"
 }

@@ -42,11 +42,11 @@ extension ConfigurationKey {
     .init(.global, "policy", .routes, "The old name of `routes`; in the environment base64 of such a list"),
     .init(.global, "services", .choice(["all"]), default: "all", "One process does everything; only `all` is possible"),
     .init(
-      .global, "downstream_mtls", .object, .notYet("client certificates are not supported in this version"),
+      .global, "downstream_mtls", .object, .notYet("client certificates come with a later version"),
       "Client certificates of visitors"),
     .init(
       .global, "use_proxy_protocol", .flag, default: "false",
-      .notYet("the PROXY protocol is not supported in this version"), "PROXY headers on `address`"),
+      .notYet("the PROXY protocol comes with a later version"), "PROXY headers on `address`"),
     .init(
       .global, "xff_num_trusted_hops", .number, default: "0", .notYet("name the proxies in `trusted_proxies` instead"),
       "How many proxies stand in front"),

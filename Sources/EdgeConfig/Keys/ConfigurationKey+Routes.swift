@@ -89,11 +89,11 @@ extension ConfigurationKey {
       .notYet("no header can carry the provider's tokens in this version"), "The provider's tokens in headers"),
     .init(
       .route, "tunnel_pool", .choice(["shared", "session", "off"]), default: "shared",
-      .notYet("connections through a tunnel are always shared by this version, see `docs`"),
+      .notYet("connections through a tunnel are always shared in this version"),
       "Who shares connections through a tunnel"),
     .init(.route, "load_balancing_policy", .text, .noEffect("targets take turns"), "Choice among several `to`"),
     .init(
-      .route, "load_balancing_weights", .list, .notYet("weights are not supported in this version"),
+      .route, "load_balancing_weights", .list, .notYet("weights come with a later version"),
       "Weights of several `to`"),
     .init(.route, "health_checks", .list, .later("targets are not probed"), "Probing of targets"),
     .init(.route, "healthy_panic_threshold", .number, .noEffect("targets are not probed"), "Probing of targets"),
@@ -112,10 +112,10 @@ extension ConfigurationKey {
     .init(
       .route, "tls_upstream_allow_renegotiation", .flag, default: "false", .notYet(upstreamTLS), "TLS to the service"),
     .init(
-      .route, "tls_downstream_client_ca", .pem, .notYet("client certificates are not supported in this version"),
+      .route, "tls_downstream_client_ca", .pem, .notYet("client certificates come with a later version"),
       "Client certificates"),
     .init(
-      .route, "tls_downstream_client_ca_file", .path, .notYet("client certificates are not supported in this version"),
+      .route, "tls_downstream_client_ca_file", .path, .notYet("client certificates come with a later version"),
       "Client certificates"),
     .init(
       .route, "session_recording", .object, .notYet("sessions are not recorded in this version"),
@@ -126,10 +126,10 @@ extension ConfigurationKey {
     .init(.route, "ssh_permit", .list, .later(sshRoutes), "Extensions of the certificate"),
   ]
 
-  private static let here = "not supported in this version"
-  private static let bearers = "bearer tokens of programs are not supported in this version"
+  private static let here = "it is not part of this version"
+  private static let bearers = "programs cannot present bearer tokens in this version"
   private static let ownClient = "one client for all routes in this version"
   private static let upstreamTLS =
-    "not supported in this version; `https` targets are verified with the system's authorities"
+    "`https` targets are verified with the system's authorities"
   private static let sshRoutes = "ssh routes are served by a later version"
 }

@@ -6,7 +6,7 @@ extension ConfigurationKey {
       "Whether routes with `upstream_tunnel` are served by tunnels"),
     .init(
       .runtimeFlag, "ssh_allow_direct_tcpip", .flag, default: "false",
-      .notYet("-L, -J and -W are not supported in this version"), "`-L`, `-J` and `-W` without a route"),
+      .notYet("-L, -J and -W come with a later version"), "`-L`, `-J` and `-W` without a route"),
     .init(
       .runtimeFlag, "ssh_routes_portal", .flag, default: "false", .later("the portal comes with ssh routes"),
       "The list of hosts in the ssh shell"),

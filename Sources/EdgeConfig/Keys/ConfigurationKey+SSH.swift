@@ -54,7 +54,7 @@ extension ConfigurationKey {
     .init(.global, "databroker_raft_bind_address", .address, .notYet(cluster), "Clusters"),
   ]
 
-  private static let cluster = "clusters are not supported in this version"
+  private static let cluster = "clusters come with a later version"
 
   static let observabilityKeys: [ConfigurationKey] = [
     .init(

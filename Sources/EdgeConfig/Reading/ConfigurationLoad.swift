@@ -21,7 +21,7 @@ extension EdgeConfiguration {
     let context = ReadingContext(files: files)
     let configuration = read(path, environment, context)
     return ConfigurationLoad(
-      configuration: context.findings.hasErrors ? nil : configuration, diagnostics: context.findings.sorted,
+      configuration: context.findings.errorCount > 0 ? nil : configuration, diagnostics: context.findings.sorted,
       files: context.watchedFiles)
   }
 

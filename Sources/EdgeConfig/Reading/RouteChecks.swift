@@ -34,14 +34,14 @@ struct RouteChecks {
   }
 
   private func checkReach(_ route: ReadRoute) {
-    guard !route.hasVisitRules else { return }
+    guard route.isClosedToVisitors else { return }
     findings.warning(
       route.fromPlace, "nobody may visit \(route.fromText): no rule allows anything", "write a `policy` with `allow`")
   }
 
   private func checkTunnel(_ route: ReadRoute) {
     guard let place = route.tunnelPlace else { return }
-    if !route.hasPublishRules {
+    if route.isClosedToPublishers {
       findings.warning(
         place, "nobody may open the tunnel of \(route.fromText)", "write an `ssh_policy` with `allow`")
     }

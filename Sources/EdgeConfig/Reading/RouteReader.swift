@@ -8,9 +8,9 @@ struct ReadRoute {
   /// As `from` was written.
   var fromText: String
   var tunnelPlace: Place?
-  /// Whether anything allows somebody to visit.
-  var hasVisitRules: Bool
-  var hasPublishRules: Bool
+  /// The policies as far as they say that nobody may; not set when they could not be read.
+  var isClosedToVisitors: Bool
+  var isClosedToPublishers: Bool
 }
 
 /// Reads one entry of `routes`.
@@ -22,11 +22,15 @@ struct RouteReader {
 
   func read() -> ReadRoute? {
     let from = from()
+    let errorsBefore = findings.errorCount
     let tunnel = tunnel()
+    let tunnelIsRead = findings.errorCount == errorsBefore
     let isTunnel = section.isWritten("upstream_tunnel")
     let targets = targets(of: from, isTunnel: isTunnel)
     let path = path()
+    let errorsBeforeVisit = findings.errorCount
     let visit = visitPolicy(from)
+    let visitIsRead = findings.errorCount == errorsBeforeVisit
     let http = http(isTunnel: isTunnel)
     let name = section.text("name") ?? ""
     let description = section.text("description") ?? ""
@@ -36,8 +40,9 @@ struct RouteReader {
       tunnel: tunnel, visitPolicy: visit.policy, isPublic: visit.isPublic, http: http, position: section.place.position)
     return ReadRoute(
       route: route, fromPlace: fromSetting.place, fromText: fromSetting.node.text ?? "",
-      tunnelPlace: section.setting("upstream_tunnel")?.place, hasVisitRules: !visit.policy.allowsNobody,
-      hasPublishRules: tunnel.map { !$0.publishPolicy.allowsNobody } ?? true)
+      tunnelPlace: section.setting("upstream_tunnel")?.place,
+      isClosedToVisitors: visitIsRead && visit.policy.allowsNobody,
+      isClosedToPublishers: tunnelIsRead && tunnel?.publishPolicy.allowsNobody == true)
   }
 
   private func tunnel() -> RouteTunnel? {
@@ -102,10 +107,12 @@ struct RouteReader {
     section.texts("allow_upgrades").compactMap { upgrade in
       let token = upgrade.text.lowercased()
       if token == "websocket" { return nil }
-      guard isHeaderName(token), token != "h2c" else {
+      // `name` or `name/version` (RFC 9110 section 7.8).
+      let parts = token.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+      guard parts.allSatisfy({ isHeaderName(String($0)) }), parts.first != "h2c" else {
         findings.error(
           upgrade.place, "`allow_upgrades`: `\(upgrade.text)` cannot pass",
-          token == "h2c" ? "HTTP/2 in the clear would hide requests from the policy" : nil)
+          parts.first == "h2c" ? "HTTP/2 in the clear would hide requests from the policy" : nil)
         return nil
       }
       return token

@@ -1,0 +1,201 @@
+import EdgeConfig
+import Testing
+
+/// Every key of the table does what the table says: a supported one changes the configuration, the others are reported by name.
+@Suite struct KeyTableTests {
+  private static let key = "-----BEGIN PRIVATE KEY-----\\nAAAA\\n-----END PRIVATE KEY-----\\n"
+  private static let chain = "-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n"
+  private static let secret = "kXq0c9n3dQkCq7rTjJ7oM3gq0c1v8oWnqJY2m2tQ1dM="
+
+  /// A value other than the default for each supported key at the top of the file, and what else it needs or replaces.
+  static let globalSamples: [String: String] = [
+    "address": "address: 127.0.0.1:8443", "http_redirect_addr": "http_redirect_addr: :80",
+    "insecure_server": "insecure_server: true", "trusted_proxies": "trusted_proxies: [10.0.0.0/8]",
+    "timeout_read": "timeout_read: 31s", "timeout_write": "timeout_write: 1m", "timeout_idle": "timeout_idle: 6m",
+    "default_upstream_timeout": "default_upstream_timeout: 0",
+    "set_response_headers": "set_response_headers: {disable: true, X-A: b}",
+    "pass_identity_headers": "pass_identity_headers: true\nroutes: [{from: https://a.example.org, to: http://b}]",
+    "jwt_claims_headers": "jwt_claims_headers: [email]", "jwt_groups_filter": "jwt_groups_filter: [a]",
+    "jwt_issuer_format": "jwt_issuer_format: uri", "shutdown_timeout": "shutdown_timeout: 5s",
+    "reconnect_grace": "reconnect_grace: 0", "tunnel_balance": "tunnel_balance: failover",
+    "routes": "routes: [{from: https://a.example.org, to: http://b}]",
+    "policy": "policy: [{from: https://a.example.org, to: http://b}]",
+    "authenticate_service_url": "authenticate_service_url: https://sign-in.example.com:8443",
+    "shared_secret": "shared_secret: \(secret)",
+    "shared_secret_file": "shared_secret: null\nshared_secret_file: /secrets/cookie",
+    "cookie_secret": "cookie_secret: \(secret)", "cookie_secret_file": "cookie_secret_file: /secrets/cookie",
+    "cookie_name": "cookie_name: _edge", "cookie_expire": "cookie_expire: 8h", "signing_key": "signing_key: \"\(key)\"",
+    "signing_key_file": "signing_key_file: /certs/key.pem", "idp_provider": "idp_provider: \"oidc\"",
+    "idp_provider_url": "idp_provider_url: http://localhost:5556/dex", "idp_client_id": "idp_client_id: 12345",
+    "idp_client_secret": "idp_client_secret: other",
+    "idp_client_secret_file": "idp_client_secret: null\nidp_client_secret_file: /secrets/client",
+    "idp_scopes": "idp_scopes: [openid]", "idp_request_params": "idp_request_params: {prompt: login}",
+    "idp_email_trusted": "idp_email_trusted: false",
+    "certificates": "certificates: [{cert: /certs/cert.pem, key: /certs/key.pem}]",
+    "certificate": "certificate: \"\(chain)\"\ncertificate_key: \"\(key)\"",
+    "certificate_key": "certificate: \"\(chain)\"\ncertificate_key: \"\(key)\"",
+    "certificate_file": "certificate_file: /etc/pomerium/certs/cert.pem",
+    "certificate_key_file": "certificate_key_file: /etc/pomerium/certs/key.pem",
+    "ssh_address": "ssh_address: :22\n\(hostKeys)", "ssh_host_key_files": "ssh_address: :22\n\(hostKeys)",
+    "ssh_host_keys": "ssh_address: :22\nssh_host_keys: [\"\(key)\"]",
+    "ssh_user_ca_key_file": "\(ssh)ssh_user_ca_key_file: /etc/pomerium/keys/pomerium_user_ca_key",
+    "ssh_user_ca_key": "\(ssh)ssh_user_ca_key: \"\(key)\"", "ssh_login_grace_time": "\(ssh)ssh_login_grace_time: 30s",
+    "ssh_sign_in_timeout": "\(ssh)ssh_sign_in_timeout: 5m", "ssh_max_startups": "\(ssh)ssh_max_startups: 10:50:60",
+    "ssh_max_forwards": "\(ssh)ssh_max_forwards: 3", "ssh_keepalive_interval": "\(ssh)ssh_keepalive_interval: 0",
+    "ssh_prefer_aes_gcm": "\(ssh)ssh_prefer_aes_gcm: false", "ssh_new_source": "\(ssh)ssh_new_source: sign_in",
+    "ssh_sign_in_check": "\(ssh)ssh_sign_in_check: terminal",
+    "databroker_storage_type": "\(storage)databroker_storage_connection_string: file:///var/lib/x",
+    "databroker_storage_connection_string": "\(storage)databroker_storage_connection_string: file:///var/lib/x",
+    "databroker_storage_connection_string_file":
+      "\(storage)databroker_storage_connection_string_file: /secrets/storage",
+    "log_level": "log_level: debug", "access_log_file": "access_log_file: /var/log/a",
+    "audit_log_file": "audit_log_file: /var/log/b", "runtime_flags": "runtime_flags: {config_hot_reload: false}",
+  ]
+  private static let hostKeys = "ssh_host_key_files: [/etc/pomerium/keys/pomerium_ssh_host_rsa_key]"
+  private static let ssh = "ssh_address: :22\n\(hostKeys)\n"
+  private static let storage = "databroker_storage_type: file\n"
+
+  /// Keys whose only possible value is the default.
+  private static let fixed: Set = ["services", "idp_provider"]
+
+  @Test func `every supported key has its sample`() {
+    let supported = ConfigurationKey.all.filter { $0.scope == .global && $0.status == .supported }.map(\.name)
+    #expect(Set(supported) == Set(Self.globalSamples.keys).union(["services"]))
+  }
+
+  @Test("a supported key changes the configuration", arguments: globalSamples.sorted { $0.key < $1.key })
+  func supported(_ name: String, _ sample: String) throws {
+    var files = FakeFiles.usual
+    files.add("/secrets/storage", "file:///srv/x\n")
+    let sampled = load(merged(sample), files: files)
+    #expect(sampled.errors.isEmpty, "\(sampled.diagnostics)")
+    let configuration = try #require(sampled.configuration)
+    if Self.fixed.contains(name) { return }
+    // What the key stands beside is in both, so that the difference is its own.
+    let without = sample.split(separator: "\n").filter { !$0.hasPrefix(name + ":") }.joined(separator: "\n")
+    let plain = load(merged(without), files: files)
+    #expect(plain.configuration != configuration, "\(name)")
+  }
+
+  /// The base with its keys replaced by those of the sample.
+  private func merged(_ sample: String) -> String {
+    let names = sample.split(separator: "\n").map { $0.prefix { $0 != ":" } }
+    let kept = base.split(separator: "\n").filter { line in !names.contains(line.prefix { $0 != ":" }) }
+    return (kept.map(String.init) + [sample]).joined(separator: "\n") + "\n"
+  }
+
+  /// A value other than the default for each supported key of a route.
+  static let routeSamples: [String: String] = [
+    "from": "from: https://b.example.org", "to": "to: [http://a:1, http://b:2]", "name": "name: x",
+    "description": "description: y", "prefix": "prefix: /x", "path": "path: /y",
+    "policy": "policy: [{deny: {or: [{reject: true}]}}]", "upstream_tunnel": "upstream_tunnel: {}",
+    "upstream_tunnel.ssh_policy": "upstream_tunnel: {ssh_policy: [{allow: {or: [{user: x}]}}]}",
+    "tunnel_sharing": "upstream_tunnel: {}\n    tunnel_sharing: allowed",
+    "reconnect_grace": "upstream_tunnel: {}\n    reconnect_grace: 1s",
+    "allow_public_unauthenticated_access": "allow_public_unauthenticated_access: true",
+    "allow_any_authenticated_user": "allow_any_authenticated_user: true",
+    "allowed_users": "allowed_users: [a@example.org]",
+    "allowed_domains": "allowed_domains: [example.org]", "allowed_idp_claims": "allowed_idp_claims: {groups: [a, b]}",
+    "timeout": "timeout: 0", "idle_timeout": "idle_timeout: 1h", "allow_websockets": "allow_websockets: false",
+    "allow_upgrades": "allow_upgrades: [spdy/3.1, websocket]", "preserve_host_header": "preserve_host_header: true",
+    "pass_identity_headers": "pass_identity_headers: true", "set_request_headers": "set_request_headers: {X-A: $$1}",
+    "remove_request_headers": "remove_request_headers: [X-B]", "set_response_headers": "set_response_headers: {X-C: d}",
+    "prefix_rewrite": "prefix_rewrite: /z", "cors_allow_preflight": "cors_allow_preflight: true",
+    "allowed_origins": "allowed_origins: [https://other.example.org]",
+  ]
+
+  @Test func `every supported key of a route has its sample`() {
+    let supported = ConfigurationKey.all.filter { $0.scope == .route && $0.status == .supported }.map(\.name)
+    #expect(Set(supported) == Set(Self.routeSamples.keys))
+  }
+
+  @Test("a supported key changes the route", arguments: routeSamples.sorted { $0.key < $1.key })
+  func supportedInRoute(_ name: String, _ sample: String) throws {
+    func route(_ sample: String) throws -> RouteConfiguration {
+      let names = sample.split(separator: "\n").map { $0.drop { $0 == " " }.prefix { $0 != ":" } }
+      let usual = ["from: https://a.example.org", "to: http://localhost:3000"].filter { line in
+        !names.contains(line.prefix { $0 != ":" })
+      }
+      let lines = (usual + [sample]).joined(separator: "\n    ")
+      let loaded = load(base + "routes:\n  - \(lines)\n")
+      #expect(loaded.errors.isEmpty, "\(loaded.diagnostics)")
+      return try #require(loaded.configuration?.routes.first)
+    }
+    #expect(try route(sample) != route("logo_url: x"))
+    if name == "set_request_headers" { #expect(try route(sample).http.setRequestHeaders.map(\.value) == ["$1"]) }
+  }
+
+  @Test(arguments: ["ssh_upstream_tunnel", "config_hot_reload", "match_any_incoming_port"])
+  func `a supported runtime flag changes the flags`(_ name: String) throws {
+    let preset = try #require(load(base).configuration?.flags)
+    let file = try #require(load(base + "runtime_flags: {\(name): false}\n").configuration?.flags)
+    let variable = ["RUNTIME_FLAGS_" + name.uppercased(): "false"]
+    let environment = try #require(load(base, environment: variable).configuration?.flags)
+    #expect(preset != file)
+    #expect(file == environment)
+  }
+
+  @Test(
+    "a key that does not work is reported by its name",
+    arguments: ConfigurationKey.all.filter { $0.status != .supported }.map(\.name))
+  func unsupported(_ name: String) throws {
+    for key in ConfigurationKey.all where key.name == name && key.status != .supported {
+      let line = "\(key.name): \(value(for: key))"
+      let text =
+        switch key.scope {
+        case .global: base + line + "\n"
+        case .runtimeFlag: base + "runtime_flags:\n  \(line)\n"
+        case .route: base + "routes:\n  - from: https://a.example.org\n    to: http://b\n    \(nested(line))\n"
+        }
+      let reports = load(text).diagnostics.filter { $0.message.contains("`\(key.name)`") }
+      let isError =
+        switch key.status {
+        case .notYet, .removed: true
+        case .supported, .noEffect, .later: false
+        }
+      #expect(
+        reports.contains { ($0.severity == .error) == isError && $0.suggestion != nil }, "\(key.name): \(reports)")
+      if !key.defaultText.isEmpty {
+        let harmless = load(text.replacing(line, with: "\(key.name): \(key.defaultText)"))
+        #expect(!harmless.diagnostics.contains { $0.message.contains("`\(key.name)` ") }, "\(harmless.diagnostics)")
+      }
+    }
+  }
+
+  private func nested(_ line: String) -> String {
+    guard let dot = line.firstIndex(of: "."), dot < (line.firstIndex(of: ":") ?? line.endIndex) else { return line }
+    return "\(line[..<dot]): {\(line[line.index(after: dot)...])}"
+  }
+
+  private func value(for key: ConfigurationKey) -> String {
+    switch key.kind {
+    case .flag: key.defaultText == "true" ? "false" : "true"
+    case .list, .routes, .textOrList, .listOrMap: "[x]"
+    case .map, .object, .policy: "{x: y}"
+    case .address: "127.0.0.1:9"
+    case .choice(let choices): choices.last ?? "x"
+    case .text, .number, .duration, .url, .key32, .pem, .path: "77"
+    }
+  }
+
+  @Test func `names are unique in their place and environment names among all`() {
+    let keys = ConfigurationKey.all
+    #expect(Set(keys.map { "\($0.scope) \($0.name)" }).count == keys.count)
+    let variables = keys.compactMap(\.environmentName)
+    #expect(Set(variables).count == variables.count)
+  }
+
+  @Test func `secrets are marked`() {
+    for key in ConfigurationKey.all where key.status == .supported && key.scope == .global {
+      let looksSecret = key.name.contains("secret") || key.name.hasSuffix("_key") || key.name.hasSuffix("host_keys")
+      #expect(
+        key.isSecret == (looksSecret && key.kind != .path) || key.name.contains("connection_string"), "\(key.name)")
+    }
+  }
+
+  @Test func `the reference names every key`() {
+    let text = ConfigurationKey.markdown
+    for key in ConfigurationKey.all { #expect(text.contains("| `\(key.name)` |"), "\(key.name)") }
+    #expect(text.contains("`SSH_ADDRESS`"))
+  }
+}
