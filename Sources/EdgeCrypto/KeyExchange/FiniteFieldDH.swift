@@ -1,20 +1,11 @@
 internal import COpenSSL
 
-/// Diffie-Hellman in a safe-prime group (RFC 8268): one exchange.
+/// Diffie-Hellman in a safe-prime group with generator 2 (RFC 8268, RFC 3526): one exchange.
 package struct FiniteFieldDH: Sendable {
   package enum Group: Sendable, Hashable, CaseIterable {
     case group14
     case group16
     case group18
-
-    /// RFC 3526.
-    var openSSLName: String {
-      switch self {
-      case .group14: "modp_2048"
-      case .group16: "modp_4096"
-      case .group18: "modp_8192"
-      }
-    }
 
     package var byteCount: Int {
       switch self {
@@ -31,64 +22,74 @@ package struct FiniteFieldDH: Sendable {
       case .group16, .group18: 512
       }
     }
+
+    var prime: BigNumber {
+      let prime =
+        switch self {
+        case .group14: unsafe BN_get_rfc3526_prime_2048(nil)
+        case .group16: unsafe BN_get_rfc3526_prime_4096(nil)
+        case .group18: unsafe BN_get_rfc3526_prime_8192(nil)
+        }
+      guard let prime = unsafe prime else { fatalError("Out of memory for a prime.") }
+      return unsafe BigNumber(prime)
+    }
   }
 
   package let group: Group
   /// Big-endian without leading zeros.
   package let publicKey: [UInt8]
-  private let handle: KeyHandle
+  private let exponent: [UInt8]
 
   package init(_ group: Group) throws(CryptoError) {
-    self.group = group
-    handle = try Self.generate(group)
-    guard let number = handle.number("pub") else { throw .library("cannot read the DH key") }
-    publicKey = number
-  }
-
-  /// With a key that is known, for known answers.
-  init(_ group: Group, exponent: [UInt8], publicKey: [UInt8]) throws(CryptoError) {
-    self.group = group
-    self.publicKey = publicKey
-    handle = try KeyHandle.make(
-      "DH", publicOnly: false,
-      [
-        .text(KeyParameter.Name.group, group.openSSLName),
-        .number(KeyParameter.Name.publicKey, try BigNumber(bytes: publicKey)),
-        .number(KeyParameter.Name.privateKey, try BigNumber(bytes: exponent)),
-      ])
-  }
-
-  private static func generate(_ group: Group) throws(CryptoError) -> KeyHandle {
     ErrorQueue.clear()
-    guard let context = unsafe EVP_PKEY_CTX_new_from_name(nil, "DH", nil) else { throw .library("no DH") }
-    defer { unsafe EVP_PKEY_CTX_free(context) }
-    let parameters = try KeyParameterList([
-      .text(KeyParameter.Name.group, group.openSSLName), .integer(KeyParameter.Name.privateLength, group.exponentBits),
-    ])
-    var key: OpaquePointer?
-    guard unsafe EVP_PKEY_keygen_init(context) == 1, unsafe EVP_PKEY_CTX_set_params(context, parameters.pointer) == 1,
-      unsafe EVP_PKEY_generate(context, &key) == 1, let key = unsafe key
-    else { throw .library("cannot make a DH key") }
-    return unsafe KeyHandle(key)
+    let exponent = try BigNumber(bytes: [])
+    try check(
+      unsafe BN_priv_rand(exponent.pointer, group.exponentBits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY),
+      "cannot make a DH exponent")
+    try self.init(group, exponent: exponent.bytes)
   }
 
-  /// The secret, big-endian without leading zeros. OpenSSL checks 1 < peer < p − 1; values with fewer than four bits set
-  /// are refused as OpenSSH refuses them.
+  /// With an exponent that is known, for known answers.
+  init(_ group: Group, exponent: [UInt8]) throws(CryptoError) {
+    self.group = group
+    self.exponent = exponent
+    publicKey = try Self.power(try BigNumber(bytes: [2]), exponent, group.prime)
+  }
+
+  /// The secret, big-endian without leading zeros. The peer's value is one of 2 … p − 2, and has at least four bits set (as
+  /// OpenSSH demands). In a safe-prime group nothing else generates a small subgroup.
   package func sharedSecret(with peer: [UInt8]) throws(CryptoError) -> [UInt8] {
     let peer = magnitude(peer)
     guard peer.count <= group.byteCount, peer.reduce(0, { $0 + $1.nonzeroBitCount }) >= 4 else {
       throw CryptoError(.degenerate, "The peer's DH value is not one of the group.")
     }
+    let prime = group.prime
     let number = try BigNumber(bytes: peer)
-    let key = try KeyHandle.make(
-      "DH", publicOnly: true,
-      [
-        .text(KeyParameter.Name.group, group.openSSLName), .number(KeyParameter.Name.publicKey, number),
-      ])
-    let secret = magnitude(try KeyAgreement.derive(handle, key))
+    let last = group.prime
+    try check(unsafe BN_sub_word(last.pointer, 1), "cannot compute with the DH prime")
+    guard unsafe BN_cmp(number.pointer, last.pointer) < 0 else {
+      throw CryptoError(.degenerate, "The peer's DH value is not one of the group.")
+    }
+    let secret = try Self.power(number, exponent, prime)
     guard !secret.isEmpty, secret != [1] else {
       throw CryptoError(.degenerate, "The peer's DH value leads to a secret that everybody knows.")
     }
     return secret
+  }
+
+  /// base ^ exponent mod prime, in a time that does not depend on the exponent's bits.
+  private static func power(
+    _ base: BigNumber, _ exponent: [UInt8], _ prime: BigNumber
+  ) throws(CryptoError) -> [UInt8] {
+    let exponent = try BigNumber(bytes: exponent)
+    unsafe BN_set_flags(exponent.pointer, BN_FLG_CONSTTIME)
+    let result = try BigNumber(bytes: [])
+    guard let context = unsafe BN_CTX_secure_new() else { throw .library("no memory") }
+    defer { unsafe BN_CTX_free(context) }
+    try check(
+      unsafe BN_mod_exp_mont_consttime(
+        result.pointer, base.pointer, exponent.pointer, prime.pointer, context, nil),
+      "cannot compute a DH power")
+    return result.bytes
   }
 }

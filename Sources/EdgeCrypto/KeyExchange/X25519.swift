@@ -45,8 +45,10 @@ package struct X25519: Sendable {
   }
 }
 
-/// The last step of every Diffie-Hellman.
+/// The last step of an elliptic Diffie-Hellman.
 enum KeyAgreement {
+  /// The peer's key was checked when it was made (on the curve, right length); OpenSSL's second, full check would multiply
+  /// by the group order, which proves nothing more where the cofactor is 1 and doubles the cost.
   static func derive(_ own: KeyHandle, _ peer: KeyHandle) throws(CryptoError) -> [UInt8] {
     ErrorQueue.clear()
     guard let context = unsafe EVP_PKEY_CTX_new_from_pkey(nil, own.pointer, nil) else {
@@ -54,7 +56,7 @@ enum KeyAgreement {
     }
     defer { unsafe EVP_PKEY_CTX_free(context) }
     var count = 0
-    guard unsafe EVP_PKEY_derive_init(context) == 1, unsafe EVP_PKEY_derive_set_peer(context, peer.pointer) == 1,
+    guard unsafe EVP_PKEY_derive_init(context) == 1, unsafe EVP_PKEY_derive_set_peer_ex(context, peer.pointer, 0) == 1,
       unsafe EVP_PKEY_derive(context, nil, &count) == 1
     else { throw .library("the peer's public key is refused", .degenerate) }
     var secret = [UInt8](repeating: 0, count: count)

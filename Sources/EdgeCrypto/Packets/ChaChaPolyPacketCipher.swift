@@ -10,6 +10,8 @@ internal import COpenSSL
   package static let keyLength = 64
   private static let lengthFieldLength = 4
   private static let chaChaBlockLength = 64
+  private static let smallPayload = 256
+  private static let scratchLength = 16 + chaChaBlockLength + smallPayload + tagLength
   private static let chaCha = FetchedCipher("ChaCha20")
   private static let poly = FetchedMAC("POLY1305")
 
@@ -17,15 +19,15 @@ internal import COpenSSL
   private let header = CipherContext()
   private let mac: OpaquePointer
   /// 16 bytes of IV (64-bit little-endian block counter ‖ 64-bit big-endian sequence number), then one ChaCha20 block of zeros
-  /// that becomes the Poly1305 key, then a tag.
+  /// that becomes the Poly1305 key, then a small payload, then a tag.
   private let scratch: UnsafeMutablePointer<UInt8>
 
   package init(key: [UInt8], direction: CipherDirection) throws(CryptoError) {
     guard key.count == Self.keyLength else {
       throw CryptoError(.malformed, "chacha20-poly1305@openssh.com takes a key of \(Self.keyLength) bytes.")
     }
-    unsafe scratch = .allocate(capacity: 16 + Self.chaChaBlockLength + Self.tagLength)
-    unsafe scratch.initialize(repeating: 0, count: 16 + Self.chaChaBlockLength + Self.tagLength)
+    unsafe scratch = .allocate(capacity: Self.scratchLength)
+    unsafe scratch.initialize(repeating: 0, count: Self.scratchLength)
     guard let mac = unsafe EVP_MAC_CTX_new(Self.poly.pointer) else { fatalError("OpenSSL has no Poly1305.") }
     unsafe self.mac = mac
     try check(
@@ -38,6 +40,7 @@ internal import COpenSSL
 
   deinit {
     unsafe EVP_MAC_CTX_free(mac)
+    unsafe OPENSSL_cleanse(scratch, Self.scratchLength)
     unsafe scratch.deallocate()
   }
 
@@ -50,10 +53,13 @@ internal import COpenSSL
     guard unsafe EVP_EncryptInit_ex2(header.pointer, nil, nil, scratch, nil) == 1,
       unsafe EVP_EncryptUpdate(header.pointer, base, &written, base, Int32(Self.lengthFieldLength)) == 1
     else { throw .library("cannot seal a packet") }
-    try startPayload()
     let body = unsafe base + Self.lengthFieldLength
-    guard unsafe EVP_EncryptUpdate(main.pointer, body, &written, body, Int32(truncatingIfNeeded: count)) == 1 else {
-      throw .library("cannot seal a packet")
+    if count <= Self.smallPayload {
+      let copy = unsafe try cryptSmall(body, count)
+      unsafe body.update(from: copy, count: count)
+    } else {
+      try startPayload()
+      try unsafe cryptRest(body, count)
     }
     try unsafe authenticate(base, Self.lengthFieldLength + count, into: body + count)
   }
@@ -78,14 +84,17 @@ internal import COpenSSL
     guard count > 0, count <= Int(Int32.max), let raw = packet.baseAddress else { throw .packetTooShort }
     let base = unsafe raw.assumingMemoryBound(to: UInt8.self)
     setSequence(sequence)
-    try startPayload()
     let body = unsafe base + Self.lengthFieldLength
-    let tag = unsafe scratch + 16 + Self.chaChaBlockLength
+    let tag = unsafe scratch + 16 + Self.chaChaBlockLength + Self.smallPayload
+    let small = count <= Self.smallPayload
+    let copy = unsafe small ? try cryptSmall(body, count) : nil
+    if !small { try startPayload() }
     try unsafe authenticate(base, Self.lengthFieldLength + count, into: tag)
     guard unsafe CRYPTO_memcmp(tag, body + count, Self.tagLength) == 0 else { throw .packetRefused }
-    var written: Int32 = 0
-    guard unsafe EVP_EncryptUpdate(main.pointer, body, &written, body, Int32(truncatingIfNeeded: count)) == 1 else {
-      throw .library("cannot open a packet")
+    if let copy = unsafe copy {
+      unsafe body.update(from: copy, count: count)
+    } else {
+      try unsafe cryptRest(body, count)
     }
   }
 
@@ -123,6 +132,31 @@ internal import COpenSSL
     guard unsafe EVP_EncryptInit_ex2(main.pointer, nil, nil, scratch, nil) == 1,
       unsafe EVP_EncryptUpdate(main.pointer, block, &written, block, Int32(Self.chaChaBlockLength)) == 1
     else { throw .library("cannot start a packet") }
+  }
+
+  /// The payload behind the block of zeros, so that one call makes the Poly1305 key and encrypts (or decrypts) the payload;
+  /// for small packets the copy is cheaper than a second call. Answers where the result is.
+  @inline(__always)
+  private func cryptSmall(_ body: UnsafePointer<UInt8>, _ count: Int) throws(CryptoError) -> UnsafeMutablePointer<UInt8>
+  {
+    let block = unsafe scratch + 16
+    let copy = unsafe block + Self.chaChaBlockLength
+    unsafe block.update(repeating: 0, count: Self.chaChaBlockLength)
+    unsafe copy.update(from: body, count: count)
+    var written: Int32 = 0
+    guard unsafe EVP_EncryptInit_ex2(main.pointer, nil, nil, scratch, nil) == 1,
+      unsafe EVP_EncryptUpdate(
+        main.pointer, block, &written, block, Int32(truncatingIfNeeded: Self.chaChaBlockLength + count)) == 1
+    else { throw .library("cannot encrypt a packet") }
+    return unsafe copy
+  }
+
+  @inline(__always)
+  private func cryptRest(_ body: UnsafeMutablePointer<UInt8>, _ count: Int) throws(CryptoError) {
+    var written: Int32 = 0
+    guard unsafe EVP_EncryptUpdate(main.pointer, body, &written, body, Int32(truncatingIfNeeded: count)) == 1 else {
+      throw .library("cannot encrypt a packet")
+    }
   }
 
   @inline(__always)

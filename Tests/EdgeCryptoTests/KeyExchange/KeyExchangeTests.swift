@@ -67,8 +67,8 @@ import Testing
   }
 
   @Test func group14AgreesWithArithmetic() throws {
-    let own = try FiniteFieldDH(
-      .group14, exponent: Vectors.group14Exponent, publicKey: Vectors.group14Public)
+    let own = try FiniteFieldDH(.group14, exponent: Vectors.group14Exponent)
+    #expect(own.publicKey == magnitude(Vectors.group14Public))
     #expect(try own.sharedSecret(with: Vectors.group14Peer) == magnitude(Vectors.group14Shared))
     var below = Vectors.group14Prime
     below[255] -= 1

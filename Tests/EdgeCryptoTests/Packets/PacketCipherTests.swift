@@ -105,6 +105,23 @@ import Testing
     }
   }
 
+  @Test(arguments: [8, 63, 64, 960, 1023, 1024, 1025, 2000, 32_768])
+  func chaChaOfEveryLengthComesBack(count: Int) throws {
+    let key = SecureRandom.bytes(64)
+    let sealing = try ChaChaPolyPacketCipher(key: key, direction: .seal)
+    let opening = try ChaChaPolyPacketCipher(key: key, direction: .open)
+    let packet = [0, 0, UInt8(count >> 8), UInt8(count & 255)] + SecureRandom.bytes(count)
+    for sequence in [0, 1, UInt32.max] {
+      let wire = try sealed(packet) { try sealing.seal($0, sequence: sequence) }
+      #expect(try wire.withUnsafeBytes { try opening.length($0, sequence: sequence) } == UInt32(count))
+      let opened = try changed(wire) { try opening.open($0, sequence: sequence) }
+      #expect(Array(opened[4..<(4 + count)]) == Array(packet[4...]))
+      var damaged = wire
+      damaged[4 + count / 2] ^= 1
+      #expect(kind { try changed(damaged) { try opening.open($0, sequence: sequence) } } == .authenticationFailed)
+    }
+  }
+
   // MARK: AES-CTR with HMAC
 
   @Test func ctrWithEncryptThenMACMatches() throws {
