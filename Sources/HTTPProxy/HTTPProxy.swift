@@ -49,16 +49,23 @@ package final class HTTPProxy: Sendable {
       case .bindingRevoked: break
       }
     }
-    let listeners = try await Listener(group: group, shared: shared, loops: loops).bind(configuration.address)
-    let started = loops
+    let listener = Listener(group: group, shared: shared, loops: loops)
+    var listeners: [any Channel] = []
+    do {
+      for address in configuration.addresses { listeners += try await listener.bind(address) }
+    } catch {
+      for bound in listeners { try? await bound.close() }
+      throw error
+    }
+    let (started, bound) = (loops, listeners)
     state.withLock {
       $0.loops = started
-      $0.listeners = listeners
+      $0.listeners = bound
     }
     shared.logger.info(
       "starting HTTP listener",
       metadata: [
-        "address": "\(listeners.compactMap { $0.localAddress?.description }.joined(separator: ", "))",
+        "address": "\(bound.compactMap { $0.localAddress?.description }.joined(separator: ", "))",
         "tls": "\(configuration.tls != nil)",
       ])
   }

@@ -20,7 +20,8 @@ package struct HTTPProxyConfiguration: Sendable {
     case shared, session, off
   }
 
-  package var address: Address
+  /// Where to listen; all of them, or the start fails.
+  package var addresses: [Address]
   /// `nil` with `insecure_server`: plain HTTP, TLS ends somewhere before us.
   package var tls: TLSServerContext?
   package var authenticateHost: HostName?
@@ -48,21 +49,18 @@ package struct HTTPProxyConfiguration: Sendable {
   /// How long: less than what common servers allow (node 5 s).
   package var pooledIdleTime: Int64 = 4_000
 
-  package init(address: Address, tls: TLSServerContext?) {
-    self.address = address
+  package init(addresses: [Address], tls: TLSServerContext?) {
+    self.addresses = addresses
     self.tls = tls
+  }
+
+  package init(address: Address, tls: TLSServerContext?) {
+    self.init(addresses: [address], tls: tls)
   }
 
   /// Product fine point 12.
   package static let securityHeaders: [(name: String, value: String)] = [
     ("Strict-Transport-Security", "max-age=31536000"),
     ("X-Frame-Options", "SAMEORIGIN"),
-    ("X-Content-Type-Options", "nosniff"),
   ]
-}
-
-/// What has to be decided again.
-package enum ReconsiderScope: Sendable, Hashable {
-  case everything
-  case session(String)
 }

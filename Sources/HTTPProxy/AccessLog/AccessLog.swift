@@ -2,11 +2,13 @@ import NIOCore
 
 /// Where access-log lines go. One JSON object a line, several lines a call; called on event loops, so it must not block.
 package struct AccessLog: Sendable {
-  let write: @Sendable (ByteBuffer) -> Void
+  fileprivate let write: (@Sendable (ByteBuffer) -> Void)?
 
   package init(write: @escaping @Sendable (ByteBuffer) -> Void) { self.write = write }
 
-  package static let none = AccessLog { _ in }
+  private init() { write = nil }
+
+  package static let none = AccessLog()
 }
 
 /// Collects the lines of one loop, so that a busy edge writes a few large pieces.
@@ -25,6 +27,8 @@ final class AccessLogBuffer {
     self.eventLoop = eventLoop
   }
 
+  var isOn: Bool { log.write != nil }
+
   func append(_ record: AccessRecord) {
     record.write(into: &buffer)
     if buffer.readableBytes >= Self.sizeToWrite {
@@ -40,7 +44,7 @@ final class AccessLogBuffer {
 
   func flush() {
     guard buffer.readableBytes > 0 else { return }
-    log.write(buffer)
+    log.write?(buffer)
     buffer = ByteBuffer()
     buffer.reserveCapacity(Self.sizeToWrite + 2048)
   }

@@ -29,9 +29,10 @@ enum Admission {
   static func admit(_ head: RequestHead, serverName: String?, remoteAddress: String, loop: LoopState) -> Verdict {
     // Host. Where the handshake named one of our hosts, the request must be for the same.
     guard let authority = head.authority else { return .refuse(.badRequest("There is no Host field."), session: nil) }
+    let table = loop.routes()
     let host = loop.host(authority)
-    if let serverName, let asked = HostName(serverName), asked != host.name,
-      asked == loop.configuration.authenticateHost || loop.routes().servesHost(asked)
+    if let serverName, serverName != host.name?.text, let asked = HostName(serverName), asked != host.name,
+      asked == loop.configuration.authenticateHost || table.servesHost(asked)
     {
       return .refuse(.misdirected, session: nil)
     }
@@ -52,21 +53,19 @@ enum Admission {
     }
 
     // Route. Decided on the bytes that are forwarded: where paths are told apart, they must read in one way only.
-    let table = loop.routes()
     if host.hasPathRules, head.pathShape.isAmbiguous {
       return .refuse(.badRequest("The path can be read in more than one way."), session: nil)
     }
-    let route: Route
-    if let only = host.onlyRoute {
-      route = only
+    let plan: RoutePlan
+    if let only = host.onlyPlan {
+      plan = only
     } else {
       switch table.route(host: name, port: authority.port, path: path) {
-      case .route(let found): route = found
+      case .route(let found): plan = loop.plan(found)
       case .noSuchHost: return .refuse(.unknownHost, session: nil)
       case .noSuchPath: return .refuse(.noSuchPath, session: nil)
       }
     }
-    let plan = loop.plan(route)
     if ProtectedNames.areNominated(by: head, plan: plan) {
       return .refuse(.badRequest("The Connection field names a field that is not between two hops."), session: nil)
     }
@@ -155,12 +154,13 @@ enum Admission {
 
   /// The one token that may pass as an upgrade (security rule 23); whatever else is asked for is not passed on.
   private static func upgrade(of head: RequestHead, plan: RoutePlan) -> String? {
-    guard head.headers.contains(.upgrade), head.version == .http11, head.headers.listContains(.connection, "upgrade")
+    guard head.headers.contains(.upgrade), head.version == .http11, !head.hasBody,
+      head.headers.listContains(.connection, "upgrade")
     else { return nil }
     let tokens = head.headers.listElements(.upgrade)
     guard tokens.count == 1, let token = tokens.first, plan.allowsUpgrade(to: token) else { return nil }
     if token == "websocket" {
-      guard head.method == .get, !head.hasBody, head.headers.count(.secWebSocketKey) == 1 else { return nil }
+      guard head.method == .get, head.headers.count(.secWebSocketKey) == 1 else { return nil }
     }
     return token
   }

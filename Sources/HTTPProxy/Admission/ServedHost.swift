@@ -10,17 +10,19 @@ final class ServedHost {
   /// Whether some route of this host tells paths apart; then a path that can be read in two ways is refused.
   let hasPathRules: Bool
   /// The one route that every path of this host leads to, if it is that simple.
-  let onlyRoute: Route?
+  let onlyPlan: RoutePlan?
   /// The first route of the host: the place of our own pages there.
   let firstRoute: Route?
 
-  init(_ authority: Authority, table: RouteTable, configuration: HTTPProxyConfiguration) {
+  init(
+    _ authority: Authority, table: RouteTable, configuration: HTTPProxyConfiguration, plan: (Route) -> RoutePlan
+  ) {
     name = HostName(authority.host)
     guard let name else {
       isAuthenticateHost = false
       isServed = false
       hasPathRules = false
-      onlyRoute = nil
+      onlyPlan = nil
       firstRoute = nil
       return
     }
@@ -36,9 +38,9 @@ final class ServedHost {
       firstRoute = matching.first
     }
     if matching.count == 1, let route = matching.first, route.path == .any, route.origin.port == nil {
-      onlyRoute = route
+      onlyPlan = plan(route)
     } else {
-      onlyRoute = nil
+      onlyPlan = nil
     }
   }
 }

@@ -15,6 +15,7 @@ final class LoopState {
   let accessLog: AccessLogBuffer
   private(set) var configuration: HTTPProxyConfiguration
   private(set) var cookies: CookieReader
+  private(set) var ownerMark: OwnerMark
   private(set) var isDraining = false
   /// The time, as of the last tick or read; good enough for timeouts.
   private(set) var now = NIODeadline.now()
@@ -37,6 +38,7 @@ final class LoopState {
     self.shared = shared
     self.configuration = configuration
     cookies = CookieReader(name: configuration.cookieName)
+    ownerMark = OwnerMark(cookieName: configuration.cookieName)
     accessLog = AccessLogBuffer(log: shared.accessLog, eventLoop: eventLoop)
     table = shared.routes.current()
     configurePool()
@@ -45,6 +47,7 @@ final class LoopState {
   func replace(_ configuration: HTTPProxyConfiguration) {
     self.configuration = configuration
     cookies = CookieReader(name: configuration.cookieName)
+    ownerMark = OwnerMark(cookieName: configuration.cookieName)
     forget()
     configurePool()
   }
@@ -73,10 +76,10 @@ final class LoopState {
     return current
   }
 
+  /// What is known of a host under the table that `routes()` last returned.
   func host(_ authority: Authority) -> ServedHost {
-    let table = routes()
     if let known = hosts[authority] { return known }
-    let host = ServedHost(authority, table: table, configuration: configuration)
+    let host = ServedHost(authority, table: table, configuration: configuration) { plan($0) }
     if hosts.count >= Self.rememberedHosts { hosts.removeAll(keepingCapacity: true) }
     hosts[authority] = host
     return host

@@ -16,6 +16,7 @@ extension Exchange {
       route: plan.route.id, host: name, sessionID: visitor?.sessionID, excluding: tried)
     switch pick {
     case .binding(let binding):
+      owner = plan.route.tunnel?.isShared == true || !OwnerMark.concerns(head) ? nil : binding.owner
       connect(.tunnel(binding.id), through: binding.opener, binding: binding.id)
     case .none(let reason):
       if let lastFailure {
@@ -147,7 +148,7 @@ extension Exchange {
       self,
       request: RequestRewriter(
         head: head, plan: plan, cookies: loop.cookies, upgrade: grant.upgrade, peerAddress: peerAddress,
-        isFromTrustedProxy: isFromTrustedProxy, scheme: loop.configuration.tls == nil ? "http" : "https",
+        isFromTrustedProxy: isFromTrustedProxy, scheme: scheme(of: head),
         requestID: requestID, identityFields: identity))
     if requestEnded {
       connection.sendEnd(trailers: nil)
@@ -155,8 +156,15 @@ extension Exchange {
     } else if head.hasBody {
       // The service may want to look at the head before the body comes.
       connection.flush()
-      side?.bodyDemandChanged()
+      side.bodyDemandChanged()
     }
+  }
+
+  /// How the visitor came. Where TLS ends before us, whoever ends it says so.
+  private func scheme(of head: RequestHead) -> String {
+    if loop.configuration.tls != nil { return "https" }
+    guard isFromTrustedProxy, let field = head.headers.firstField(.xForwardedProto) else { return "http" }
+    return head.headers.valueEquals(field, "https") ? "https" : "http"
   }
 
   /// NTLM and Negotiate authenticate the connection, not the request (security rule 25).

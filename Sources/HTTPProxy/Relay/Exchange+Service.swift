@@ -1,6 +1,7 @@
 import EdgeCrypto
 import HTTPWire
 import NIOCore
+import Policy
 import Routing
 
 /// What comes from the service.
@@ -12,12 +13,12 @@ extension Exchange {
       hasSentContinue = true
     }
     let filter = ResponseFilter(interim, answering: head.method, plan: plan, cookies: loop.cookies)
-    side?.sendInterim(interim, mask: filter.mask)
-    side?.flush()
+    side.sendInterim(interim, mask: filter.mask)
+    side.flush()
   }
 
   func serviceSentHead(_ response: ResponseHead) {
-    guard case .relaying = state, let head, let plan, let side else { return }
+    guard case .relaying = state, let head, let plan else { return }
     lastActivityAt = loop.now
     if response.status == 101 {
       beginRaw(response)
@@ -31,14 +32,20 @@ extension Exchange {
     hasSentHead = true
     if !requestEnded, status >= 400 || (head.expectsContinue && !hasSentContinue) { side.closeAfterResponse() }
     let filter = ResponseFilter(response, answering: head.method, plan: plan, cookies: loop.cookies)
-    side.sendHead(response, mask: filter.mask, additions: filter.additions)
+    var additions = filter.additions
+    if let owner, let name = head.authority?.host,
+      let fields = loop.ownerMark.fields(for: head, mark: OwnerMark.value(owner: owner, host: name))
+    {
+      additions.append(fields)
+    }
+    side.sendHead(response, mask: filter.mask, additions: additions)
   }
 
   func serviceSentBody(_ bytes: ByteBuffer) {
     guard !isDone else { return }
     bytesOut += UInt64(bytes.readableBytes)
     lastActivityAt = loop.now
-    side?.sendBody(bytes)
+    side.sendBody(bytes)
   }
 
   func serviceSentTrailers(_ trailers: HeaderList) {
@@ -60,17 +67,16 @@ extension Exchange {
     upstream = nil
     if requestEnded { connection?.release() } else { connection?.close(.reset) }
     let trailers = responseTrailers
-    let side = self.side
     finish(detail: "via_upstream")
-    side?.sendEnd(trailers: trailers)
-    side?.flush()
+    side.sendEnd(trailers: trailers)
+    side.flush()
   }
 
-  func serviceReadCompleted() { side?.flush() }
+  func serviceReadCompleted() { side.flush() }
 
   func serviceWritabilityChanged(isWritable: Bool) {
     waitingSince = loop.now
-    side?.bodyDemandChanged()
+    side.bodyDemandChanged()
   }
 
   /// The service's bytes cannot be read, or end where they may not.
@@ -87,7 +93,7 @@ extension Exchange {
     connection?.close(.reset)
     if hasSentHead {
       finish(detail: cause == .rightEnded ? "right_ended" : "service_broke_off")
-      side?.abort()
+      side.abort()
     } else if let plan {
       refuse(
         cause == .rightEnded ? .ownerMayNotPublish(plan.route) : .serviceBroke(plan.route, error.description))
@@ -111,11 +117,11 @@ extension Exchange {
     state = .raw
     upstream?.becomeRaw()
     let filter = ResponseFilter(response, answering: head.method, plan: plan, cookies: loop.cookies)
-    side?.sendHead(response, mask: filter.mask, additions: filter.additions + [HeaderList([("Upgrade", token)])])
-    side?.becomeRaw()
-    side?.flush()
+    side.sendHead(response, mask: filter.mask, additions: filter.additions + [HeaderList([("Upgrade", token)])])
+    side.becomeRaw()
+    side.flush()
     registerStream()
-    side?.bodyDemandChanged()
+    side.bodyDemandChanged()
   }
 
   /// RFC 6455 section 4.1: the answer proves that the service read the key.
@@ -131,14 +137,14 @@ extension Exchange {
     guard case .raw = state else { return }
     bytesOut += UInt64(bytes.readableBytes)
     lastActivityAt = loop.now
-    side?.sendBody(bytes)
+    side.sendBody(bytes)
   }
 
   func serviceFinishedRaw() {
     guard case .raw = state, !serviceHasFinished else { return }
     serviceHasFinished = true
-    side?.flush()
-    if visitorHasFinished { endRaw(detail: "upgrade_finished") } else { side?.finishRaw() }
+    side.flush()
+    if visitorHasFinished { endRaw(detail: "upgrade_finished") } else { side.finishRaw() }
   }
 
   func serviceClosedRaw(_ cause: StreamEnd) {
@@ -150,7 +156,7 @@ extension Exchange {
   func endRaw(detail: String) {
     end(upstream: .finished)
     finish(detail: detail)
-    side?.flush()
-    side?.abort()
+    side.flush()
+    side.abort()
   }
 }

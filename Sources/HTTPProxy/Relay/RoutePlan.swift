@@ -51,7 +51,8 @@ final class RoutePlan {
 
   /// Upgrade tokens that may pass: `websocket`, and what the route lists (security rule 23).
   func allowsUpgrade(to token: String) -> Bool {
-    token == "websocket" || (route.http.allowedUpgrades.contains(token) && token != "h2c")
+    if token == "websocket" { return route.http.allowsWebSockets }
+    return token != "h2c" && route.http.allowedUpgrades.contains(token)
   }
 
   /// Product fine point 3.

@@ -26,8 +26,8 @@ extension Exchange {
     state = .ownPage(place)
     if let head, head.expectsContinue, head.hasBody {
       hasSentContinue = true
-      side?.sendInterim(ResponseHead(status: 100), mask: .all)
-      side?.flush()
+      side.sendInterim(ResponseHead(status: 100), mask: .all)
+      side.flush()
     }
   }
 
@@ -69,7 +69,7 @@ extension Exchange {
   // MARK: Sending
 
   func answer(_ response: OwnResponse, detail: String) {
-    guard !isDone, !hasSentHead, let side else { return }
+    guard !isDone, !hasSentHead else { return }
     status = response.status
     hasSentHead = true
     if response.closesConnection || !bodyIsWorthReading { side.closeAfterResponse() }

@@ -64,7 +64,7 @@ extension Exchange {
     guard let plan else { return }
     if hasSentHead {
       fail(logDetail: detail)
-      side?.abort()
+      side.abort()
     } else {
       refuse(.timedOut(plan.route))
     }
@@ -73,9 +73,9 @@ extension Exchange {
   private func refuseSlowBody() {
     if hasSentHead {
       fail(logDetail: "request_timeout")
-      side?.abort()
+      side.abort()
     } else {
-      side?.closeAfterResponse()
+      side.closeAfterResponse()
       refuse(.requestTimedOut)
     }
   }
@@ -120,7 +120,7 @@ extension Exchange {
     end(upstream: .rightEnded)
     if hasSentHead {
       finish(detail: "right_ended")
-      side?.abort()
+      side.abort()
     } else {
       state = .admitting
       perform(verdict)
@@ -145,6 +145,7 @@ extension Exchange {
       loop.shared.openStreams.remove(openStream)
       self.openStream = nil
     }
+    guard loop.accessLog.isOn else { return }
     let session = visitor?.session
     loop.accessLog.append(
       AccessRecord(

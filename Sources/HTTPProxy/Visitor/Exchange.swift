@@ -38,7 +38,8 @@ final class Exchange {
   /// The name in the TLS handshake.
   var serverName: String?
 
-  weak var side: (any VisitorSide)?
+  /// Held until the connection lets go of this exchange, which every end of either makes it do.
+  let side: any VisitorSide
   var state = State.admitting
   var plan: RoutePlan?
   var grant: Admission.Grant?
@@ -63,6 +64,8 @@ final class Exchange {
   var lastFailure: VisitorRefusal?
   var hasRetried = false
   var upstreamName: String?
+  /// Whose tunnel it goes through, where that is one person's.
+  var owner: Subject?
 
   // Time, as of the loop's ticks
   var lastBodyAt: NIODeadline
@@ -219,9 +222,9 @@ final class Exchange {
     end(upstream: .reset)
     if hasSentHead || isDone {
       finish(detail: "bad_request_body")
-      side?.abort()
+      side.abort()
     } else {
-      side?.closeAfterResponse()
+      side.closeAfterResponse()
       refuse(wire: error)
     }
   }

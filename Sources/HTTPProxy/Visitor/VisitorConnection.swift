@@ -62,7 +62,7 @@ final class VisitorConnection: ChannelInboundHandler {
     let bytes = unwrapInboundIn(data)
     if isLingering { return }
     if inbound.readableBytes == 0 {
-      if exchange == nil, servedRequests >= 0 { since = loop.now }
+      if exchange == nil, requestIsWhole { since = loop.now }
       inbound = bytes
     } else {
       inbound.writeImmutableBuffer(bytes)
@@ -221,6 +221,7 @@ final class VisitorConnection: ChannelInboundHandler {
     if !requestIsWhole {
       // The answer came early. A short rest of the body is read away, for a long one the connection is not worth it.
       exchange = nil
+      since = loop.now
       if closesAfterResponse { linger() }
       return
     }

@@ -100,8 +100,8 @@ import Testing
     let service = try await TestService { _, connection in
       connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
     }
-    let route = try TestEdge.route { $0.timeout = 100 }
-    let edge = try await TestEdge(routes: [route]) { $0.upstreamTimeout = 80 }
+    let route = try TestEdge.route { $0.timeout = 1500 }
+    let edge = try await TestEdge(routes: [route]) { $0.pooledIdleTime = 200 }
     edge.publish(route, port: service.port)
     let client = try await edge.client()
     client.send(get())

@@ -62,7 +62,7 @@ import Testing
 
   @Test func aStreamEndsWhenItsSessionExpires() async throws {
     let now = UnixTime(milliseconds: Int64(Date.now.timeIntervalSince1970 * 1000))
-    let (edge, client, _, _) = try await streaming(expiresAt: UnixTime(milliseconds: now.milliseconds + 300))
+    let (edge, client, _, _) = try await streaming(expiresAt: UnixTime(milliseconds: now.milliseconds + 2000))
     edge.identity.end("nobody")
     _ = try await client.waitUntilClosed()
     await edge.stop()

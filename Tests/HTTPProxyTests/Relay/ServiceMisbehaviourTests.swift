@@ -41,7 +41,28 @@ import Testing
     #expect(!answer.contains("evil"))
     #expect(!lines.contains { $0.hasPrefix("clear-site-data") })
     #expect(lines.filter { $0.hasPrefix("x-frame-options") } == ["x-frame-options: deny"])
-    #expect(lines.contains("x-content-type-options: nosniff") && lines.contains("x-fine: yes"))
+    #expect(lines.contains("strict-transport-security: max-age=31536000") && lines.contains("x-fine: yes"))
+    await edge.stop()
+  }
+
+  @Test func aBrowserForgetsTheFormerOwnersPages() async throws {
+    let service = try await TestService()
+    let (edge, client) = try await edge(service)
+    client.send(get("/", "Sec-Fetch-Mode: navigate\r\n"))
+    let first = try await client.wait(for: "hello")
+    #expect(first.contains("Clear-Site-Data: \"cache\", \"storage\"\r\n"))
+    let line = try #require(first.fieldLinesAsSent.first { $0.hasPrefix("Set-Cookie: __Host-_pomerium_owner=") })
+    let cookie = line.dropFirst(12).prefix { $0 != ";" }
+    client.clear()
+    client.send(get("/", "Sec-Fetch-Mode: navigate\r\nCookie: \(cookie)\r\n"))
+    #expect(!(try await client.wait(for: "hello")).contains("Clear-Site-Data"))
+    #expect(!service.lastHead.contains("_owner"))
+    client.clear()
+    client.send(get("/", "Sec-Fetch-Mode: cors\r\nCookie: __Host-_pomerium_owner=another\r\n"))
+    #expect(try await client.wait(for: "hello").contains("Clear-Site-Data"))
+    client.clear()
+    client.send(get())
+    #expect(!(try await client.wait(for: "hello")).contains("Clear-Site-Data"))
     await edge.stop()
   }
 

@@ -110,6 +110,18 @@ import Testing
     await edge.stop()
   }
 
+  @Test func aRouteCanForbidWebSockets() async throws {
+    let service = try await TestService()
+    let route = try TestEdge.route { $0.allowsWebSockets = false }
+    let edge = try await TestEdge(routes: [route])
+    edge.publish(route, port: service.port)
+    let client = try await edge.client()
+    client.send(request)
+    _ = try await client.wait(for: "hello")
+    #expect(!service.lastHead.fieldLines.contains { $0.hasPrefix("upgrade") })
+    await edge.stop()
+  }
+
   @Test func theServicesEndIsPassedOnAndTheRestStillArrives() async throws {
     let answer = switching()
     let service = try await TestService(onData: { bytes, connection in

@@ -86,6 +86,7 @@ final class TestService: Sendable {
 
 extension String {
   /// The field lines of a head, in lower case.
+  var fieldLinesAsSent: [String] { split(separator: "\r\n").dropFirst().map { String($0) } }
   var fieldLines: [String] { split(separator: "\r\n").dropFirst().map { $0.lowercased() } }
 
   func place(of text: String) -> Range<String.Index>? {

@@ -36,16 +36,16 @@ import Testing
   }
 
   @Test func aSlowHeadIs408AndASilentConnectionJustEnds() async throws {
-    let (edge, client) = try await edge(TestService()) { $0.readTimeout = 600 }
-    let silent = try await edge.client()
+    let (edge, client) = try await edge(TestService()) { $0.readTimeout = 1500 }
     client.send("GET / HTTP/1.1\r\nHost: a")
+    let silent = try await edge.client()
     #expect(try await client.waitUntilClosed().hasPrefix("HTTP/1.1 408"))
     #expect(try await silent.waitUntilClosed() == "")
     await edge.stop()
   }
 
   @Test func aTrickledHeadIsNoExcuse() async throws {
-    let (edge, client) = try await edge(TestService()) { $0.readTimeout = 200 }
+    let (edge, client) = try await edge(TestService()) { $0.readTimeout = 1000 }
     let trickle = Task {
       while !Task.isCancelled, !client.isClosed {
         client.send("X")
@@ -58,7 +58,7 @@ import Testing
   }
 
   @Test func silenceWithinABodyIs408() async throws {
-    let (edge, client) = try await edge(TestService { _, _ in }) { $0.readTimeout = 600 }
+    let (edge, client) = try await edge(TestService { _, _ in }) { $0.readTimeout = 1500 }
     client.send(get("/", method: "POST", "Content-Length: 10\r\n", body: "abc"))
     #expect(try await client.waitUntilClosed().hasPrefix("HTTP/1.1 408"))
     await edge.stop()
