@@ -15,7 +15,9 @@ struct GarbageTests {
     raw.start()
     try? raw.receive(ByteBuffer(bytes: random(.random(in: 1...400, using: &generator))))
     var peer = RawPeer()
-    for _ in 0..<30 where peer.error == nil { peer.feed(ByteBuffer(bytes: random(.random(in: 1...400, using: &generator)))) }
+    for _ in 0..<30 where peer.error == nil {
+      peer.feed(ByteBuffer(bytes: random(.random(in: 1...400, using: &generator))))
+    }
     var client = SSHConnection(SSHConfiguration(role: .client))
     client.start()
     try? client.receive(ByteBuffer(string: "SSH-2.0-x\r\n"))
@@ -40,16 +42,21 @@ struct GarbageTests {
         pair.run()
       }
       for _ in 0..<20 where pair.serverError == nil {
-        let number = stage == 2 ? UInt8.random(in: 80...100, using: &generator) : .random(in: 0...255, using: &generator)
+        let number =
+          stage == 2 ? UInt8.random(in: 80...100, using: &generator) : .random(in: 0...255, using: &generator)
         var payload = ByteBuffer()
         payload.writeInteger(number)
         for _ in 0..<Int.random(in: 0...6, using: &generator) {
           switch Int.random(in: 0..<5, using: &generator) {
           case 0: payload.writeInteger(UInt32.random(in: 0...2, using: &generator))
           case 1: payload.writeInteger(UInt32.random(in: 0 ... .max, using: &generator))
-          case 2: payload.writeSSHString(["session", "pty-req", "ssh-userauth", "none", "publickey"].randomElement(using: &generator) ?? "")
+          case 2:
+            payload.writeSSHString(
+              ["session", "pty-req", "ssh-userauth", "none", "publickey"].randomElement(using: &generator) ?? "")
           case 3: payload.writeInteger(UInt8.random(in: 0...255, using: &generator))
-          default: payload.writeSSHString((0..<Int.random(in: 0...50, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) })
+          default:
+            payload.writeSSHString(
+              (0..<Int.random(in: 0...50, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) })
           }
         }
         pair.inject(payload.bytes)

@@ -142,7 +142,8 @@ struct AuthenticationMachine: ~Copyable {
       guard Array(username.utf8) == Array(request.username.utf8) else {
         throw SSHError(
           kind: .authentication, reason: .protocolError, text: "Change of username is not allowed.",
-          diagnostic: "expected user \(PrintableText.escaped(username)), got \(PrintableText.escaped(request.username))")
+          diagnostic: "expected user \(PrintableText.escaped(username)), got \(PrintableText.escaped(request.username))"
+        )
       }
     } else {
       username = request.username

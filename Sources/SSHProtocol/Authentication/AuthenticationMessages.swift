@@ -170,7 +170,9 @@ package struct InteractivePrompt: Sendable, Equatable {
     instruction = try reader.text("instruction", limit: InteractivePrompt.textLimit)
     _ = try reader.slice("language", limit: limits.usernameBytes)
     let count = Int(try reader.uint32("number of prompts"))
-    guard count <= limits.promptAnswers else { throw reader.failure("at most \(limits.promptAnswers) prompts", "\(count)") }
+    guard count <= limits.promptAnswers else {
+      throw reader.failure("at most \(limits.promptAnswers) prompts", "\(count)")
+    }
     questions = []
     for _ in 0..<count {
       let text = try reader.text("prompt", limit: InteractivePrompt.textLimit)
@@ -197,7 +199,9 @@ enum InformationResponseMessage {
   static func answers(payload: ByteBuffer, limits: SSHLimits) throws(SSHError) -> [String] {
     var reader = MessageReader(message: payload, "USERAUTH_INFO_RESPONSE")
     let count = Int(try reader.uint32("number of answers"))
-    guard count <= limits.promptAnswers else { throw reader.failure("at most \(limits.promptAnswers) answers", "\(count)") }
+    guard count <= limits.promptAnswers else {
+      throw reader.failure("at most \(limits.promptAnswers) answers", "\(count)")
+    }
     var answers: [String] = []
     for _ in 0..<count { answers.append(try reader.text("answer", limit: limits.promptAnswerBytes)) }
     try reader.end()

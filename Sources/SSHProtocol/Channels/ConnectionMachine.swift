@@ -80,7 +80,8 @@ struct ConnectionMachine: ~Copyable {
       let bytes = payload.getSlice(at: start + 9, length: Int(length))
     else {
       throw .malformed(
-        "CHANNEL_DATA", expected: "a channel and a string that fills the message", got: "\(payload.readableBytes) bytes")
+        "CHANNEL_DATA", expected: "a channel and a string that fills the message", got: "\(payload.readableBytes) bytes"
+      )
     }
     guard let channel = try accepting(number, count: bytes.readableBytes) else { return }
     events.append(.channelData(channel.id, bytes))
@@ -105,7 +106,8 @@ struct ConnectionMachine: ~Copyable {
     guard count <= Int(configuration.channels.maximumPacket), channel.window.receive(count) else {
       throw .channel(
         "Channel window exceeded.",
-        expected: "at most \(min(configuration.channels.maximumPacket, channel.window.remaining)) bytes on \(channel.id)",
+        expected:
+          "at most \(min(configuration.channels.maximumPacket, channel.window.remaining)) bytes on \(channel.id)",
         got: "\(count)")
     }
     if count == 0 { try spendEmptyMessage() }
@@ -137,7 +139,8 @@ struct ConnectionMachine: ~Copyable {
   /// The channel a message of an open channel is for.
   func existing(_ number: UInt32, _ what: String) throws(SSHError) -> Channel {
     guard let channel = channels[number], channel.isOpen, !channel.receivedClose else {
-      throw .channel("Message for a channel that is not open.", expected: "an open channel", got: "\(what) for \(number)")
+      throw .channel(
+        "Message for a channel that is not open.", expected: "an open channel", got: "\(what) for \(number)")
     }
     return channel
   }

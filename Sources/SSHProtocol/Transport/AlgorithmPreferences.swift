@@ -60,7 +60,8 @@ enum AlgorithmNegotiation {
     let macToClient: MACAlgorithm? =
       toClient.isAuthenticated ? nil : try first("MAC", client.macToClient, server.macToClient)
     for (theirs, ours) in [
-      (client.compressionToServer, server.compressionToServer), (client.compressionToClient, server.compressionToClient),
+      (client.compressionToServer, server.compressionToServer),
+      (client.compressionToClient, server.compressionToClient),
     ] where !(theirs.contains("none") && ours.contains("none")) {
       throw .negotiation("compression", theirs: theirs, ours: ours)
     }

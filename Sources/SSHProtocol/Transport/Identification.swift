@@ -51,7 +51,9 @@ struct IdentificationReader {
         if let identification = try lineEnded() { return identification }
         continue
       }
-      guard byte != 0 else { throw .identification(expected: "no NUL byte", got: PrintableText.escaped(line, limit: 80)) }
+      guard byte != 0 else {
+        throw .identification(expected: "no NUL byte", got: PrintableText.escaped(line, limit: 80))
+      }
       line.append(byte)
       // With room for CR LF.
       let bound = isIdentification ? limits.identificationLine - 1 : limits.lineBeforeIdentification

@@ -127,7 +127,9 @@ enum PacketProtection {
     _ buffer: inout ByteBuffer, count: Int, _ body: (inout MutableRawSpan) throws(CryptoError) -> Void
   ) throws(SSHError) {
     let end = buffer.writerIndex
-    guard count <= buffer.readableBytes else { throw .framing(expected: "\(count) bytes", got: "\(buffer.readableBytes)") }
+    guard count <= buffer.readableBytes else {
+      throw .framing(expected: "\(count) bytes", got: "\(buffer.readableBytes)")
+    }
     buffer.moveWriterIndex(to: buffer.readerIndex + count)
     defer { buffer.moveWriterIndex(to: end) }
     do {

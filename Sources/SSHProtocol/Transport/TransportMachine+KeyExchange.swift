@@ -52,7 +52,8 @@ extension TransportMachine {
     }
     if configuration.requiresStrictKeyExchange, !isStrict {
       throw SSHError(
-        kind: .negotiation, reason: .keyExchangeFailed, text: "Strict key exchange is required; please update your client.",
+        kind: .negotiation, reason: .keyExchangeFailed,
+        text: "Strict key exchange is required; please update your client.",
         diagnostic: "expected the strict key exchange marker, got none")
     }
   }

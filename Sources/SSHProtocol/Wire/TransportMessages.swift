@@ -59,7 +59,9 @@ struct ExtensionInfoMessage {
       throw reader.failure("at most \(limits.extensionBytes) bytes", "\(payload.readableBytes)")
     }
     let count = Int(try reader.uint32("count"))
-    guard count <= limits.extensions else { throw reader.failure("at most \(limits.extensions) extensions", "\(count)") }
+    guard count <= limits.extensions else {
+      throw reader.failure("at most \(limits.extensions) extensions", "\(count)")
+    }
     extensions = []
     for _ in 0..<count {
       let name = try reader.bytes("extension name", limit: limits.extensionBytes)

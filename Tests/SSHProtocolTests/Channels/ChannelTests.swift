@@ -30,7 +30,8 @@ struct ChannelTests {
     let id = try #require(pair.openByServer(open))
     pair.server.write(ByteBuffer(string: "early"), to: id)
     pair.run()
-    guard case .channelOpenRequested(_, let seen) = pair.clientEvents.first(where: { $0.name == "channelOpenRequested" })
+    guard
+      case .channelOpenRequested(_, let seen) = pair.clientEvents.first(where: { $0.name == "channelOpenRequested" })
     else {
       Issue.record("no open")
       return
@@ -210,7 +211,8 @@ struct ChannelTests {
     #expect(pair.serverError != nil)
   }
 
-  @Test("confirmation or failure of a channel that is open already ends the connection", arguments: [91, 92] as [UInt8])
+  @Test(
+    "confirmation or failure of a channel that is open already ends the connection", arguments: [91, 92] as [UInt8])
   func doubleAnswers(number: UInt8) throws {
     let (pair, _) = try opened()
     pair.inject([number, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1])
@@ -330,7 +332,8 @@ struct RequestTests {
     pair.server.acceptChannel(ChannelID(number: 0, generation: 1))
     pair.run()
     pair.client.sendChannelRequest(.exec("x"), on: id, wantsReply: true)
-    pair.client.sendChannelRequest(.other(type: "winadj@putty.projects.tartarus.org", data: []), on: id, wantsReply: true)
+    pair.client.sendChannelRequest(
+      .other(type: "winadj@putty.projects.tartarus.org", data: []), on: id, wantsReply: true)
     pair.run()
     #expect(!pair.clientEvents.contains { $0.name == "channelRequestAnswered" })
     guard case .channelRequest(let channel, .exec("x"), let token?) = pair.serverEvents.last else {

@@ -33,7 +33,9 @@ struct SSHPublicKeyTests {
   func badBlobs() {
     for key in [Fixtures.ed25519, Fixtures.p256, Fixtures.rsa] {
       let blob = SSHPublicKey(key.publicKey).blob
-      for count in 0..<blob.count { #expect(throws: SSHError.self) { try SSHPublicKey(blob: Array(blob.prefix(count))) } }
+      for count in 0..<blob.count {
+        #expect(throws: SSHError.self) { try SSHPublicKey(blob: Array(blob.prefix(count))) }
+      }
       #expect(throws: SSHError.self) { try SSHPublicKey(blob: blob + [0]) }
     }
     for length in [0, 31, 33] {

@@ -63,7 +63,8 @@ struct RawPeer: ~Copyable {
     return KeyExchangeInitMessage(
       cookie: [UInt8](repeating: 9, count: 16),
       keyExchange: ["curve25519-sha256", "ext-info-c"] + (strict ? ["kex-strict-c-v00@openssh.com"] : []),
-      hostKey: ["ssh-ed25519"], encryptionToServer: ciphers, encryptionToClient: ciphers, macToServer: ["hmac-sha2-256"],
+      hostKey: ["ssh-ed25519"], encryptionToServer: ciphers, encryptionToClient: ciphers,
+      macToServer: ["hmac-sha2-256"],
       macToClient: ["hmac-sha2-256"], compressionToServer: ["none"], compressionToClient: ["none"])
   }
 

@@ -80,7 +80,10 @@ struct ExchangeMatrixTests {
     let cipher = CipherAlgorithm.allCases[seed % CipherAlgorithm.allCases.count]
     let pair = signIn(
       kex: .mlkem768X25519, cipher: cipher,
-      chunk: { Bool.random(using: &generator) ? .random(in: 1...40, using: &generator) : .random(in: 1...70_000, using: &generator) })
+      chunk: {
+        Bool.random(using: &generator)
+          ? .random(in: 1...40, using: &generator) : .random(in: 1...70_000, using: &generator)
+      })
     #expect(pair.isSignedIn)
     echo(pair, count: 300_000)
   }

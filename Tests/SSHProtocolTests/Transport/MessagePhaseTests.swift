@@ -45,7 +45,9 @@ struct MessagePhaseTests {
     }
   }
 
-  @Test("while the authenticator decides, channel and server messages end the connection", arguments: [6, 51, 52, 53, 60, 61, 80, 81, 90, 94, 98, 192])
+  @Test(
+    "while the authenticator decides, channel and server messages end the connection",
+    arguments: [6, 51, 52, 53, 60, 61, 80, 81, 90, 94, 98, 192])
   func deciding(number: Int) {
     let pair = beforeSignIn(service: true)
     pair.client.authenticate(username: "alice", method: .publicKey(Fixtures.ed25519))

@@ -73,7 +73,8 @@ struct RekeyTests {
   func inPieces(seed: Int) {
     var generator = SeededGenerator(UInt64(seed))
     let pair = ConnectionPair(
-      server: { $0.rekey.bytes = 60_000 }, client: { $0.algorithms.ciphers = [seed % 2 == 0 ? .chachaPoly : .aes128CTR] })
+      server: { $0.rekey.bytes = 60_000 },
+      client: { $0.algorithms.ciphers = [seed % 2 == 0 ? .chachaPoly : .aes128CTR] })
     pair.chunk = { .random(in: 1...9000, using: &generator) }
     pair.start()
     transfer(pair, bytes: 400_000)
