@@ -1,1 +1,3 @@
-print("tunnel-edge")
+import TunnelEdge
+
+await TunnelEdgeCommand.start()

@@ -108,6 +108,8 @@ package struct HTTPRouteSettings: Sendable, Equatable {
   package var setResponseHeaders: [(name: String, value: String)] = []
   package var prefixRewrite: String?
   package var allowsCORSPreflight = false
+  /// Whether WebSockets may pass; only `allow_websockets: false` forbids it.
+  package var allowsWebSockets = true
   /// Upgrade tokens beyond `websocket` (lower case).
   package var allowedUpgrades: [String] = []
   /// Origins, beside the route's own, whose pages may send cookie-admitted unsafe requests (security rule 18).
@@ -122,7 +124,7 @@ package struct HTTPRouteSettings: Sendable, Equatable {
       && left.setRequestHeaders.elementsEqual(right.setRequestHeaders, by: ==)
       && left.removeRequestHeaders == right.removeRequestHeaders
       && left.setResponseHeaders.elementsEqual(right.setResponseHeaders, by: ==)
-      && left.prefixRewrite == right.prefixRewrite && left.allowsCORSPreflight == right.allowsCORSPreflight
+      && left.prefixRewrite == right.prefixRewrite && left.allowsCORSPreflight == right.allowsCORSPreflight && left.allowsWebSockets == right.allowsWebSockets
       && left.allowedUpgrades == right.allowedUpgrades && left.allowedOrigins == right.allowedOrigins
   }
 }

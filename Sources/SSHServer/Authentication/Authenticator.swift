@@ -56,12 +56,24 @@ package protocol PendingSignIn: AnyObject, Sendable {
   /// The URL between blanks.
   var instruction: String { get }
   func outcome() async -> SignInOutcome
+  /// What was typed after `confirmInTerminal` (security rule 10).
+  func confirm(digits: String) async -> SignInConfirmation
   /// The connection that waited is gone.
   func hangUp()
 }
 
 package enum SignInOutcome: Sendable {
   case approved(Subject, banner: [String])
+  /// Authorized in the browser, which shows digits that must be typed here (security rule 10). The prompt asks for them;
+  /// `outcome()` is asked again meanwhile, because another connection of the same key may be quicker.
+  case confirmInTerminal(prompt: String)
+  /// Disconnected with this text.
+  case failed(String)
+}
+
+package enum SignInConfirmation: Sendable {
+  case approved(Subject, banner: [String])
+  case wrong(triesLeft: Int)
   /// Disconnected with this text.
   case failed(String)
 }

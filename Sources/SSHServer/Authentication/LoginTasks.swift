@@ -18,6 +18,15 @@ enum LoginTasks {
     }
   }
 
+  static func check(
+    _ digits: String, by pending: any PendingSignIn, as login: ProvenLogin, for connection: ConnectionHandle
+  ) {
+    Task {
+      let confirmation = await pending.confirm(digits: digits)
+      connection.perform { $0.digitsChecked(login, confirmation) }
+    }
+  }
+
   static func logOut(sessionID: String, from authenticator: any Authenticator, for connection: ConnectionHandle) {
     Task {
       await authenticator.logout(sessionID: sessionID)

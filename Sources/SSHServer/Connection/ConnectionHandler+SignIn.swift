@@ -49,10 +49,39 @@ extension ConnectionHandler {
   }
 
   func browserDecided(_ login: ProvenLogin, _ outcome: SignInOutcome) {
-    guard case .signingIn(let current, _) = phase, current.attempt == login.attempt else { return }
-    timers.cancel(.signIn)
+    guard case .signingIn(let current, let pending) = phase, current.attempt == login.attempt else { return }
     switch outcome {
-    case .approved(let subject, let banner): accept(login, subject, banner)
+    case .approved(let subject, let banner):
+      timers.cancel(.signIn)
+      accept(login, subject, banner)
+    case .confirmInTerminal(let prompt):
+      askForDigits(login, prompt: prompt)
+      LoginTasks.wait(for: pending, as: login, for: handle)
+    case .failed(let text): end(.byApplication, text.printable(limit: 400), .disconnected)
+    }
+    settle()
+  }
+
+  // MARK: Digits typed at the ssh prompt (security rule 10)
+
+  private func askForDigits(_ login: ProvenLogin, prompt: String) {
+    let question = InteractivePrompt.Question(text: prompt, echo: true)
+    _ = connection.ask(login.attempt, prompt: InteractivePrompt(name: "", instruction: "", questions: [question]))
+  }
+
+  func confirm(_ attempt: LoginAttempt, digits: String) {
+    guard case .signingIn(let login, let pending) = phase, login.attempt == attempt else { return }
+    LoginTasks.check(digits, by: pending, as: login, for: handle)
+  }
+
+  func digitsChecked(_ login: ProvenLogin, _ confirmation: SignInConfirmation) {
+    guard case .signingIn(let current, _) = phase, current.attempt == login.attempt else { return }
+    switch confirmation {
+    case .approved(let subject, let banner):
+      timers.cancel(.signIn)
+      accept(login, subject, banner)
+    case .wrong(let triesLeft):
+      askForDigits(login, prompt: "Not these digits (\(triesLeft) \(triesLeft == 1 ? "try" : "tries") left): ")
     case .failed(let text): end(.byApplication, text.printable(limit: 400), .disconnected)
     }
     settle()

@@ -180,7 +180,8 @@ final class ConnectionHandler: ChannelInboundHandler {
       context?.close(promise: nil)
     case .login(let login): admit(login)
     case .loginAbandoned(let attempt): abandon(attempt)
-    case .signInShown, .promptAnswered, .keyExchangeWork, .channelRequestAnswered: break
+    case .promptAnswered(let attempt, let answers): confirm(attempt, digits: answers.first ?? "")
+    case .signInShown, .keyExchangeWork, .channelRequestAnswered: break
     case .authenticated: didAuthenticate()
     case .forwardRequested(let address, let reply): requestForward(address, reply)
     case .forwardCancelled(let address, let reply): cancelForward(address, reply)

@@ -1,0 +1,210 @@
+import EdgeConfig
+import EdgeCrypto
+import Glibc
+import HTTPProxy
+import Identity
+import Logging
+import NIOCore
+import NIOPosix
+import Policy
+import Routing
+import SSHServer
+import Store
+import Synchronization
+
+/// A running edge: every part built from one configuration, and kept in step with the next ones.
+package final class Edge: Sendable {
+  /// Why an edge could not be started, with the exit code that tells it to programs.
+  package struct Failure: Error, CustomStringConvertible {
+    package enum Kind: Sendable { case configuration, unavailable, inputOutput }
+    package var kind: Kind
+    package var description: String
+  }
+
+  private struct State {
+    var configuration: EdgeConfiguration
+    var isDraining = false
+  }
+
+  private let state: Mutex<State>
+  private let sharedSecret: [UInt8]
+  private let logs: EdgeLogs
+  private let logger: Logger
+  private let identity: Identity
+  private let store: any RecordStore
+  private let routes: CurrentRoutes
+  private let registry: TunnelRegistry
+  private let authenticator: EdgeAuthenticator
+  private let pages: OwnPages
+  private let readiness = Readiness()
+  private let http: HTTPProxy
+  private let ssh: SSHServer?
+
+  /// Builds the parts and opens the doors; when this returns, both listen.
+  package static func start(
+    _ configuration: EdgeConfiguration, logs: EdgeLogs, group: any EventLoopGroup
+  ) async throws(Failure) -> Edge {
+    let edge = try await Edge(configuration, logs: logs, group: group)
+    try await edge.open()
+    return edge
+  }
+
+  private init(_ configuration: EdgeConfiguration, logs: EdgeLogs, group: any EventLoopGroup)
+    async throws(Failure)
+  {
+    self.logs = logs
+    logger = logs.logger("edge")
+    let clock: UnixClock = SystemClock.now
+    sharedSecret = configuration.sharedSecret?.reveal() ?? SecureRandom.bytes(32)
+    if configuration.sharedSecret == nil {
+      logger.warning("shared_secret is not set: a fresh one was made, so everybody is signed out at the next start")
+    }
+    let settings: EdgeSettings
+    do {
+      settings = try EdgeSettings(configuration, sharedSecret: sharedSecret, audit: logs.audit)
+    } catch {
+      throw Failure(kind: .configuration, description: "\(configuration.path): \(error.description)")
+    }
+    state = Mutex(State(configuration: configuration))
+    do {
+      switch configuration.storage {
+      case .memory: store = MemoryStore(clock: clock)
+      case .file(let directory):
+        store = try await FileStore(directory: directory, clock: clock, logger: logs.logger("store"))
+      }
+      identity = try await Identity(
+        settings.identity, store: store, fetcher: CurlFetcher(), clock: clock, random: SecureRandom.source,
+        logger: logs.logger("identity"))
+    } catch let error as StoreError {
+      throw Failure(kind: .inputOutput, description: error.description)
+    } catch let error as IdentityError {
+      throw Failure(kind: .configuration, description: "\(error.message) \(error.diagnostics)")
+    } catch {
+      throw Failure(kind: .inputOutput, description: "\(error)")
+    }
+    routes = CurrentRoutes(
+      RouteTable(routes: settings.routes, generation: 1, reservedHosts: settings.reservedHosts))
+    registry = TunnelRegistry(configuration: settings.registry, clock: clock)
+    authenticator = EdgeAuthenticator(
+      identity: identity, audit: logs.audit, hostKeyFingerprints: settings.hostKeyFingerprints)
+    let openStreams = OpenStreams()
+    pages = OwnPages(
+      identity: identity, configuration: settings.pages(readiness), routes: routes, registry: registry, clock: clock,
+      logger: logs.logger("pages"))
+    http = HTTPProxy(
+      configuration: settings.http, routes: routes, registry: registry, openStreams: openStreams, identity: identity,
+      pages: pages, group: group, clock: clock, accessLog: logs.access, logger: logs.logger("http"))
+    if let configuration = settings.ssh {
+      ssh = SSHServer(
+        configuration: configuration, authenticator: authenticator, routes: routes, registry: registry,
+        openStreams: openStreams, group: group, clock: clock, logger: logs.logger("ssh"))
+    } else {
+      ssh = nil
+    }
+  }
+
+  private func open() async throws(Failure) {
+    identity.onChange { [weak self] change in self?.follow(change) }
+    do {
+      try await http.start()
+      try await ssh?.start()
+      readiness.isReady = true
+    } catch {
+      throw Failure(kind: .unavailable, description: "cannot listen: \(error)")
+    }
+  }
+
+  /// What ends or changes a session re-decides the tunnels that rested on it; the front door follows Identity itself.
+  private func follow(_ change: SessionChange) {
+    switch change {
+    case .ended(let sessionID), .changed(let sessionID):
+      ssh?.reconsider(.session(sessionID))
+    case .browserEnded: break
+    case .bindingRevoked(_, let sessionID):
+      ssh?.reconsider(.session(sessionID))
+    }
+  }
+
+  /// Swaps the configuration of a running edge. Nothing changes where this throws.
+  package func apply(_ configuration: EdgeConfiguration) async throws(Failure) {
+    let settings: EdgeSettings
+    do {
+      settings = try EdgeSettings(configuration, sharedSecret: secret(of: configuration), audit: logs.audit)
+    } catch {
+      throw Failure(kind: .configuration, description: "\(configuration.path): \(error.description)")
+    }
+    let old = state.withLock { state in
+      defer { state.configuration = configuration }
+      return state.configuration
+    }
+    for key in Self.keysThatNeedRestart(from: old, to: configuration) {
+      logger.warning("this change takes effect at the next start", metadata: ["key": "\(key)"])
+    }
+    logs.level = configuration.logs.level.logging
+    routes.replace(settings.routes, reservedHosts: settings.reservedHosts)
+    registry.configure(settings.registry)
+    authenticator.replace(hostKeyFingerprints: settings.hostKeyFingerprints)
+    pages.replace(settings.pages(readiness))
+    http.replace(settings.http)
+    if let new = settings.ssh { ssh?.replace(configuration: new) }
+    http.reconsider(.everything)
+    ssh?.reconsider(.everything)
+    // Last, because it may wait for the store; decisions above do not depend on it.
+    do {
+      try await identity.replace(settings.identity)
+    } catch {
+      logger.error(
+        "sign-in settings not applied", metadata: ["problem": "\(error.message)", "detail": "\(error.diagnostics)"])
+    }
+    logs.audit.record(.configurationApplied(path: configuration.path, routes: settings.routes.count))
+    logger.info("configuration applied", metadata: ["routes": "\(settings.routes.count)"])
+  }
+
+  package var configuration: EdgeConfiguration { state.withLock { $0.configuration } }
+
+  /// Housekeeping that needs a clock: expired sessions and codes, log buffers. Runs until cancelled.
+  package func keepHouse() async {
+    while !Task.isCancelled {
+      await identity.sweep()
+      logs.flush()
+      try? await Task.sleep(for: .seconds(1))
+    }
+  }
+
+  /// Asks the provider for its description, so that a wrong issuer is told at the start and not by the first visitor.
+  package func checkProvider() async {
+    if let error = await identity.checkProvider() {
+      logger.warning(
+        "the identity provider does not answer as configured; sign-ins will fail until it does",
+        metadata: ["problem": "\(error.message)", "detail": "\(error.diagnostics)"])
+    }
+  }
+
+  /// Stops accepting, lets requests finish, tells ssh clients why, and ends by the deadline.
+  package func drain() async {
+    let timeout = configuration.shutdownTimeout
+    let deadline = NIODeadline.now() + .milliseconds(timeout)
+    readiness.isReady = false
+    logger.notice("draining", metadata: ["timeout-ms": "\(timeout)"])
+    async let visitors: Void = http.drain(deadline: deadline)
+    async let publishers: Void? = ssh?.drain(deadline: deadline)
+    _ = await (visitors, publishers)
+    if let file = store as? FileStore { await file.close() }
+    logs.flush()
+  }
+
+  private func secret(of configuration: EdgeConfiguration) -> [UInt8] {
+    configuration.sharedSecret?.reveal() ?? sharedSecret
+  }
+
+  private static func keysThatNeedRestart(from old: EdgeConfiguration, to new: EdgeConfiguration) -> [String] {
+    var keys: [String] = []
+    if old.listener.address != new.listener.address { keys.append("address") }
+    if old.listener.isInsecure != new.listener.isInsecure { keys.append("insecure_server") }
+    if old.ssh?.address != new.ssh?.address { keys.append("ssh_address") }
+    if old.storage != new.storage { keys.append("databroker_storage_type") }
+    if old.logs.accessLogFile != new.logs.accessLogFile { keys.append("access_log_file") }
+    if old.logs.auditLogFile != new.logs.auditLogFile { keys.append("audit_log_file") }
+    return keys
+  }
+}

@@ -1,0 +1,99 @@
+import EdgeConfig
+import Logging
+import NIOCore
+import NIOPosix
+
+/// The life of `tunnel-edge run`: load, start, follow signals and files, drain.
+package struct EdgeProcess: Sendable {
+  /// The configuration could not be taken; the lines say why.
+  package struct Refused: Error {
+    package var lines: [String]
+  }
+
+  var path: String
+  var environment: [String: String]
+  /// A demo may use the keys of a demo; nothing else may (security rule 35).
+  var permitsDemoKeys = false
+  /// Called once the doors are open.
+  var whenReady: @Sendable (Edge) async -> Void = { _ in }
+
+  init(path: String, environment: [String: String]) {
+    self.path = FileAccess.absolute(path)
+    self.environment = environment
+  }
+
+  /// Returns after a drain; throws `Refused`, `Edge.Failure` or `LineFile.Failure`.
+  func run() async throws {
+    let signals = ProcessSignals.stream()
+    let (configuration, warnings) = try load()
+    let logs = try EdgeLogs(
+      level: configuration.logs.level.logging, accessLogFile: configuration.logs.accessLogFile,
+      auditLogFile: configuration.logs.auditLogFile, form: EdgeLogHandler.form())
+    let logger = logs.logger("edge")
+    for warning in warnings { logger.warning("configuration", metadata: ["at": "\(warning)"]) }
+    for warning in SampleSecrets.warnings(configuration) where !permitsDemoKeys {
+      logger.warning(
+        "a sample secret is in use; replace it before anybody else can reach this edge",
+        metadata: ["secret": "\(warning)"])
+    }
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+    let edge: Edge
+    do {
+      edge = try await Edge.start(configuration, logs: logs, group: group)
+    } catch {
+      logs.flush()
+      try? await group.shutdownGracefully()
+      throw error
+    }
+    let notifier = ServiceNotifier(environment: environment)
+    let reloads = ConfigurationReloads(process: self, edge: edge, logs: logs, notifier: notifier)
+
+    await withTaskGroup(of: Void.self) { tasks in
+      tasks.addTask { await edge.keepHouse() }
+      tasks.addTask { await edge.checkProvider() }
+      if configuration.flags.configHotReload { tasks.addTask { await reloads.watch() } }
+      if let watchdog = notifier.watchdogInterval {
+        tasks.addTask {
+          while !Task.isCancelled {
+            notifier.watchdog()
+            try? await Task.sleep(for: watchdog)
+          }
+        }
+      }
+      tasks.addTask { await whenReady(edge) }
+      notifier.ready()
+      logger.notice("edge is up", metadata: ["version": "\(Version.number)", "configuration": "\(path)"])
+      for await signal in signals {
+        switch signal {
+        case .reload: await reloads.reloadNow()
+        case .reopenLogs:
+          do {
+            try logs.reopen()
+          } catch {
+            logger.error("log file not reopened", metadata: ["problem": "\(error)"])
+          }
+        case .stop:
+          notifier.stopping()
+          await edge.drain()
+          tasks.cancelAll()
+          return
+        }
+      }
+    }
+    try? await group.shutdownGracefully()
+    logs.flush()
+  }
+
+  /// The configuration and its warnings, or `Refused` with everything that is wrong.
+  func load() throws(Refused) -> (EdgeConfiguration, [String]) {
+    let load = EdgeConfiguration.load(path: path, environment: environment)
+    guard let configuration = load.configuration else {
+      throw Refused(lines: load.diagnostics.filter { $0.severity != .note }.map(\.description))
+    }
+    if !permitsDemoKeys, let key = SampleSecrets.demoKey(in: configuration) {
+      throw Refused(
+        lines: ["\(path): error: \(key) was made by `tunnel-edge demo`; make your own with `tunnel-edge keygen`"])
+    }
+    return (configuration, load.diagnostics.filter { $0.severity == .warning }.map(\.description))
+  }
+}

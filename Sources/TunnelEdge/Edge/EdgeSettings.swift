@@ -1,0 +1,203 @@
+import EdgeConfig
+import EdgeCrypto
+import HTTPProxy
+import Identity
+import Policy
+import Routing
+import SSHProtocol
+import SSHServer
+
+/// What keeps an edge from taking a configuration that reads well: a key that is none, a certificate of another key.
+package struct EdgeSettingsError: Error, CustomStringConvertible {
+  package var description: String
+}
+
+/// The settings of each part, made from one configuration.
+struct EdgeSettings: Sendable {
+  var identity: IdentityConfiguration
+  var http: HTTPProxyConfiguration
+  var ssh: SSHServerConfiguration?
+  private var pages: OwnPagesConfiguration
+  var registry: TunnelRegistryConfiguration
+  var routes: [Route]
+  var reservedHosts: Set<HostName>
+  var hostKeyFingerprints: [String]
+
+  /// `sharedSecret`: for a file without one, made at the start of the process.
+  init(_ configuration: EdgeConfiguration, sharedSecret: [UInt8], audit: AuditLog?) throws(EdgeSettingsError) {
+    routes = configuration.routes.compactMap(Route.init)
+    reservedHosts = Set([configuration.authenticateURL.host].compactMap { HostName($0) })
+    identity = try Self.identity(configuration, sharedSecret: sharedSecret)
+    http = try Self.http(configuration)
+    let hostKeys = try Self.hostKeys(configuration)
+    ssh = Self.ssh(configuration, hostKeys: hostKeys, audit: audit)
+    let publicKeys = hostKeys.map { SSHPublicKey($0.publicKey) }
+    hostKeyFingerprints = publicKeys.map { "\($0.algorithmName) \($0.fingerprint)" }
+    pages = Self.pages(configuration, hostKeys: publicKeys)
+    registry = Self.registry(configuration)
+  }
+
+  /// What our own pages say; `/readyz` asks for the readiness of the edge.
+  func pages(_ readiness: Readiness) -> OwnPagesConfiguration {
+    var pages = pages
+    pages.isReady = { readiness.isReady }
+    return pages
+  }
+
+  /// What would keep an edge from starting with this file, beyond what loading it tells.
+  static func problem(in configuration: EdgeConfiguration) -> String? {
+    do throws(EdgeSettingsError) {
+      _ = try EdgeSettings(configuration, sharedSecret: [UInt8](repeating: 0, count: 32), audit: nil)
+      return nil
+    } catch {
+      return error.description
+    }
+  }
+
+  private static func identity(_ configuration: EdgeConfiguration, sharedSecret: [UInt8]) throws(EdgeSettingsError)
+    -> IdentityConfiguration
+  {
+    let written = configuration.identityProvider
+    var provider = ProviderConfiguration(
+      name: written.name, issuer: written.issuerURL, clientID: written.clientID,
+      clientSecret: written.clientSecret.reveal())
+    provider.scopes = written.scopes
+    provider.requestParameters = written.requestParameters.map { ($0.name, $0.value) }
+    provider.emailTrusted = written.emailIsTrusted
+    var identity = IdentityConfiguration(
+      authenticateURL: configuration.authenticateURL.text, sharedSecret: sharedSecret, provider: provider)
+    identity.cookieSecret = configuration.cookie.secret?.reveal()
+    identity.cookieName = configuration.cookie.name
+    identity.sessionLifetime = configuration.cookie.lifetime / 1000
+    if let pem = configuration.assertion.signingKeyPEM {
+      identity.signingKey = try key(pem.reveal(), name: "signing_key")
+    }
+    identity.groupsFilter = configuration.assertion.groupsFilter
+    identity.assertionClaims = configuration.assertion.claimHeaders.map(\.claim)
+    identity.issuerIsURI = configuration.assertion.issuerIsURI
+    if let ssh = configuration.ssh {
+      identity.sshSignInTimeout = ssh.signInTimeout / 1000
+      identity.sshNewSource = ssh.newSource == .notify ? .notify : .signIn
+      identity.sshSignInCheck =
+        switch ssh.signInCheck {
+        case .auto: .auto
+        case .page: .page
+        case .terminal: .terminal
+        }
+    }
+    return identity
+  }
+
+  private static func http(_ configuration: EdgeConfiguration) throws(EdgeSettingsError) -> HTTPProxyConfiguration {
+    let listener = configuration.listener
+    var http = HTTPProxyConfiguration(
+      addresses: listener.address.expanded.map { .init(host: $0.host, port: $0.port) },
+      tls: listener.isInsecure ? nil : try tls(listener.certificates))
+    http.authenticateHost = HostName(configuration.authenticateURL.host)
+    http.cookieName = "__Host-\(configuration.cookie.name)"
+    http.trustedProxies = listener.trustedProxies
+    http.claimHeaders = configuration.assertion.claimHeaders.map { ($0.header, $0.claim) }
+    let written = listener.responseHeaders.map { (name: $0.name, value: $0.value) }
+    let names = Set(written.map { $0.name.lowercased() })
+    let usual = HTTPProxyConfiguration.securityHeaders.filter { !names.contains($0.name.lowercased()) }
+    http.defaultResponseHeaders = (listener.addsSecurityHeaders ? usual : []) + written
+    http.readTimeout = listener.readTimeout
+    if listener.writeTimeout > 0 { http.writeTimeout = listener.writeTimeout }
+    http.idleTimeout = listener.idleTimeout
+    http.upstreamTimeout = listener.upstreamTimeout
+    return http
+  }
+
+  private static func tls(_ certificates: [CertificateConfiguration]) throws(EdgeSettingsError) -> TLSServerContext {
+    var identities: [TLSIdentity] = []
+    for certificate in certificates {
+      do {
+        identities.append(
+          try TLSIdentity(
+            certificateChainPEM: certificate.certificatePEM, privateKeyPEM: certificate.keyPEM.reveal()))
+      } catch {
+        throw EdgeSettingsError(description: "certificate \(certificate.name): \(error.message)")
+      }
+    }
+    do {
+      return try TLSServerContext(identities: identities, alpn: ["http/1.1"])
+    } catch {
+      throw EdgeSettingsError(description: "certificates: \(error.message)")
+    }
+  }
+
+  private static func hostKeys(_ configuration: EdgeConfiguration) throws(EdgeSettingsError) -> [PrivateKey] {
+    var keys: [PrivateKey] = []
+    for written in configuration.ssh?.hostKeys ?? [] {
+      let key = try key(written.pem.reveal(), name: written.name)
+      let name = SSHPublicKey(key.publicKey).algorithmName
+      if keys.contains(where: { SSHPublicKey($0.publicKey).algorithmName == name }) {
+        throw EdgeSettingsError(
+          description: "\(written.name): a second \(name) host key; keep one of each algorithm")
+      }
+      keys.append(key)
+    }
+    return keys
+  }
+
+  private static func ssh(_ configuration: EdgeConfiguration, hostKeys: [PrivateKey], audit: AuditLog?)
+    -> SSHServerConfiguration?
+  {
+    guard let written = configuration.ssh else { return nil }
+    var ssh = SSHServerConfiguration(
+      addresses: written.address.expanded.map { .init(host: $0.host, port: $0.port) }, hostKeys: hostKeys)
+    ssh.softwareVersion = "TunnelEdge_\(Version.number)"
+    ssh.prefersAESGCM = written.prefersAESGCM ?? Processor.hasAES
+    ssh.loginGraceSeconds = written.loginGraceTime / 1000
+    ssh.signInTimeoutSeconds = written.signInTimeout / 1000
+    ssh.maxStartups = .init(
+      start: written.maxStartups.start, rate: written.maxStartups.rate, full: written.maxStartups.full)
+    ssh.maxForwards = written.maxForwards
+    ssh.keepaliveSeconds = written.keepaliveInterval / 1000
+    ssh.permitsPublishing = configuration.flags.sshUpstreamTunnel
+    if let audit { ssh.events = { audit.record(.tunnel($0)) } }
+    return ssh
+  }
+
+  private static func pages(_ configuration: EdgeConfiguration, hostKeys: [SSHPublicKey]) -> OwnPagesConfiguration {
+    let port = configuration.ssh?.address.port ?? 22
+    let host = configuration.authenticateURL.host
+    let name = port == 22 ? host : "[\(host)]:\(port)"
+    return OwnPagesConfiguration(
+      knownHosts: hostKeys.map { "\(name) \($0.authorizedKeysLine(comment: ""))".trimmingTrailingBlank },
+      hostKeyFingerprints: hostKeys.map { "\($0.algorithmName) \($0.fingerprint)" })
+  }
+
+  private static func registry(_ configuration: EdgeConfiguration) -> TunnelRegistryConfiguration {
+    var registry = TunnelRegistryConfiguration()
+    registry.balance =
+      switch configuration.tunnelBalance {
+      case .roundRobin: .roundRobin
+      case .leastRequest: .leastRequest
+      case .failover: .failover
+      }
+    registry.reconnectGraceSeconds = configuration.reconnectGrace / 1000
+    return registry
+  }
+
+  private static func key(_ pem: String, name: String) throws(EdgeSettingsError) -> PrivateKey {
+    do {
+      return try PrivateKey(text: pem)
+    } catch {
+      throw EdgeSettingsError(description: "\(name): \(error.message)")
+    }
+  }
+}
+
+extension ListenAddress {
+  /// Where to listen in fact: `localhost` is both loopback addresses, an empty host every address.
+  var expanded: [(host: String?, port: Int)] {
+    if host.isEmpty { return [(nil, port)] }
+    if host == "localhost" || host.hasSuffix(".localhost") { return [("127.0.0.1", port), ("::1", port)] }
+    return [(host, port)]
+  }
+}
+
+extension String {
+  fileprivate var trimmingTrailingBlank: String { hasSuffix(" ") ? String(dropLast()) : self }
+}

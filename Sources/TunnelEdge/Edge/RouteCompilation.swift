@@ -1,0 +1,76 @@
+import EdgeConfig
+import Policy
+import Routing
+
+extension Route {
+  /// A route of the configuration file as the router keeps it; `nil` where its host is no name (the file was checked, so
+  /// that does not happen to a loaded configuration).
+  init?(_ written: RouteConfiguration) {
+    guard let host = HostPattern(written.from.host) else { return nil }
+    self.init(
+      id: RouteID(written.id), name: written.name,
+      origin: RouteOrigin(scheme: .init(written.from.scheme), host: host, port: written.from.port),
+      path: PathMatch(written.path), targets: written.targets.map(RouteTarget.init),
+      tunnel: written.tunnel.map(TunnelSettings.init), visitPolicy: written.visitPolicy, isPublic: written.isPublic,
+      http: HTTPRouteSettings(written.http))
+  }
+}
+
+extension RouteOrigin.Scheme {
+  fileprivate init(_ written: RouteFrom.Scheme) {
+    switch written {
+    case .https: self = .https
+    case .ssh: self = .ssh
+    case .tcp: self = .tcp
+    }
+  }
+}
+
+extension PathMatch {
+  fileprivate init(_ written: RoutePath) {
+    switch written {
+    case .any: self = .any
+    case .prefix(let prefix): self = .prefix(prefix)
+    case .exact(let path): self = .exact(path)
+    }
+  }
+}
+
+extension RouteTarget {
+  fileprivate init(_ written: RouteTo) {
+    let scheme: Scheme =
+      switch written.scheme {
+      case .http: .http
+      case .https: .https
+      case .tcp: .tcp
+      case .ssh: .ssh
+      }
+    self.init(
+      scheme: scheme, host: written.host, port: written.port, portIsExplicit: written.portIsExplicit,
+      path: written.path)
+  }
+}
+
+extension TunnelSettings {
+  fileprivate init(_ written: RouteTunnel) {
+    self.init(publishPolicy: written.publishPolicy, isShared: written.isShared)
+  }
+}
+
+extension HTTPRouteSettings {
+  fileprivate init(_ written: RouteHTTP) {
+    self.init()
+    preservesHostHeader = written.preservesHostHeader
+    passesIdentityHeaders = written.passesIdentityHeaders
+    timeout = written.timeout
+    idleTimeout = written.idleTimeout
+    setRequestHeaders = written.setRequestHeaders.map { ($0.name, $0.value) }
+    removeRequestHeaders = written.removeRequestHeaders
+    setResponseHeaders = written.setResponseHeaders.map { ($0.name, $0.value) }
+    prefixRewrite = written.prefixRewrite
+    allowsCORSPreflight = written.allowsCORSPreflight
+    allowsWebSockets = written.allowsWebSockets
+    allowedUpgrades = written.allowedUpgrades
+    allowedOrigins = written.allowedOrigins
+  }
+}
