@@ -42,8 +42,6 @@ package struct EdgeConfiguration: Sendable, Equatable {
 package struct ListenerConfiguration: Sendable, Equatable {
   /// `address`; an empty host is every address of both families.
   package var address: ListenAddress
-  /// `http_redirect_addr`.
-  package var redirectAddress: ListenAddress?
   /// `insecure_server`: plain HTTP on `address`.
   package var isInsecure: Bool
   /// In the order of the file; never empty unless `isInsecure`.
@@ -169,7 +167,6 @@ package enum StorageConfiguration: Sendable, Equatable {
 package struct RuntimeFlags: Sendable, Equatable {
   package var sshUpstreamTunnel: Bool
   package var configHotReload: Bool
-  package var matchAnyIncomingPort: Bool
 }
 
 package struct LogConfiguration: Sendable, Equatable {

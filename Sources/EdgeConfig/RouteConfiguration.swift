@@ -61,8 +61,6 @@ package struct RouteTunnel: Sendable, Equatable {
   package var publishPolicy: AccessPolicy
   /// `tunnel_sharing: allowed`.
   package var isShared: Bool
-  /// `reconnect_grace`, if the route writes it.
-  package var reconnectGrace: Milliseconds?
 }
 
 package struct RouteHTTP: Sendable, Equatable {

@@ -166,6 +166,7 @@ struct ConfigurationWatcherTests {
       try "1".write(to: $0.appending(path: "config.yaml"), atomically: true, encoding: .utf8)
     }
     watched.move("config.yaml", over: "backup")
+    // Gone for longer than the rest between two equal reads.
     try await Task.sleep(for: .milliseconds(300))
     watched.move("backup", over: "config.yaml")
     try watched.write("2")

@@ -9,8 +9,8 @@ import Testing
 
   /// A value other than the default for each supported key at the top of the file, and what else it needs or replaces.
   static let globalSamples: [String: String] = [
-    "address": "address: 127.0.0.1:8443", "http_redirect_addr": "http_redirect_addr: :80",
-    "insecure_server": "insecure_server: true", "trusted_proxies": "trusted_proxies: [10.0.0.0/8]",
+    "address": "address: 127.0.0.1:8443", "insecure_server": "insecure_server: true",
+    "trusted_proxies": "trusted_proxies: [10.0.0.0/8]",
     "timeout_read": "timeout_read: 31s", "timeout_write": "timeout_write: 1m", "timeout_idle": "timeout_idle: 6m",
     "default_upstream_timeout": "default_upstream_timeout: 0",
     "set_response_headers": "set_response_headers: {disable: true, X-A: b}",
@@ -91,7 +91,6 @@ import Testing
     "policy": "policy: [{deny: {or: [{reject: true}]}}]", "upstream_tunnel": "upstream_tunnel: {}",
     "upstream_tunnel.ssh_policy": "upstream_tunnel: {ssh_policy: [{allow: {or: [{user: x}]}}]}",
     "tunnel_sharing": "upstream_tunnel: {}\n    tunnel_sharing: allowed",
-    "reconnect_grace": "upstream_tunnel: {}\n    reconnect_grace: 1s",
     "allow_public_unauthenticated_access": "allow_public_unauthenticated_access: true",
     "allow_any_authenticated_user": "allow_any_authenticated_user: true",
     "allowed_users": "allowed_users: [a@example.org]",
@@ -125,7 +124,7 @@ import Testing
     if name == "set_request_headers" { #expect(try route(sample).http.setRequestHeaders.map(\.value) == ["$1"]) }
   }
 
-  @Test(arguments: ["ssh_upstream_tunnel", "config_hot_reload", "match_any_incoming_port"])
+  @Test(arguments: ["ssh_upstream_tunnel", "config_hot_reload"])
   func `a supported runtime flag changes the flags`(_ name: String) throws {
     let preset = try #require(load(base).configuration?.flags)
     let file = try #require(load(base + "runtime_flags: {\(name): false}\n").configuration?.flags)

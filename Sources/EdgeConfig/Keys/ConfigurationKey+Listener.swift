@@ -4,13 +4,14 @@ extension ConfigurationKey {
       .global, "address", .address, default: ":443",
       "Where visitors are served: HTTPS, or plain HTTP with `insecure_server`"),
     .init(
-      .global, "http_redirect_addr", .address, "A second listener, for plain HTTP, that redirects everything to HTTPS"),
+      .global, "http_redirect_addr", .address, .notYet("the redirect from plain HTTP comes with a later version"),
+      "A second listener, for plain HTTP, that redirects everything to HTTPS"),
     .init(
       .global, "insecure_server", .flag, default: "false",
       "Plain HTTP on `address`, for use behind a TLS terminator of your own"),
     .init(
       .global, "trusted_proxies", .list,
-      "Addresses and CIDR blocks whose `X-Forwarded-For` and PROXY headers are believed"),
+      "Addresses and CIDR blocks whose `X-Forwarded-For` is believed"),
     .init(.global, "timeout_read", .duration, default: "30s", "For a request's head, and for silence within its body"),
     .init(
       .global, "timeout_write", .duration, default: "0", "For a visitor that does not read its response; 0 is none"),

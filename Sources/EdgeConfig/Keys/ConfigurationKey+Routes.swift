@@ -20,7 +20,9 @@ extension ConfigurationKey {
     .init(
       .route, "tunnel_sharing", .choice(["none", "allowed"]), default: "none",
       "Whether several people may back it at once"),
-    .init(.route, "reconnect_grace", .duration, "As the global key, for this route"),
+    .init(
+      .route, "reconnect_grace", .duration, .notYet("write it at the top of the file"),
+      "As the global key, for this route"),
     .init(
       .route, "allow_public_unauthenticated_access", .flag, default: "false", "Everybody may visit without signing in"),
     .init(.route, "allow_any_authenticated_user", .flag, default: "false", "Everybody who is signed in may visit"),

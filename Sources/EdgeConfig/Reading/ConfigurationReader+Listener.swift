@@ -15,7 +15,7 @@ extension ConfigurationReader {
     headers.removeAll { $0.name.lowercased() == "disable" }
     return ListenerConfiguration(
       address: section.address("address") ?? ListenAddress(host: "", port: 443),
-      redirectAddress: section.address("http_redirect_addr"), isInsecure: isInsecure, certificates: certificates,
+      isInsecure: isInsecure, certificates: certificates,
       trustedProxies: trustedProxies(), readTimeout: section.duration("timeout_read") ?? 0,
       writeTimeout: section.duration("timeout_write") ?? 0, idleTimeout: section.duration("timeout_idle") ?? 0,
       upstreamTimeout: section.duration("default_upstream_timeout") ?? 0, responseHeaders: headers,

@@ -51,7 +51,9 @@ extension ConfigurationReader {
   /// A time limit that cannot be none.
   private func positive(_ name: String) -> Milliseconds {
     let time = section.duration(name)
-    if let setting = section.setting(name), time == 0 { section.error(setting, "must be longer than 0") }
+    if let setting = section.setting(name), let time, time < 1000 {
+      section.error(setting, "must be at least 1s")
+    }
     return time ?? 0
   }
 

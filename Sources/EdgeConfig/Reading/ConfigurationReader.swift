@@ -109,8 +109,7 @@ struct ConfigurationReader {
     let flags = runtimeFlagSection()
     return RuntimeFlags(
       sshUpstreamTunnel: flags.flag("ssh_upstream_tunnel") ?? true,
-      configHotReload: flags.flag("config_hot_reload") ?? true,
-      matchAnyIncomingPort: flags.flag("match_any_incoming_port") ?? true)
+      configHotReload: flags.flag("config_hot_reload") ?? true)
   }
 
   func runtimeFlagSection() -> Section {

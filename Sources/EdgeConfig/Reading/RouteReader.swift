@@ -47,9 +47,8 @@ struct RouteReader {
 
   private func tunnel() -> RouteTunnel? {
     guard let setting = section.setting("upstream_tunnel") else {
-      for name in ["tunnel_sharing", "reconnect_grace"] {
-        guard let setting = section.setting(name) else { continue }
-        findings.warning(setting.place, "`\(name)` has no effect without `upstream_tunnel`")
+      if let setting = section.setting("tunnel_sharing") {
+        findings.warning(setting.place, "`tunnel_sharing` has no effect without `upstream_tunnel`")
       }
       return nil
     }
@@ -60,7 +59,7 @@ struct RouteReader {
     }
     return RouteTunnel(
       publishPolicy: section.policy("upstream_tunnel.ssh_policy") ?? .denyAll,
-      isShared: section.choice("tunnel_sharing") == "allowed", reconnectGrace: section.duration("reconnect_grace"))
+      isShared: section.choice("tunnel_sharing") == "allowed")
   }
 
   private func path() -> RoutePath {

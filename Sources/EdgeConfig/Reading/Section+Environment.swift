@@ -4,7 +4,12 @@ extension Section {
   /// Overrides: every key has a variable, its name in upper case, nested names joined by `_`.
   func readEnvironment(_ environment: [String: String]) {
     for key in ConfigurationKey.all where key.scope != .route {
-      guard let name = key.environmentName, let text = environment[name], !text.isEmpty else { continue }
+      // `HEADERS` kept its meaning when `headers` was renamed.
+      if key.name == "headers" { continue }
+      let names = [key.environmentName, key.name == "set_response_headers" ? "HEADERS" : nil].compactMap { $0 }
+      guard let name = names.first(where: { environment[$0]?.isEmpty == false }), let text = environment[name] else {
+        continue
+      }
       let place = Place(source: "environment variable \(name)", position: .none)
       guard let node = environmentNode(text, key.kind, place) else { continue }
       let setting = Setting(key: key, node: node, place: place, isFromEnvironment: true)

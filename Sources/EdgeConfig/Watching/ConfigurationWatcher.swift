@@ -1,4 +1,4 @@
-internal import Foundation
+internal import Dispatch
 internal import Synchronization
 
 /// The watched files changed and have come to rest.
@@ -38,10 +38,8 @@ package final class ConfigurationWatcher: Sendable {
   /// From the return on nothing is missed.
   package func start() {
     let loop = WatchLoop(files: initialFiles, reader: reader, notifications: notifications)
-    let thread = Thread { [self] in run(loop) }
-    thread.name = "config-watcher"
-    thread.stackSize = 1 << 20
-    thread.start()
+    // A queue of its own whose one block runs until `stop`: a thread that may block.
+    DispatchQueue(label: "configuration-watcher").async { [self] in run(loop) }
   }
 
   /// What to look after from now on: the files of the latest load, whether it succeeded or not.

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import Glibc
 
 /// The watcher's state, on its thread.
 ///
@@ -68,7 +68,7 @@ struct WatchLoop: Sendable {
     let newSignatures = signaturesNow()
     guard mustRead || isAboutFile || newSignatures != signatures else {
       // Somebody else's files: do not run after every one of them.
-      if events.isAny { Thread.sleep(forTimeInterval: Limits.idle / .seconds(1)) }
+      if events.isAny { sleep(Limits.idle) }
       return nil
     }
     mustRead = false
@@ -82,12 +82,12 @@ struct WatchLoop: Sendable {
   private func wait() -> FileNotifications.Events {
     if let settling {
       // News do not shorten the rest; they are collected at its end.
-      Thread.sleep(forTimeInterval: max(.zero, Limits.rest - (.now - settling.readAt)) / .seconds(1))
+      sleep(Limits.rest - (.now - settling.readAt))
       return notifications?.wait(milliseconds: 0) ?? FileNotifications.Events()
     }
     let timeout = mustRead ? .zero : Limits.poll
     if let notifications { return notifications.wait(milliseconds: Int32(timeout / .milliseconds(1))) }
-    Thread.sleep(forTimeInterval: timeout / .seconds(1))
+    sleep(timeout)
     return FileNotifications.Events()
   }
 
@@ -138,4 +138,10 @@ struct WatchLoop: Sendable {
     directoryWatches = directories
     writers = writers.filter { files[$0.key] != nil }
   }
+}
+
+/// Holds the watcher's thread for a while, at most a second.
+private func sleep(_ time: Duration) {
+  let microseconds = time / .microseconds(1)
+  if microseconds >= 1 { usleep(UInt32(min(microseconds, 999_999))) }
 }

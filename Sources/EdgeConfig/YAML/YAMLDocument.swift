@@ -63,6 +63,8 @@ struct YAMLComposer {
     var isMapping: Bool
     var nodes: [YAMLNode] = []
     var entries: [YAMLEntry] = []
+    /// Where each key of `entries` stands.
+    var keys: [String: SourcePosition] = [:]
     var pendingKey: (text: String, position: SourcePosition)?
     /// What `<<` brought; the entries written here come first.
     var merged: [YAMLEntry] = []
@@ -110,7 +112,7 @@ struct YAMLComposer {
   }
 
   private func unwritten(_ ended: OpenCollection) -> [YAMLEntry] {
-    var known = Set(ended.entries.map(\.key))
+    var known = Set(ended.keys.keys)
     return ended.merged.filter { known.insert($0.key).inserted }
   }
 
@@ -169,12 +171,10 @@ struct YAMLComposer {
     collection.pendingKey = nil
     if key.text == "<<" {
       collection.merged += mergedEntries(node)
-    } else if collection.entries.contains(where: { $0.key == key.text }) {
-      let first = collection.entries.first { $0.key == key.text }
+    } else if let first = collection.keys.updateValue(key.position, forKey: key.text) {
       problems.append(
         YAMLProblem(
-          "`\(key.text)` occurs twice", at: key.position,
-          suggestion: first.map { "the first one is in line \($0.keyPosition.line)" }))
+          "`\(key.text)` occurs twice", at: key.position, suggestion: "the first one is in line \(first.line)"))
     } else {
       collection.entries.append(YAMLEntry(key: key.text, keyPosition: key.position, value: node))
     }
