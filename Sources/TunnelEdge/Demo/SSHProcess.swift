@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Synchronization
 
 /// The real ssh client, with what it prints.
@@ -58,7 +59,8 @@ final class SSHProcess: Sendable {
   }
 
   func stop() {
-    if process.isRunning { process.terminate() }
+    // Not TERM: this process ignores it (it reads its signals elsewhere), and what it starts inherits that.
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
     process.waitUntilExit()
   }
 }
