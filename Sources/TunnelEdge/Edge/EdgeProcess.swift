@@ -1,4 +1,5 @@
 import EdgeConfig
+import Glibc
 import Logging
 import NIOCore
 import NIOPosix
@@ -24,7 +25,7 @@ package struct EdgeProcess: Sendable {
 
   /// Returns after a drain; throws `Refused`, `Edge.Failure` or `LineFile.Failure`.
   func run() async throws {
-    let signals = ProcessSignals.stream()
+    let signals = ProcessSignals()
     let (configuration, warnings) = try load()
     let logs = try EdgeLogs(
       level: configuration.logs.level.logging, accessLogFile: configuration.logs.accessLogFile,
@@ -63,7 +64,8 @@ package struct EdgeProcess: Sendable {
       tasks.addTask { await whenReady(edge) }
       notifier.ready()
       logger.notice("edge is up", metadata: ["version": "\(Version.number)", "configuration": "\(path)"])
-      for await signal in signals {
+      var isDraining = false
+      for await signal in signals.events {
         switch signal {
         case .reload: await reloads.reloadNow()
         case .reopenLogs:
@@ -73,12 +75,20 @@ package struct EdgeProcess: Sendable {
             logger.error("log file not reopened", metadata: ["problem": "\(error)"])
           }
         case .stop:
+          // Whoever asks twice does not want to wait.
+          if isDraining {
+            logs.flush()
+            exit(EXIT_FAILURE)
+          }
+          isDraining = true
           notifier.stopping()
-          await edge.drain()
-          tasks.cancelAll()
-          return
+          tasks.addTask {
+            await edge.drain()
+            signals.finish()
+          }
         }
       }
+      tasks.cancelAll()
     }
     try? await group.shutdownGracefully()
     logs.flush()

@@ -11,15 +11,19 @@ package enum EdgeSignal: Sendable {
   case reopenLogs
 }
 
-package enum ProcessSignals {
+package struct ProcessSignals: Sendable {
+  /// The signals as they come; ends after `finish()`.
+  package let events: AsyncStream<EdgeSignal>
+  private let continuation: AsyncStream<EdgeSignal>.Continuation
+
   /// Ends this process as TERM would.
   package static func stopSelf() { kill(getpid(), SIGTERM) }
 
   /// Takes the signals over from the system's default action, for the life of the process.
-  package static func stream() -> AsyncStream<EdgeSignal> {
+  package init() {
     // A peer that closes early must not end the process.
     signal(SIGPIPE, SIG_IGN)
-    let (stream, continuation) = AsyncStream.makeStream(of: EdgeSignal.self, bufferingPolicy: .bufferingNewest(16))
+    let (events, continuation) = AsyncStream.makeStream(of: EdgeSignal.self, bufferingPolicy: .bufferingNewest(16))
     let queue = DispatchQueue(label: "signals")
     let sources = [(SIGHUP, EdgeSignal.reload), (SIGTERM, .stop), (SIGINT, .stop), (SIGUSR1, .reopenLogs)].map {
       number, value in
@@ -35,6 +39,9 @@ package enum ProcessSignals {
     continuation.onTermination = { _ in
       for source in unsafe kept { source.cancel() }
     }
-    return stream
+    self.events = events
+    self.continuation = continuation
   }
+
+  package func finish() { continuation.finish() }
 }
