@@ -11,8 +11,8 @@ internal import COpenSSL
     + "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
   private static let ciphers13 = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
   private static let classicGroups = "X25519:P-256:P-384:P-521"
-  /// From OpenSSL 3.5 on.
-  private static let hybridGroup = "X25519MLKEM768"
+  /// From OpenSSL 3.5 on: a client sends key shares for the two marked with a star, a server likes the first tuple best.
+  private static let hybridGroups = "?*X25519MLKEM768 / ?*X25519:?P-256 / ?P-384:?P-521"
 
   let pointer: OpaquePointer
 
@@ -29,7 +29,7 @@ internal import COpenSSL
     try check(unsafe te_ctx_set_min_version(pointer, minimum.openSSLNumber), "cannot set the TLS version")
     try check(unsafe SSL_CTX_set_cipher_list(pointer, Self.ciphers12), "cannot set the TLS 1.2 ciphers")
     try check(unsafe SSL_CTX_set_ciphersuites(pointer, Self.ciphers13), "cannot set the TLS 1.3 ciphers")
-    if unsafe te_ctx_set_groups(pointer, "\(Self.hybridGroup):\(Self.classicGroups)") != 1 {
+    if unsafe te_ctx_set_groups(pointer, Self.hybridGroups) != 1 {
       ErrorQueue.clear()
       try check(unsafe te_ctx_set_groups(pointer, Self.classicGroups), "cannot set the TLS groups")
     }
