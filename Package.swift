@@ -110,6 +110,26 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
+// Fuzz targets, for scripts/fuzz only: a build with unsafe flags is no dependency of anybody.
+if Context.environment["TUNNEL_EDGE_FUZZ"] != nil {
+  let fuzzed: Set = ["HTTPWire", "SSHProtocol", "EdgeConfig", "Policy", "EdgeCrypto"]
+  for target in package.targets where fuzzed.contains(target.name) {
+    target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-sanitize=fuzzer"])]
+  }
+  let fuzzers: [(String, [Target.Dependency])] = [
+    ("FuzzHTTPHeads", ["HTTPWire", nio]),
+    ("FuzzSSHPackets", ["SSHProtocol", "EdgeCrypto", nio]),
+    ("FuzzCrypto", ["EdgeCrypto"]),
+  ]
+  for (name, dependencies) in fuzzers {
+    package.targets.append(
+      .executableTarget(
+        name: name, dependencies: dependencies, path: "Tests/Fuzzing/\(name)", exclude: ["Seeds"],
+        swiftSettings: [.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])],
+        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
+  }
+}
+
 // FOCUS (construction only, removed before the first release): build one target and what it needs.
 if let focus = Context.environment["TE_FOCUS"] {
   var wanted = Set(focus.split(separator: ",").map(String.init))
