@@ -186,12 +186,15 @@ def publisher(new_publisher, edge):
 
 
 @pytest.fixture
-def publish(publisher, visitor, service):
-    """Opens a tunnel and signs Alice in for it, the way a person does: (tunnel, visitor) with the page served."""
+def publish(edge, publisher, visitor, service):
+    """Opens a tunnel, signs Alice in for it and visits the page once, the way a person does; the tunnel."""
 
-    def open_tunnel(*forwards, options=(), as_publisher=None, as_visitor=None, person=ALICE):
-        tunnel = (as_publisher or publisher).forward(*(forwards or [("app.localhost", service.port)]), options=options)
-        approve(tunnel, as_visitor or visitor, person)
-        return tunnel.wait_published(max(1, len(forwards)))
+    def open_tunnel(options=()):
+        tunnel = publisher.forward(("app.localhost", service.port), options=options)
+        approve(tunnel, visitor)
+        tunnel.wait_published()
+        page = visitor.get(edge.url())
+        assert page.text == "Hello world!\n", repr(page)
+        return tunnel
 
     return open_tunnel

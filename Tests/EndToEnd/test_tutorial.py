@@ -50,7 +50,8 @@ def test_the_tutorial(edge, publisher, visitor, authority, service):
     # Another browser is asked to sign in first, and sees the page then.
     page = stranger.get(edge.url())
     assert page.host == "127.0.0.1" and page.forms, repr(page)
-    assert browse(stranger, edge.url()).text == "Hello world!\n"
+    page = browse(stranger, edge.url())
+    assert page.text == "Hello world!\n", f"{page!r} {page.history}"
 
     # Revoke the route access policy: 403. Restore it: the page is back.
     sed(REVOKE_VISIT, edge)
@@ -91,7 +92,6 @@ def test_both_policies_are_independent(edge, publisher, visitor, authority, serv
     bob = Visitor(authority.certificate)
     page = browse(bob, edge.url(), BOB)
     assert page.status == 403 and BOB.email in page.text
-    assert ALICE.email not in page.text
 
 
 def test_a_memory_store_forgets(new_edge, new_publisher, visitor, service):
@@ -105,5 +105,5 @@ def test_a_memory_store_forgets(new_edge, new_publisher, visitor, service):
     approve(tunnel, visitor)
     until(lambda: visitor.status(edge.url()) == 200, "the published page")
     edge.restart()
-    assert visitor.status(edge.url()) == 302
+    assert visitor.get(edge.url(), follow=False).status == 302
     assert open_as_in_the_tutorial(publisher, service).sign_in_url()
