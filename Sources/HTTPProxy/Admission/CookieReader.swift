@@ -1,6 +1,7 @@
 import HTTPWire
+import NIOCore
 
-/// Finds and removes our cookie in Cookie fields (RFC 6265 section 4.2), without taking the others apart.
+/// Finds and removes our cookies in Cookie fields (RFC 6265 section 4.2), without taking the others apart.
 struct CookieReader {
   enum Found: Equatable {
     case none
@@ -17,25 +18,32 @@ struct CookieReader {
   func find(in headers: HeaderList) -> Found {
     var found = Found.none
     for field in headers.fields where field.kind == .cookie {
-      for pair in headers.valueBytes(field).split(separator: 0x3B) {
-        guard let value = value(of: pair) else { continue }
+      let value = headers.valueBytes(field)
+      var rest = value.startIndex..<value.endIndex
+      while let pair = Self.nextPair(value, &rest) {
+        guard let start = valueStart(value, pair) else { continue }
         if found != .none { return .several }
-        found = .one(String(decoding: value, as: UTF8.self))
+        found = .one(String(decoding: value[start..<pair.upperBound], as: UTF8.self))
       }
     }
     return found
   }
 
-  /// Whether any cookie of this field belongs to the edge: ours by name, or by prefix (`__Host-_pomerium_nonce`…).
-  func concerns(_ field: HeaderList.Field, of headers: HeaderList) -> Bool {
-    headers.valueBytes(field).split(separator: 0x3B).contains { isOwn($0.trimmingBlanks()) }
-  }
-
-  /// The field's value without our cookies; empty when nothing is left.
-  func stripped(_ field: HeaderList.Field, of headers: HeaderList) -> String {
-    let kept = headers.valueBytes(field).split(separator: 0x3B).map { $0.trimmingBlanks() }
-      .filter { !$0.isEmpty && !isOwn($0) }
-    return kept.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "; ")
+  /// Writes the request's Cookie fields without our cookies: ours by name, or with our name as a prefix (nonce, attempt,
+  /// owner). Fields that hold none of ours go as they are.
+  func writeOthers(of headers: HeaderList, into buffer: inout ByteBuffer) {
+    for field in headers.fields where field.kind == .cookie {
+      let value = headers.valueBytes(field)
+      var rest = value.startIndex..<value.endIndex
+      var isFirst = true
+      while let pair = Self.nextPair(value, &rest) {
+        if pair.isEmpty || isOwn(value[pair]) { continue }
+        buffer.writeString(isFirst ? "Cookie: " : "; ")
+        isFirst = false
+        buffer.writeBytes(value[pair])
+      }
+      if !isFirst { buffer.writeString("\r\n") }
+    }
   }
 
   /// Whether a cookie pair, or the start of a Set-Cookie value, carries a name of ours. Names with our prefix belong to us
@@ -55,10 +63,28 @@ struct CookieReader {
     }
   }
 
-  private func value(of pair: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
-    let pair = pair.trimmingBlanks()
-    guard pair.starts(with: name), pair.count > name.count else { return nil }
-    let rest = pair[(pair.startIndex + name.count)...]
-    return rest.first == 0x3D ? rest.dropFirst() : nil
+  /// The next cookie of the value, without the blanks around it; `rest` moves behind its semicolon.
+  private static func nextPair(_ value: ArraySlice<UInt8>, _ rest: inout Range<Int>) -> Range<Int>? {
+    guard !rest.isEmpty else { return nil }
+    var end = rest.lowerBound
+    while end < rest.upperBound, value[end] != 0x3B { end += 1 }
+    var pair = rest.lowerBound..<end
+    rest = min(end + 1, rest.upperBound)..<rest.upperBound
+    while !pair.isEmpty, isBlank(value[pair.lowerBound]) { pair = pair.lowerBound + 1..<pair.upperBound }
+    while !pair.isEmpty, isBlank(value[pair.upperBound - 1]) { pair = pair.lowerBound..<pair.upperBound - 1 }
+    return pair
+  }
+
+  private static func isBlank(_ byte: UInt8) -> Bool { byte == ByteClass.space || byte == ByteClass.tab }
+
+  /// Where the value of a pair begins, if the pair is exactly ours.
+  private func valueStart(_ value: ArraySlice<UInt8>, _ pair: Range<Int>) -> Int? {
+    guard pair.count > name.count, value[pair.lowerBound + name.count] == 0x3D else { return nil }
+    var index = pair.lowerBound
+    for byte in name {
+      guard value[index] == byte else { return nil }
+      index += 1
+    }
+    return index + 1
   }
 }

@@ -68,12 +68,11 @@ final class LoopState {
 
   /// The routes in force. What was remembered of older ones is forgotten first.
   func routes() -> RouteTable {
-    let current = shared.routes.current()
-    if current.generation != table.generation {
-      table = current
+    if shared.routes.generation != table.generation {
+      table = shared.routes.current()
       forget()
     }
-    return current
+    return table
   }
 
   /// What is known of a host under the table that `routes()` last returned.

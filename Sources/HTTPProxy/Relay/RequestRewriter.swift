@@ -14,7 +14,7 @@ struct RequestRewriter {
   /// Whether the peer's word about forwarded addresses counts (security rule 22).
   let isFromTrustedProxy: Bool
   let scheme: String
-  let requestID: String
+  let requestID: RequestID
   let identityFields: HeaderList?
 
   func write(into buffer: inout ByteBuffer) {
@@ -26,7 +26,7 @@ struct RequestRewriter {
       mask.remove(index)
     }
     head.headers.write(into: &buffer, mask: mask)
-    writeCookies(into: &buffer)
+    cookies.writeOthers(of: head.headers, into: &buffer)
     writeForwarded(into: &buffer)
     plan.addedRequestFields.write(into: &buffer)
     identityFields?.write(into: &buffer)
@@ -45,15 +45,13 @@ struct RequestRewriter {
     switch field.kind {
     case .host, .connection, .contentLength, .transferEncoding, .keepAlive, .upgrade, .proxyConnection,
       .proxyAuthorization, .proxyAuthenticate, .proxyAuthenticationInfo, .http2Settings, .trailer, .forwarded,
-      .xForwardedFor, .xForwardedHost, .xForwardedProto, .xRealIP, .xRequestID:
+      .xForwardedFor, .xForwardedHost, .xForwardedProto, .xRealIP, .xRequestID, .cookie:
       return false
     case .te:
       // Trailers are passed on, so the visitor's wish for them is too.
       return head.headers.valueEquals(field, "trailers")
     case .expect:
       return head.expectsContinue
-    case .cookie:
-      return !cookies.concerns(field, of: head.headers)
     case .other, .authorization, .origin, .accept, .acceptEncoding, .userAgent, .referer, .secFetchSite, .secFetchMode,
       .secWebSocketKey, .accessControlRequestMethod, .setCookie, .secWebSocketAccept, .wwwAuthenticate, .contentType,
       .server, .date, .altSvc, .nel, .reportTo, .clearSiteData, .strictTransportSecurity, .xFrameOptions,
@@ -73,13 +71,6 @@ struct RequestRewriter {
       .map { RoutePlan.folded($0) }
   }
 
-  private func writeCookies(into buffer: inout ByteBuffer) {
-    for field in head.headers.fields where field.kind == .cookie && cookies.concerns(field, of: head.headers) {
-      let rest = cookies.stripped(field, of: head.headers)
-      if !rest.isEmpty { HeadWriter.writeField("Cookie", rest, into: &buffer) }
-    }
-  }
-
   // MARK: Fields of ours
 
   private func writeForwarded(into buffer: inout ByteBuffer) {
@@ -96,7 +87,7 @@ struct RequestRewriter {
     buffer.writeString("\r\nX-Forwarded-Proto: ")
     buffer.writeString(scheme)
     buffer.writeString("\r\nX-Request-Id: ")
-    buffer.writeString(requestID)
+    requestID.write(into: &buffer)
     buffer.writeString("\r\n")
   }
 }
@@ -107,8 +98,7 @@ enum ProtectedNames {
   private static let names = [Array("forwarded".utf8), Array("x-real-ip".utf8), Array("x-request-id".utf8)]
 
   static func isProtected(_ field: HeaderList.Field, of list: HeaderList) -> Bool {
-    guard let first = list.nameBytes(field).first else { return false }
-    switch first | 0x20 {
+    switch list.firstNameByte(field) {
     case 0x78, 0x66:  // x, f
       return prefixes.contains { list.foldedName(field, hasPrefix: $0) } || list.foldedName(field, isOneOf: names)
     default: return false

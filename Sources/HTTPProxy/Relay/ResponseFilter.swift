@@ -24,7 +24,7 @@ struct ResponseFilter {
       case .setCookie:
         filterCookie(field, at: index, of: headers, cookies: cookies)
       default:
-        if headers.foldedName(field, hasPrefix: Self.proxyPrefix)
+        if headers.firstNameByte(field) == 0x70 && headers.foldedName(field, hasPrefix: Self.proxyPrefix)
           || (!plan.replacedResponseNames.isEmpty && headers.foldedName(field, isOneOf: plan.replacedResponseNames))
         {
           mask.remove(index)
@@ -33,6 +33,11 @@ struct ResponseFilter {
     }
     dropNominated(by: headers)
     guard !head.isInterim else { return }
+    if head.status != 101, present & plan.defaultResponseKinds == 0, additions.isEmpty {
+      // The usual case: the service has no opinion on any of them.
+      additions = plan.usualAdditions
+      return
+    }
     if !plan.addedResponseFields.isEmpty { additions.append(plan.addedResponseFields) }
     guard head.status != 101 else { return }
     for (kind, name, line) in plan.defaultResponseFields {

@@ -16,6 +16,10 @@ final class RoutePlan {
   let addedResponseFields: HeaderList
   /// Sent only where the service sent none of that kind.
   let defaultResponseFields: [(kind: KnownField, name: [UInt8], line: HeaderList)]
+  /// The kinds of those, as bits; all bits where one of them has no kind of its own.
+  let defaultResponseKinds: UInt64
+  /// What is added to an answer that has none of them.
+  let usualAdditions: [HeaderList]
   let claimHeaders: [(name: String, claim: String)]
   let routeIDText: String
   private var nextTarget = 0
@@ -39,6 +43,14 @@ final class RoutePlan {
       let line = HeaderList([(name, value)])
       return (line.fields.first?.kind ?? .other, folded, line)
     }
+    defaultResponseKinds = defaultResponseFields.reduce(0) {
+      $1.kind == .other ? .max : $0 | 1 << UInt64($1.kind.rawValue & 63)
+    }
+    let usual = HeaderList(
+      http.setResponseHeaders.map { ($0.name, $0.value) }
+        + configuration.defaultResponseHeaders.filter { !replaced.contains(Self.folded($0.name)) }
+        .map { ($0.name, $0.value) })
+    usualAdditions = usual.isEmpty ? [] : [usual]
     claimHeaders = http.passesIdentityHeaders ? configuration.claimHeaders : []
   }
 

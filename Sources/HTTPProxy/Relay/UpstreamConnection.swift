@@ -79,10 +79,10 @@ final class UpstreamConnection: ByteStreamConsumer {
 
   func flush() {
     guard !isClosed else { return }
-    if let bytes = writer.take() {
+    if var bytes = writer.take() {
       stream.write(bytes)
       stream.flush()
-      writer.recycle(bytes)
+      writer.recycle(&bytes)
     } else {
       stream.flush()
     }

@@ -15,6 +15,10 @@ final class TLSHandler: ChannelDuplexHandler {
 
   private let engine: TLSEngine
   private var queued: [ByteBuffer] = []
+  /// Storage that serves from one read or flush to the next, as long as nobody keeps it.
+  private var plainStorage = ByteBuffer()
+  private var outputStorage = ByteBuffer()
+  private static let keptCapacity = 8 << 10
   private var needsFlush = false
   /// close_notify went out: nothing more is written, what comes is still read.
   private var hasClosedOutput = false
@@ -31,17 +35,19 @@ final class TLSHandler: ChannelDuplexHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var input = unwrapInboundIn(data)
     while !hasFailed {
-      var plain = context.channel.allocator.buffer(capacity: 0)
-      var output = context.channel.allocator.buffer(capacity: 0)
+      var plain = Self.take(&plainStorage)
+      var output = Self.take(&outputStorage)
       let isComplete = engine.isHandshakeComplete
       let status = receive(&input, output: &output, plain: &plain)
       if output.readableBytes > 0 {
         needsFlush = true
         context.write(wrapOutboundOut(output), promise: nil)
       }
+      Self.keep(&outputStorage, &output)
       drain(context)
       if !isComplete, engine.isHandshakeComplete, !queued.isEmpty { flush(context: context) }
       if plain.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(plain)) }
+      Self.keep(&plainStorage, &plain)
       switch status {
       case .plaintextFull: continue
       case .needsInput: return
@@ -70,6 +76,20 @@ final class TLSHandler: ChannelDuplexHandler {
     }
     input.moveReaderIndex(forwardBy: consumed)
     return status
+  }
+
+  private static func take(_ storage: inout ByteBuffer) -> ByteBuffer {
+    let taken = storage
+    storage = ByteBuffer()
+    return taken
+  }
+
+  /// `clear` starts afresh by itself where somebody still holds the bytes.
+  private static func keep(_ storage: inout ByteBuffer, _ used: inout ByteBuffer) {
+    guard used.capacity <= keptCapacity, used.capacity > 0 else { return }
+    storage = used
+    used = ByteBuffer()
+    storage.clear()
   }
 
   private func drain(_ context: ChannelHandlerContext) {
@@ -135,10 +155,29 @@ final class TLSHandler: ChannelDuplexHandler {
   func flush(context: ChannelHandlerContext) {
     // Before the handshake is complete there is nothing an HTTP server could want to say.
     guard engine.isHandshakeComplete, !hasClosedOutput else { return }
+    needsFlush = false
+    if queued.count == 1, let only = queued.first, only.readableBytes <= Self.keptCapacity / 2 {
+      queued.removeAll(keepingCapacity: true)
+      flushSmall(only, context)
+      return
+    }
     for index in queued.indices { seal(queued[index], isLast: index == queued.index(before: queued.endIndex), context) }
     queued.removeAll(keepingCapacity: true)
-    needsFlush = false
     context.flush()
+  }
+
+  /// A small answer, in storage that serves again.
+  private func flushSmall(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+    var output = Self.take(&outputStorage)
+    let engine = self.engine
+    output.writeWithOutputRawSpan(minimumWritableBytes: engine.outputNeeded(forSending: bytes.readableBytes)) {
+      output in
+      _ = engine.send(bytes.readableBytesSpan, endOfFlush: true, output: &output)
+    }
+    if output.readableBytes > 0 { context.write(wrapOutboundOut(output), promise: nil) }
+    drain(context)
+    context.flush()
+    Self.keep(&outputStorage, &output)
   }
 
   private func seal(_ bytes: ByteBuffer, isLast: Bool, _ context: ChannelHandlerContext) {

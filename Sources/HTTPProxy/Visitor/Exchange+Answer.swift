@@ -10,7 +10,7 @@ extension Exchange {
     OwnRequest(
       method: head?.method ?? .get, host: head?.authority.map { HostName($0.host)?.text ?? $0.host } ?? "",
       port: head?.authority?.port, path: head?.path ?? "/", query: head?.query,
-      headers: head?.headers ?? HeaderList(), body: collected, remoteAddress: clientAddress, requestID: requestID,
+      headers: head?.headers ?? HeaderList(), body: collected, remoteAddress: clientAddress, requestID: requestID.text,
       place: place)
   }
 
@@ -76,7 +76,7 @@ extension Exchange {
     let hasBody = response.status != 304 && response.status != 204
     var headers = response.headers
     if !headers.contains(.date) { headers.add("Date", HTTPDate.text(unixSeconds: loop.shared.clock().seconds)) }
-    headers.set("X-Request-Id", requestID)
+    headers.set("X-Request-Id", requestID.text)
     headers.remove { $0.kind == .contentLength || $0.kind == .transferEncoding || $0.kind == .connection }
     bytesOut = UInt64(response.body.count)
     side.sendHead(

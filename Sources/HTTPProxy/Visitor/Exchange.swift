@@ -28,7 +28,8 @@ final class Exchange {
 
   let head: RequestHead?
   let loop: LoopState
-  let requestID: String
+  let requestID: RequestID
+  let isHTTP10: Bool
   /// The other end of the connection.
   let peerAddress: String
   /// Whom it comes from, after trusted proxies.
@@ -81,6 +82,7 @@ final class Exchange {
 
   init(head: RequestHead?, visitor side: any VisitorSide, loop: LoopState, remoteAddress: String) {
     self.head = head
+    isHTTP10 = head?.version == .http10
     self.side = side
     self.loop = loop
     requestID = loop.requestIDs.next()

@@ -44,9 +44,10 @@ struct MessageWriter {
   }
 
   /// After the flush: the storage serves again if it was written out and nobody holds it.
-  mutating func recycle(_ taken: consuming ByteBuffer) {
+  mutating func recycle(_ taken: inout ByteBuffer) {
     guard buffer.capacity == 0, taken.capacity <= Self.keepLimit else { return }
     buffer = taken
+    taken = ByteBuffer()
     buffer.clear()
   }
 }

@@ -12,7 +12,7 @@ extension VisitorConnection: VisitorSide {
 
   func sendHead(_ head: ResponseHead, mask: FieldMask, additions: [HeaderList]) {
     guard context != nil else { return }
-    let isHTTP10 = exchange?.head?.version == .http10
+    let isHTTP10 = exchange?.isHTTP10 == true
     switch head.framing {
     case .chunked, .untilClose:
       // HTTP/1.0 knows no chunks: there the end of the connection is the end of the body.
@@ -72,11 +72,11 @@ extension VisitorConnection: VisitorSide {
 
   func flush() {
     guard let context else { return }
-    if let bytes = writer.take() {
+    if var bytes = writer.take() {
       hasWritten = false
       context.write(wrapOutboundOut(bytes), promise: nil)
       context.flush()
-      writer.recycle(bytes)
+      writer.recycle(&bytes)
     } else if hasWritten {
       hasWritten = false
       context.flush()

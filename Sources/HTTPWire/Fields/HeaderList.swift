@@ -125,6 +125,8 @@ package struct HeaderList: Sendable {
   package func name(_ field: Field) -> String { String(decoding: bytes[field.nameRange], as: UTF8.self) }
   package func value(_ field: Field) -> String { String(decoding: bytes[field.valueRange], as: UTF8.self) }
   package func valueBytes(_ field: Field) -> ArraySlice<UInt8> { bytes[field.valueRange] }
+  /// The first letter of the name, in lower case.
+  package func firstNameByte(_ field: Field) -> UInt8 { ByteClass.lowercased(bytes[Int(field.nameStart)]) }
   package func nameBytes(_ field: Field) -> ArraySlice<UInt8> { bytes[field.nameRange] }
 
   /// Whether the value is this text, compared without case.

@@ -90,34 +90,54 @@ struct PackedName {
 extension KnownField {
   /// The known field of this name, compared without case.
   static func matching(_ packed: PackedName, in bytes: Span<UInt8>, at start: Int) -> KnownField {
-    for entry in Self.slots[packed.slot] where entry.packed.last == packed.last && entry.packed.length == packed.length
-    {
-      if packed.length >= 8 && entry.packed.first != packed.first { continue }
-      if packed.length > 16 && !entry.equals(bytes, from: start) { continue }
-      return entry.field
+    let table = Self.table
+    var index = Int(table.firstOfSlot[packed.slot])
+    while index < table.entries.count, table.entries[index].slot == packed.slot {
+      let entry = table.entries[index]
+      if entry.packed.last == packed.last, entry.packed.length == packed.length, entry.packed.first == packed.first,
+        packed.length <= 16 || equals(entry.field.name, bytes, at: start)
+      {
+        return entry.field
+      }
+      index += 1
     }
     return .other
   }
 
-  private struct Entry {
-    var field: KnownField
-    var packed: PackedName
-    var name: [UInt8]
+  /// Names of more than sixteen bytes are compared in full, once their ends agree.
+  private static func equals(_ name: String, _ bytes: Span<UInt8>, at start: Int) -> Bool {
+    guard start + name.utf8.count <= bytes.count else { return false }
+    var index = start
+    for byte in name.utf8 {
+      guard byte == ByteClass.lowercased(bytes[index]) else { return false }
+      index += 1
+    }
+    return true
+  }
 
-    func equals(_ bytes: Span<UInt8>, from start: Int) -> Bool {
-      guard start + name.count <= bytes.count else { return false }
-      for index in name.indices where name[index] != ByteClass.lowercased(bytes[start + index]) { return false }
-      return true
+  /// Entries in the order of their slots: two flat arrays without anything to count references to.
+  private struct Table {
+    struct Entry {
+      var packed: PackedName
+      var slot: Int
+      var field: KnownField
+    }
+
+    var entries: [Entry] = []
+    var firstOfSlot: [UInt8] = []
+
+    init() {
+      entries = KnownField.allCases.filter { $0 != .other }.map { field in
+        var packed = PackedName()
+        for byte in field.name.utf8 { packed.append(lowercased: byte) }
+        return Entry(packed: packed, slot: packed.slot, field: field)
+      }
+      entries.sort { $0.slot < $1.slot }
+      firstOfSlot = (0..<128).map { slot in
+        UInt8(truncatingIfNeeded: entries.firstIndex { $0.slot == slot } ?? entries.count)
+      }
     }
   }
 
-  private static let slots: [[Entry]] = {
-    var slots = [[Entry]](repeating: [], count: 128)
-    for field in KnownField.allCases where field != .other {
-      var packed = PackedName()
-      for byte in field.name.utf8 { packed.append(lowercased: byte) }
-      slots[packed.slot].append(Entry(field: field, packed: packed, name: Array(field.name.utf8)))
-    }
-    return slots
-  }()
+  private static let table = Table()
 }

@@ -8,6 +8,9 @@ package final class CurrentRoutes: Sendable {
 
   package func current() -> RouteTable { table.withLock { $0 } }
 
+  /// The generation in force: whoever keeps a snapshot asks this before using it.
+  package var generation: UInt64 { table.withLock { $0.generation } }
+
   /// Puts other routes in force under the next generation. Without `reservedHosts` those stay as they are.
   package func replace(_ routes: [Route], reservedHosts: Set<HostName>? = nil) {
     table.withLock {

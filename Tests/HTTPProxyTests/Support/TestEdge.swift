@@ -88,6 +88,14 @@ final class TestEdge: Sendable {
   let openStreams = OpenStreams()
   let log = TestLog()
   let port: Int
+  /// Moves the edge's clock.
+  let clockOffset = ClockOffset()
+
+  final class ClockOffset: Sendable {
+    private let value = Mutex<Int64>(0)
+    var seconds: Int64 { value.withLock { $0 } }
+    func advance(seconds: Int64) { value.withLock { $0 += seconds } }
+  }
 
   static func route(
     _ host: String = "app.example.com", id: String = "r1", policy: AccessPolicy = .anyAuthenticatedUser,
@@ -106,7 +114,10 @@ final class TestEdge: Sendable {
   init(
     routes list: [Route], tls: TLSServerContext? = nil, configure: (inout HTTPProxyConfiguration) -> Void = { _ in }
   ) async throws {
-    let clock: UnixClock = { UnixTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
+    let offset = clockOffset
+    let clock: UnixClock = {
+      UnixTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)).adding(seconds: offset.seconds)
+    }
     let auth = HostName("auth.example.com")
     routes = CurrentRoutes(RouteTable(routes: list, generation: 1, reservedHosts: auth.map { [$0] } ?? []))
     registry = TunnelRegistry(clock: clock)
