@@ -24,11 +24,17 @@ struct RouteChecks {
   private func checkReservedHosts(_ route: ReadRoute) {
     guard route.route.from.scheme != .ssh else { return }
     if let host = authenticateHost, route.route.from.covers(host) {
+      // A wildcard never matches the edge's own names (`RouteTable`), so it may stand beside them, as in Pomerium.
+      guard !route.route.from.isWildcard else {
+        findings.note(
+          route.fromPlace, "`from` covers the host of `authenticate_service_url`; \(host) stays the edge's own")
+        return
+      }
       findings.error(
         route.fromPlace, "`from` covers the host of `authenticate_service_url`, \(host)",
         "sign-in needs a name that no route serves")
     }
-    for host in otherHosts where route.route.from.covers(host) {
+    for host in otherHosts where route.route.from.covers(host) && !route.route.from.isWildcard {
       findings.error(route.fromPlace, "`from` covers a host the edge itself uses, \(host)")
     }
   }

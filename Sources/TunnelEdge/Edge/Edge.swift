@@ -26,6 +26,9 @@ package final class Edge: Sendable {
     var isDraining = false
   }
 
+  /// Tickets of a stolen key must not open last month's recordings.
+  private static let ticketKeyLife: Duration = .seconds(12 * 3600)
+
   private let state: Mutex<State>
   private let sharedSecret: [UInt8]
   private let logs: EdgeLogs
@@ -164,11 +167,24 @@ package final class Edge: Sendable {
 
   /// Housekeeping that needs a clock: expired sessions and codes, log buffers. Runs until cancelled.
   package func keepHouse() async {
+    var ticketKeysEnd = ContinuousClock.now + Self.ticketKeyLife
     while !Task.isCancelled {
       await identity.sweep()
       logs.flush()
+      if ContinuousClock.now > ticketKeysEnd {
+        ticketKeysEnd = ContinuousClock.now + Self.ticketKeyLife
+        renewTicketKeys()
+      }
       try? await Task.sleep(for: .seconds(1))
     }
+  }
+
+  /// A TLS context makes the keys of its session tickets itself; a new context means new keys.
+  private func renewTicketKeys() {
+    let configuration = configuration
+    guard let settings = try? EdgeSettings(configuration, sharedSecret: secret(of: configuration), audit: logs.audit)
+    else { return }
+    http.replaceTLS(settings.http.tls)
   }
 
   /// Asks the provider for its description, so that a wrong issuer is told at the start and not by the first visitor.
