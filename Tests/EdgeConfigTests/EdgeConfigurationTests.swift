@@ -174,7 +174,7 @@ import Testing
 
   @Test(arguments: [
     "https://a.example.org/", "HTTPS://A.example.org.", "https://*.example.org", "https://x*y.example.org",
-    "https://a.b.c.d.e:1",
+    "https://a.b.c.d.e:1", "https://au*.example.com",
   ])
   func `what a route may be visited as`(_ from: String) {
     #expect(load(base + "routes: [{from: \"\(from)\", to: http://b}]\n").errors.isEmpty)
@@ -187,7 +187,7 @@ import Testing
     "https://-a.org",
     "https://a..org", "https://a.org:0", "https://a.org:x", "ftp://a.org", "https://auth.example.com",
     "https://a\\tb.org",
-    "https://AUTH.example.com.", "https://auth.example.com:8443", "https://au*.example.com",
+    "https://AUTH.example.com.", "https://auth.example.com:8443",
   ])
   func `what a route cannot be visited as`(_ from: String) {
     #expect(load(base + "routes: [{from: \"\(from)\", to: http://b}]\n").errors.count == 1, "\(from)")
