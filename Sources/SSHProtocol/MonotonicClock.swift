@@ -12,6 +12,13 @@ extension UInt64 {
   package static func milliseconds(_ count: UInt64) -> UInt64 { count * 1_000_000 }
 }
 
+/// The earlier of two deadlines, of which either may not be there. Asked for after every read: no collection is made.
+func earliest(_ left: UInt64?, _ right: UInt64?) -> UInt64? {
+  guard let left else { return right }
+  guard let right else { return left }
+  return min(left, right)
+}
+
 /// A token bucket against floods of cheap messages.
 struct RateBudget {
   private let rate: Double

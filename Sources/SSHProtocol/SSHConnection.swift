@@ -168,12 +168,8 @@ package struct SSHConnection: ~Copyable {
 
   package var deadline: UInt64? {
     guard phase != .ended else { return nil }
-    var next = transport.deadline
-    for candidate in [keepaliveDeadline, isServer && phase != .connection ? authentication.deadline : nil] {
-      guard let candidate else { continue }
-      next = min(next ?? candidate, candidate)
-    }
-    return next
+    let next = earliest(transport.deadline, keepaliveDeadline)
+    return isServer && phase != .connection ? earliest(next, authentication.deadline) : next
   }
 
   package mutating func timePassed() throws(SSHError) {

@@ -122,6 +122,9 @@ struct AuthenticationMachine: ~Copyable {
     case (.idle, MessageNumber.informationResponse) where staleResponses > 0,
       (.deciding, MessageNumber.informationResponse) where staleResponses > 0:
       staleResponses -= 1
+    case (.finished, MessageNumber.authenticationRequest):
+      // RFC 4252 §5.1, already while SUCCESS waits behind a failure's delay.
+      return
     case (.service, _):
       throw .outOfPhase(expected: "SERVICE_REQUEST", got: number)
     case (.idle, _), (.deciding, _), (.interactive, _):
@@ -155,6 +158,8 @@ struct AuthenticationMachine: ~Copyable {
     case .deciding:
       if let login { events.append(.loginAbandoned(login.proven.attempt)) }
       login = nil
+      // The question had stopped the clock; nothing is proved that still counts.
+      restartGrace()
     case .interactive(let unanswered, _, _):
       if unanswered { staleResponses += 1 }
       restartGrace()
@@ -249,6 +254,7 @@ struct AuthenticationMachine: ~Copyable {
       // Some libraries choke on a SUCCESS that overtakes their answer (ssh.md 2.5).
       guard login.prompt != nil else { return false }
       self.login?.approval = banner
+      restartGrace()
     case .service, .finished:
       return false
     }
@@ -358,12 +364,9 @@ struct AuthenticationMachine: ~Copyable {
   }
 
   var deadline: UInt64? {
-    var next: UInt64? = outbox.first.flatMap { $0.due > 0 ? $0.due : nil }
-    for candidate in [firstRequestDeadline, graceDeadline, ignoreDeadline, refreshDeadline] {
-      guard let candidate else { continue }
-      next = min(next ?? candidate, candidate)
-    }
-    return next
+    let delayed = outbox.first.flatMap { $0.due > 0 ? $0.due : nil }
+    let grace = earliest(firstRequestDeadline, graceDeadline)
+    return earliest(earliest(delayed, grace), earliest(ignoreDeadline, refreshDeadline))
   }
 
   /// IGNORE each second and an empty INFO_REQUEST each 20 s keep the client's own timeouts quiet (ssh.md 2.6).

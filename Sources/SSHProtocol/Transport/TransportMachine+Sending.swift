@@ -103,12 +103,7 @@ extension TransportMachine {
       deadline = nil
       return
     }
-    var next: UInt64?
-    for candidate in [identificationDeadline, offerDeadline, exchangeDeadline] {
-      guard let candidate else { continue }
-      next = min(next ?? candidate, candidate)
-    }
-    if isAuthenticated, let interval = intervalDeadline { next = min(next ?? interval, interval) }
-    deadline = next
+    let next = earliest(identificationDeadline, earliest(offerDeadline, exchangeDeadline))
+    deadline = isAuthenticated ? earliest(next, intervalDeadline) : next
   }
 }

@@ -75,6 +75,44 @@ struct AuthenticationTests {
     }
   }
 
+  @Test("a proved key that the client itself lays aside leaves no connection without a clock")
+  func abandonedDecisionHasGrace() {
+    let pair = pair()
+    request(pair, .publicKey(Fixtures.ed25519, .ed25519))
+    request(pair, .none)
+    #expect(pair.serverEvents.contains { $0.name == "loginAbandoned" })
+    pair.advance(by: .seconds(121))
+    #expect(pair.serverError?.kind == .timedOut)
+  }
+
+  @Test("an approved client that never answers its prompt is not waited for without end")
+  func approvedWithoutAnswerHasGrace() {
+    let pair = pair()
+    request(pair, .publicKey(Fixtures.ed25519, .ed25519))
+    guard let login = login(pair) else { return #expect(Bool(false), "no login") }
+    #expect(pair.requireSignIn(login.attempt, prompt: prompt))
+    request(pair, .keyboardInteractive)
+    #expect(pair.acceptLogin(login.attempt))
+    pair.advance(by: .seconds(121))
+    #expect(pair.serverError?.kind == .timedOut)
+    #expect(!pair.isSignedIn)
+  }
+
+  @Test("requests that follow a success still waiting behind a failure's delay are ignored")
+  func requestsBehindADelayedSuccess() {
+    let pair = pair()
+    pair.client.authenticate(username: "alice", method: .keyboardInteractive)
+    pair.client.authenticate(username: "alice", method: .publicKey(Fixtures.ed25519, .ed25519))
+    pair.run()
+    guard let login = login(pair) else { return #expect(Bool(false), "no login") }
+    #expect(pair.acceptLogin(login.attempt))
+    pair.client.authenticate(username: "alice", method: .none)
+    pair.run()
+    pair.advance(by: .milliseconds(20))
+    #expect(pair.serverError == nil)
+    #expect(pair.isSignedIn)
+  }
+
   @Test("the identity is the key that signed, not one that was offered first")
   func offeredIsNotProved() {
     let pair = pair()
