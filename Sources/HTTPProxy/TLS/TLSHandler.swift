@@ -147,7 +147,9 @@ final class TLSHandler: ChannelDuplexHandler {
       promise?.fail(ChannelError.ioOnClosedChannel)
       return
     }
-    queued.append(unwrapOutboundIn(data))
+    let bytes = unwrapOutboundIn(data)
+    // An empty one at the end would leave the flush without its end, and what came before it in the engine.
+    if bytes.readableBytes > 0 { queued.append(bytes) }
     // What is written here is answered for by the connection as a whole.
     promise?.succeed(())
   }
