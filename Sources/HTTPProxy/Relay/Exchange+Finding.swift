@@ -131,6 +131,9 @@ extension Exchange {
     guard let head, let plan, let grant else { return }
     state = .relaying
     upstream = connection
+    if let openStream, case .tunnel(let binding) = connection.key {
+      loop.shared.openStreams.move(openStream, to: binding)
+    }
     waitingSince = loop.now
     var identity: HeaderList?
     if plan.route.http.passesIdentityHeaders, grant.tellsIdentity, let visitor = grant.visitor,

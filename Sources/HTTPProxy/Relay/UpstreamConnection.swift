@@ -27,7 +27,7 @@ final class UpstreamConnection: ByteStreamConsumer {
 
   let stream: any ByteStream
   let key: UpstreamKey
-  private unowned let pool: UpstreamPool
+  private let pool: UpstreamPool
   private var reader = ResponseReader()
   private var inbound = ByteBuffer()
   private var writer = MessageWriter()
