@@ -1,10 +1,11 @@
 import HTTPWire
 import NIOCore
+import Policy
 import Routing
 
 /// What one request, or one upgraded stream, leaves in the access log.
 struct AccessRecord {
-  var unixMilliseconds: Int64
+  var time: UnixTime
   var requestID: String
   var remoteAddress: String
   var head: RequestHead?
@@ -22,9 +23,9 @@ struct AccessRecord {
 
   /// Names of fields as Pomerium's access log has them, ours beside them.
   func write(into buffer: inout ByteBuffer) {
-    buffer.writeString("{\"time\":")
-    HeadWriter.writeDecimal(UInt64(clamping: unixMilliseconds), into: &buffer)
-    buffer.writeString(",\"level\":\"info\",\"message\":\"http-request\"")
+    buffer.writeString("{\"time\":\"")
+    Self.write(CivilTime(time), into: &buffer)
+    buffer.writeString("\",\"level\":\"info\",\"message\":\"http-request\"")
     field("request-id", requestID, &buffer)
     if let head {
       field("method", head.method.text, &buffer)
@@ -48,6 +49,25 @@ struct AccessRecord {
     if let upstream { field("upstream", upstream, &buffer) }
     if isUpgraded { buffer.writeString(",\"upgraded\":true") }
     buffer.writeString("}\n")
+  }
+
+  /// RFC 3339, digit by digit: this is written for every request.
+  private static func write(_ time: CivilTime, into buffer: inout ByteBuffer) {
+    func digits(_ value: Int64, _ divisor: Int64, _ after: Unicode.Scalar) {
+      var divisor = divisor
+      while divisor > 0 {
+        buffer.writeInteger(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / divisor % 10))
+        divisor /= 10
+      }
+      buffer.writeInteger(UInt8(ascii: after))
+    }
+    digits(time.year, 1000, "-")
+    digits(time.month, 10, "-")
+    digits(time.day, 10, "T")
+    digits(time.hour, 10, ":")
+    digits(time.minute, 10, ":")
+    digits(time.second, 10, ".")
+    digits(time.millisecond, 100, "Z")
   }
 
   private func number(_ name: StaticString, _ value: UInt64, _ buffer: inout ByteBuffer) {

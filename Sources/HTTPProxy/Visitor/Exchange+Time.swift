@@ -149,7 +149,7 @@ extension Exchange {
     let session = visitor?.session
     loop.accessLog.append(
       AccessRecord(
-        unixMilliseconds: loop.shared.clock().milliseconds, requestID: requestID.text, remoteAddress: clientAddress,
+        time: loop.shared.clock(), requestID: requestID.text, remoteAddress: clientAddress,
         head: head, status: status, detail: detail,
         durationMilliseconds: (NIODeadline.now() - startedAt).nanoseconds / 1_000_000, bytesIn: bytesIn,
         bytesOut: bytesOut, route: plan?.routeIDText, user: session?.subject.displayName, session: session?.id,

@@ -25,7 +25,7 @@ package final class AuditLog: Sendable {
 
   package func record(_ event: Event) {
     var line = JSONLine()
-    line.add("time", Timestamp.rfc3339(clock()))
+    line.add("time", CivilTime(clock()).preciseText)
     line.add("log", "audit")
     switch event {
     case .signInStarted(let login):

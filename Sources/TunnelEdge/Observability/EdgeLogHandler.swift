@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import Policy
 import Routing
 
 /// Writes log events: readable text on a terminal, one JSON object a line elsewhere.
@@ -50,7 +51,7 @@ package struct EdgeLogHandler: LogHandler {
 
   private func json(_ event: LogEvent, _ values: [(String, String)]) -> [UInt8] {
     var line = JSONLine()
-    line.add("time", Timestamp.rfc3339(SystemClock.now()))
+    line.add("time", CivilTime(SystemClock.now()).preciseText)
     line.add("level", event.level.rawValue)
     line.add("message", event.message.description)
     line.add("part", label)
@@ -59,7 +60,7 @@ package struct EdgeLogHandler: LogHandler {
   }
 
   private func text(_ event: LogEvent, _ values: [(String, String)]) -> [UInt8] {
-    var line = "\(Timestamp.clockTime(SystemClock.now())) \(Self.word(event.level)) \(event.message)"
+    var line = "\(CivilTime(SystemClock.now()).clockText) \(Self.word(event.level)) \(event.message)"
     for (key, value) in values { line += "  \(key)=\(value.printable(limit: 2048))" }
     return Array((line + "\n").utf8)
   }

@@ -31,9 +31,4 @@ import Testing
     let failure = #expect(throws: LineFile.Failure.self) { try LineFile(.file("/nowhere/at/all.log")) }
     #expect(failure?.description == "cannot open log file /nowhere/at/all.log: No such file or directory")
   }
-
-  @Test func timesAreUTC() {
-    #expect(Timestamp.rfc3339(.init(milliseconds: 1_770_091_506_007)) == "2026-02-03T04:05:06.007Z")
-    #expect(Timestamp.clockTime(.init(milliseconds: 1_770_091_506_789)) == "04:05:06.789")
-  }
 }
