@@ -88,6 +88,14 @@ package final class LoopBridge: ByteStream {
   package func close(_ end: StreamEnd) {
     guard !isClosing, !isClosed else { return }
     isClosing = true
+    // The far end may be over already, and its last word wait behind bytes that nobody wants any more.
+    if let last = arrived.last, case .closed = last {
+      arrived.removeAll()
+      arrived.append(last)
+      let this = NIOLoopBound(self, eventLoop: eventLoop)
+      eventLoop.execute { this.value.deliver() }
+      return
+    }
     arrived.removeAll()
     collected.append(.close(end))
     post()

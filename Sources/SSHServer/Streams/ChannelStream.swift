@@ -54,12 +54,14 @@ final class ChannelStream: ByteStream {
     guard !isReading else { return }
     isReading = true
     guard !isDelivering, !arrived.isEmpty || hasFarEnd || ending != nil else { return }
-    let this = NIOLoopBound(self, eventLoop: eventLoop)
-    eventLoop.execute { this.value.deliverWaiting() }
+    deliverSoon()
   }
 
   func close(_ end: StreamEnd) {
-    guard let connection else { return }
+    // Nobody reads on: the end must not wait for what was not delivered.
+    arrived.removeAll()
+    hasFarEnd = false
+    guard let connection else { return deliverSoon() }
     connection.closeChannel(id, .now)
     connection.setNeedsFlush()
     didEnd(end)
@@ -104,7 +106,11 @@ final class ChannelStream: ByteStream {
     case .finished, .connectionLost: break
     case .reset, .rightEnded: arrived.removeAll()
     }
-    // Never from within the caller's own call.
+    deliverSoon()
+  }
+
+  /// Never from within the caller's own call.
+  private func deliverSoon() {
     let this = NIOLoopBound(self, eventLoop: eventLoop)
     eventLoop.execute { this.value.deliverWaiting() }
   }

@@ -186,6 +186,16 @@ struct LoopBridgeTests {
     #expect(end == .reset)
   }
 
+  /// A visitor leaves in the middle of a download whose far side is long done.
+  @Test(.timeLimit(.minutes(1))) func closingBehindAnEndThatNobodyHasReadComesBackToo() async throws {
+    let setup = try await setUp(amount: 100_000)
+    var given = 0
+    while given < 100_000 { given = try await setup.far.eventLoop.submit { setup.far.value.given }.get() }
+    try await setup.far.eventLoop.submit { setup.far.value.close(.finished) }.get()
+    _ = try await setup.near.eventLoop.submit {}.get()
+    try await close(setup)
+  }
+
   @Test func onOneLoopThereIsNothingBetween() async throws {
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let isSame = try await loop.flatSubmit {
