@@ -1,0 +1,68 @@
+import NIOCore
+import NIOPosix
+import Routing
+import Testing
+
+@testable import SSHProtocol
+@testable import SSHServer
+
+/// Contracts of `ByteStream` that a channel must keep whatever its consumer does.
+struct ChannelStreamTests {
+  private final class Host: ChannelHost {
+    let eventLoop: any EventLoop
+    var closed: [ChannelClosing] = []
+
+    init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+    func isChannelWritable(_ id: ChannelID) -> Bool { true }
+    func write(_ bytes: ByteBuffer, to id: ChannelID) {}
+    func finishWriting(_ id: ChannelID) {}
+    func consumed(_ count: Int, from id: ChannelID) {}
+    func closeChannel(_ id: ChannelID, _ how: ChannelClosing) { closed.append(how) }
+    func setNeedsFlush() {}
+  }
+
+  private final class Consumer: ByteStreamConsumer {
+    let closed: EventLoopPromise<StreamEnd>
+    init(_ loop: any EventLoop) { closed = loop.makePromise() }
+
+    func streamDidRead(_ bytes: ByteBuffer) {}
+    func streamDidCompleteRead() {}
+    func streamDidFinishReading() {}
+    func streamWritabilityChanged(isWritable: Bool) {}
+    func streamDidClose(_ end: StreamEnd) { closed.succeed(end) }
+  }
+
+  private func stream(_ loop: any EventLoop) -> (ChannelStream, EventLoopFuture<StreamEnd>) {
+    let stream = ChannelStream(
+      id: ChannelID(number: 0, generation: 1), bindingID: BindingID(1), counters: BindingCounters(), host: Host(loop))
+    let consumer = Consumer(loop)
+    stream.consumer = consumer
+    stream.didReceive(ByteBuffer(string: "bytes that nobody reads"))
+    return (stream, consumer.closed.futureResult)
+  }
+
+  /// A visitor leaves in the middle of a response that has arrived whole.
+  @Test(.timeLimit(.minutes(1)), arguments: [StreamEnd.finished, .connectionLost])
+  func closingAfterTheChannelEndedTellsTheConsumer(_ end: StreamEnd) async throws {
+    let loop = MultiThreadedEventLoopGroup.singleton.next()
+    let told = try await loop.flatSubmit {
+      let (stream, closed) = stream(loop)
+      stream.didFinish()
+      stream.didEnd(end)
+      stream.close(.reset)
+      return closed
+    }.get()
+    #expect(told == end)
+  }
+
+  @Test(.timeLimit(.minutes(1))) func closingInOrderDoesNotWaitForWhatNobodyReads() async throws {
+    let loop = MultiThreadedEventLoopGroup.singleton.next()
+    let told = try await loop.flatSubmit {
+      let (stream, closed) = stream(loop)
+      stream.close(.finished)
+      return closed
+    }.get()
+    #expect(told == .finished)
+  }
+}
