@@ -118,7 +118,7 @@ def test_sign_out_ends_streams_and_tunnels(edge, publish, visitor):
     assert done.status == 200, repr(done)
     assert seconds_until(opened.ended.is_set, "the end of the stream") < WITHIN_A_SECOND
     tunnel.wait()
-    assert visitor.status(edge.url()) == 302
+    assert visitor.get(edge.url(), follow=False).status == 302
 
 
 def test_websocket_needs_the_routes_origin(edge, publish, visitor):

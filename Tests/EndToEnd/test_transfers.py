@@ -88,6 +88,9 @@ def test_answer_before_the_upload_is_read(edge, publish, visitor):
     except ConnectionResetError:
         pass
     assert answer.startswith(b"HTTP/1.1 413"), answer[:200]
+    # The sender must be gone before its descriptor is: a later connection could get the same number.
+    socket.socket.shutdown(link, socket.SHUT_RDWR)
+    thread.join()
     link.close()
     assert visitor.status(edge.url()) == 200
 
