@@ -64,6 +64,7 @@ extension SSHServerConfiguration {
     result.authentication.graceTime = .seconds(UInt64(clamping: loginGraceSeconds))
     result.keepalive = KeepaliveConfiguration(
       interval: .seconds(UInt64(clamping: keepaliveSeconds)), misses: keepaliveMisses)
+    result.keyExchangeOffload = .expensive
     result.random = random
     return result
   }

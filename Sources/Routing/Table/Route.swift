@@ -124,7 +124,8 @@ package struct HTTPRouteSettings: Sendable, Equatable {
       && left.setRequestHeaders.elementsEqual(right.setRequestHeaders, by: ==)
       && left.removeRequestHeaders == right.removeRequestHeaders
       && left.setResponseHeaders.elementsEqual(right.setResponseHeaders, by: ==)
-      && left.prefixRewrite == right.prefixRewrite && left.allowsCORSPreflight == right.allowsCORSPreflight && left.allowsWebSockets == right.allowsWebSockets
+      && left.prefixRewrite == right.prefixRewrite && left.allowsCORSPreflight == right.allowsCORSPreflight
+      && left.allowsWebSockets == right.allowsWebSockets
       && left.allowedUpgrades == right.allowedUpgrades && left.allowedOrigins == right.allowedOrigins
   }
 }

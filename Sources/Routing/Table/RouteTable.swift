@@ -35,10 +35,14 @@ package struct RouteTable: Sendable {
   }
 
   /// Which route serves a request. `port` is the one the visitor named (`Host`), `path` the raw one without query.
-  package func route(host: HostName, port: Int?, path: String) -> RouteMatch {
+  /// With `reading`, the path and what routes say about paths are both read that way first.
+  package func route(
+    host: HostName, port: Int?, path: String, reading: (String) -> String = { $0 }
+  ) -> RouteMatch {
     let candidates = webRoutes(host: host, port: port)
     if candidates.isEmpty { return .noSuchHost }
-    for route in candidates where route.path.matches(path) { return .route(route) }
+    let path = reading(path)
+    for route in candidates where route.path.read(reading).matches(path) { return .route(route) }
     return .noSuchPath
   }
 
@@ -145,6 +149,14 @@ extension RouteOrigin.Scheme {
 }
 
 extension PathMatch {
+  fileprivate func read(_ reading: (String) -> String) -> PathMatch {
+    switch self {
+    case .any: .any
+    case .prefix(let prefix): .prefix(reading(prefix))
+    case .exact(let exact): .exact(reading(exact))
+    }
+  }
+
   /// Compares bytes, not characters: canonically equivalent spellings are different paths.
   package func matches(_ path: String) -> Bool {
     switch self {

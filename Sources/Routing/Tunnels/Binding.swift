@@ -7,21 +7,44 @@ package struct BindingID: Sendable, Hashable, CustomStringConvertible {
   package var description: String { "binding-\(rawValue)" }
 }
 
-/// One connection's tunnel for one route under one name: the snapshot that the registry gives out.
+/// One connection's tunnel for one route under one name: the snapshot that the registry gives out. Copied with every
+/// request, so what never changes is shared.
 package struct Binding: Sendable, Identifiable {
-  package let id: BindingID
-  package let routeID: RouteID
-  /// The name it answers to: a concrete one, or a wildcard route's own pattern.
-  package let name: HostPattern
-  /// What the client asked for, byte for byte; opens repeat it.
-  package let requestedHost: String
-  package let requestedPort: Int
-  package let owner: Subject
-  package let connectionID: String
-  package let openedAt: UnixTime
-  package let opener: any StreamOpener
-  package let counters: BindingCounters
+  private final class Fixed: Sendable {
+    let id: BindingID
+    let request: BindingRequest
+    let openedAt: UnixTime
+    let counters = BindingCounters()
+
+    init(id: BindingID, request: BindingRequest, openedAt: UnixTime) {
+      self.id = id
+      self.request = request
+      self.openedAt = openedAt
+    }
+  }
+
+  private let fixed: Fixed
   package var state: BindingState
+
+  init(id: BindingID, request: BindingRequest, openedAt: UnixTime) {
+    fixed = Fixed(id: id, request: request, openedAt: openedAt)
+    state = .attached
+  }
+
+  package var id: BindingID { fixed.id }
+  package var routeID: RouteID { fixed.request.routeID }
+  /// The name it answers to: a concrete one, or a wildcard route's own pattern.
+  package var name: HostPattern { fixed.request.name }
+  /// What the client asked for, byte for byte; opens repeat it.
+  package var requestedHost: String { fixed.request.requestedHost }
+  package var requestedPort: Int { fixed.request.requestedPort }
+  package var owner: Subject { fixed.request.owner }
+  package var connectionID: String { fixed.request.connectionID }
+  package var openedAt: UnixTime { fixed.openedAt }
+  package var opener: any StreamOpener { fixed.request.opener }
+  package var counters: BindingCounters { fixed.counters }
+  var isShared: Bool { fixed.request.isShared }
+  var probe: @Sendable () -> Void { fixed.request.probe }
 }
 
 package enum BindingState: Sendable, Hashable {

@@ -7,8 +7,6 @@ struct RegistryState {
 
   struct Entry {
     var binding: Binding
-    let isShared: Bool
-    let probe: @Sendable () -> Void
     /// Its owner has bound the name again and this connection has not yet proved that it lives.
     var isSuspect = false
   }
@@ -72,14 +70,11 @@ extension RegistryState {
         entry.binding.connectionID != request.connectionID
       else { continue }
       tunnels.entries[index].isSuspect = true
-      probes.append(entry.probe)
+      probes.append(entry.binding.probe)
     }
-    let binding = Binding(
-      id: BindingID(nextBinding), routeID: request.routeID, name: request.name, requestedHost: request.requestedHost,
-      requestedPort: request.requestedPort, owner: request.owner, connectionID: request.connectionID, openedAt: now,
-      opener: request.opener, counters: BindingCounters(), state: .attached)
+    let binding = Binding(id: BindingID(nextBinding), request: request, openedAt: now)
     nextBinding += 1
-    tunnels.entries.append(Entry(binding: binding, isShared: request.isShared, probe: request.probe))
+    tunnels.entries.append(Entry(binding: binding))
     tunnels.leases.removeAll { $0.name == request.name && $0.person.isSamePerson(as: request.owner) }
     routes[request.routeID] = tunnels
     routeOfBinding[binding.id] = request.routeID
@@ -96,7 +91,7 @@ extension RegistryState {
     let entry = tunnels.entries[index]
     var state = wanted
     if wanted.isAttached, !entry.binding.state.isAttached,
-      tunnels.otherHolder(of: entry.binding.name, than: entry.binding.owner, isShared: entry.isShared) != nil
+      tunnels.otherHolder(of: entry.binding.name, than: entry.binding.owner, isShared: entry.binding.isShared) != nil
     {
       state = .detached(.heldByAnother)
     }
@@ -149,6 +144,12 @@ extension RegistryState {
     route: RouteID, host: HostName, sessionID: String?, excluding: Set<BindingID>, now: UnixTime
   ) -> TunnelPick {
     guard let tunnels = routes[route] else { return .none(.neverConnected) }
+    // Nearly always there is one tunnel.
+    if tunnels.entries.count == 1, let only = tunnels.entries.first, only.binding.state.isAttached,
+      only.binding.name.matches(host), !excluding.contains(only.binding.id)
+    {
+      return .binding(only.binding)
+    }
     let matching = tunnels.entries.filter { $0.binding.name.matches(host) }
     var candidates = matching.filter { $0.binding.state.isAttached && !excluding.contains($0.binding.id) }
     if let best = candidates.map(\.binding.name.literalLength).max() {

@@ -1,4 +1,5 @@
 import Logging
+import Policy
 import Routing
 import SSHProtocol
 
@@ -16,10 +17,16 @@ extension ConnectionHandler {
   }
 
   func requestForward(_ address: ForwardAddress, _ reply: ReplyToken?) {
-    guard case .open(let publisher) = phase else {
+    guard case .open(var publisher) = phase else {
       if let reply { connection.answer(reply, success: false) }
       return
     }
+    // As the person is now; a session that has ended ends the connection.
+    guard let subject = server.authenticator.subject(sessionID: publisher.subject.sessionID) else {
+      return reconsider()
+    }
+    publisher.subject = subject
+    phase = .open(publisher)
     let current = server.configuration
     let result = forwards.request(
       address, by: publisher, maxForwards: current.maxForwards, isPermitted: current.permitsPublishing)

@@ -7,7 +7,6 @@ import SSHProtocol
 extension ConnectionHandler {
   func admit(_ login: ProvenLogin) {
     guard case .proving = phase else { return }
-    leaveGate()
     let name = LoginName(login.username)
     logger[metadataKey: "publickey-fingerprint"] = "\(login.key.fingerprint)"
     logger.info("ssh key proved", metadata: ["client": "\(clientVersion)"])
@@ -24,7 +23,9 @@ extension ConnectionHandler {
   }
 
   func decided(_ login: ProvenLogin, _ answer: LoginAnswer) {
-    guard case .deciding(let current) = phase, current.attempt == login.attempt else { return LoginTasks.hangUp(answer) }
+    guard case .deciding(let current) = phase, current.attempt == login.attempt else {
+      return LoginTasks.hangUp(answer)
+    }
     hold(.decision, false)
     switch answer {
     case .accepted(let subject, let banner): accept(login, subject, banner)
@@ -41,6 +42,8 @@ extension ConnectionHandler {
       phase = .proving
       return pending.hangUp()
     }
+    // From here on the codes are counted instead. Anybody can prove some key: that alone frees no place.
+    leaveGate()
     logger.info("ssh sign-in waits for the browser")
     timers.set(.signIn, in: configuration.signInTimeoutSeconds * 1000, on: handle) {
       $0.end(.byApplication, "The sign-in was not completed in time. Connect again for a new link.", .disconnected)
@@ -109,6 +112,7 @@ extension ConnectionHandler {
       let text = "You are signed in as \(who), and nothing here is available to you. Ask whoever runs this edge."
       return end(.byApplication, text, .disconnected)
     }
+    leaveGate()
     phase = .accepted(publisher)
     _ = connection.acceptLogin(
       login.attempt, banner: WelcomeBanner.lines(publisher, routes: routes, extra: banner))
@@ -137,9 +141,7 @@ extension ConnectionHandler {
   func reconsider() {
     guard case .open(var publisher) = phase else { return }
     guard let subject = server.authenticator.subject(sessionID: publisher.subject.sessionID) else {
-      logger.info("ssh session ended")
-      let text = "Your session has ended. Connect again to sign in."
-      return end(.byApplication, text, .disconnected, streams: .rightEnded)
+      return sessionEnded()
     }
     publisher.subject = subject
     phase = .open(publisher)
@@ -148,6 +150,22 @@ extension ConnectionHandler {
     armExpiry()
     settle()
   }
+
+  /// Where the person signed out on this very connection, the answer is read first.
+  func sessionEnded() {
+    if sessions.values.contains(where: \.hasSignedOut) {
+      return timers.set(.farewell, in: Self.farewellMilliseconds, on: handle) { $0.endWithSession() }
+    }
+    endWithSession()
+  }
+
+  func endWithSession() {
+    logger.info("ssh session ended")
+    let text = "Your session has ended. Connect again to sign in."
+    end(.byApplication, text, .disconnected, streams: .rightEnded)
+  }
+
+  private static let farewellMilliseconds: Int64 = 1000
 
   private func apply(_ change: PublishedForwards.Change) {
     let bound = change.bound

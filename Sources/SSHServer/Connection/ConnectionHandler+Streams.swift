@@ -106,7 +106,8 @@ extension ConnectionHandler {
       endIfDrained()
     }
     if let opening = openings.removeValue(forKey: id) { opening.fail(.gone) }
-    if sessions.removeValue(forKey: id) != nil {
+    if let session = sessions.removeValue(forKey: id) {
+      if session.hasSignedOut { return reconsider() }
       armUnused()
       if !refusals.isEmpty { armRefusal() }
     }

@@ -174,6 +174,7 @@ final class ConnectionHandler: ChannelInboundHandler {
       clientVersion = summary.peerIdentification.printable(limit: 120)
       logger.debug("ssh keys established", metadata: ["client": "\(clientVersion)"])
     case .rekeyed: logger.debug("ssh keys renewed")
+    case .keyExchangeWork(let work): compute(work)
     case .peerDisconnected(_, let text):
       logger.debug("ssh client said goodbye", metadata: ["text": "\(text.printable())"])
       cleanUp(.disconnected, .connectionLost)
@@ -181,7 +182,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     case .login(let login): admit(login)
     case .loginAbandoned(let attempt): abandon(attempt)
     case .promptAnswered(let attempt, let answers): confirm(attempt, digits: answers.first ?? "")
-    case .signInShown, .keyExchangeWork, .channelRequestAnswered: break
+    case .signInShown, .channelRequestAnswered: break
     case .authenticated: didAuthenticate()
     case .forwardRequested(let address, let reply): requestForward(address, reply)
     case .forwardCancelled(let address, let reply): cancelForward(address, reply)

@@ -13,6 +13,8 @@ struct ConnectionTimers {
     case expiry
     /// The client was asked whether it lives.
     case probe
+    /// The client has signed out and reads the answer.
+    case farewell
     /// The other side does not close.
     case linger
   }

@@ -12,6 +12,8 @@ final class ServerState: Sendable {
   let clock: UnixClock
   let logger: Logger
   let gate: StartupGate
+  /// Computed or waiting to be; the pool's threads are few, and more would only queue.
+  let expensiveExchanges = WorkBudget(most: 256)
 
   private let current: Mutex<SSHServerConfiguration>
   private let connections = Mutex<[String: ConnectionHandle]>([:])

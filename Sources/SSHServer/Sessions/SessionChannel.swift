@@ -15,6 +15,8 @@ final class SessionChannel {
   private unowned let connection: ConnectionHandler
   private(set) var hasTerminal = false
   private var mode = Mode.idle
+  /// The person signed out here: the connection waits until the answer is read.
+  private(set) var hasSignedOut = false
 
   /// Keys that end a shell: Ctrl-C, Ctrl-D, q.
   private static let quitKeys: Set<UInt8> = [0x03, 0x04, 0x71]
@@ -62,7 +64,10 @@ final class SessionChannel {
     print(result.output)
     print(result.errors, isError: true)
     finish(status: result.status)
-    if result.endsSession { connection.logOut() }
+    if result.endsSession {
+      hasSignedOut = true
+      connection.logOut()
+    }
   }
 
   // MARK: What the client sends

@@ -14,7 +14,7 @@ import Testing
   @Test func aPublishPolicyIsRevokedAndRestored() async throws {
     let service = try await EchoService()
     let edge = try await TestEdge([testRoute("app.example")])
-    let client = try edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:\(service.port)"])
+    let client = try await edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:\(service.port)"])
     let binding = try await edge.opened("app.example")
     let stream = try await StreamExchange.start(binding, amount: 1000)
 
@@ -34,7 +34,7 @@ import Testing
     let outcome = try await StreamExchange.run(binding, amount: 1000)
     #expect(outcome.received == outcome.sent)
     #expect(client.isRunning && edge.registry.bindings().map(\.id) == [binding.id])
-    client.interrupt()
+    client.end()
     _ = try await client.exit()
     await edge.stop()
     await service.stop()
@@ -42,7 +42,7 @@ import Testing
 
   @Test func aRouteThatGoesAndComesBackIsServedAgain() async throws {
     let edge = try await TestEdge([testRoute("app.example"), testRoute("other.example")])
-    let client = try edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
+    let client = try await edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
     _ = try await edge.opened("app.example")
     edge.replace([testRoute("other.example")])
     _ = try await edge.events.first { $0.kind == .detached(.routeGone) }
@@ -52,42 +52,42 @@ import Testing
       Issue.record("not attached again")
       return
     }
-    client.interrupt()
+    client.end()
     _ = try await client.exit()
     await edge.stop()
   }
 
   @Test func aDynamicForwardTakesNewRoutes() async throws {
     let edge = try await TestEdge([testRoute("a.example")])
-    let client = try edge.ssh(["-N", "-R", "0"])
+    let client = try await edge.ssh(["-N", "-R", "0"])
     _ = try await edge.opened("a.example")
     edge.replace([testRoute("a.example"), testRoute("b.example")])
     _ = try await edge.opened("b.example")
-    client.interrupt()
+    client.end()
     _ = try await client.exit()
     await edge.stop()
   }
 
   @Test func publishingSwitchedOffDetachesEverything() async throws {
     let edge = try await TestEdge([testRoute("app.example")])
-    let client = try edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
+    let client = try await edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
     _ = try await edge.opened("app.example")
     edge.server.update { $0.permitsPublishing = false }
     edge.server.reconsider(.everything)
     _ = try await edge.events.first { $0.kind == .detached(.notPermitted) }
-    client.interrupt()
+    client.end()
     _ = try await client.exit()
     await edge.stop()
   }
 
   @Test func whatANameStoodForIsDecidedOnce() async throws {
     let edge = try await TestEdge([testRoute("first.example")])
-    let client = try edge.ssh(["-N", "-R", "443:127.0.0.1:9"])
+    let client = try await edge.ssh(["-N", "-R", "443:127.0.0.1:9"])
     _ = try await edge.opened("first.example")
     edge.replace([testRoute("second.example")])
     _ = try await edge.events.first { $0.kind == .detached(.routeGone) }
     #expect(edge.registry.bindings().count == 1)
-    client.interrupt()
+    client.end()
     _ = try await client.exit()
     await edge.stop()
   }

@@ -7,25 +7,26 @@ import Testing
 
 /// The stock OpenSSH client publishes, and bytes go through.
 @Suite(.serialized) struct PublishingTests {
-  @Test(arguments: ["ed25519", "ecdsa", "rsa"])
-  func aForwardIsServedAndBytesGoBothWays(_ type: String) async throws {
+  @Test(arguments: [("ed25519", 50_000_000), ("ecdsa", 100_000), ("rsa", 100_000)])
+  func aForwardIsServedAndBytesGoBothWays(_ type: String, _ amount: Int) async throws {
     let service = try await EchoService()
     let edge = try await TestEdge([testRoute("app.example")])
-    let key = try edge.key(type, type: type)
-    let client = try edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:\(service.port)"], key: key)
+    let key = try await edge.key(type, type: type)
+    let client = try await edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:\(service.port)"], key: key)
     let binding = try await edge.opened("app.example")
-    let outcome = try await StreamExchange.run(binding, amount: 50_000_000)
-    #expect(outcome.count == 50_000_000)
+    let outcome = try await StreamExchange.run(binding, amount: amount)
+    #expect(outcome.count == amount)
     #expect(outcome.received == outcome.sent)
-    #expect(binding.counters.bytesToPublisher == 50_000_000)
-    #expect(binding.counters.bytesFromPublisher == 50_000_000)
+    #expect(binding.counters.bytesToPublisher == UInt64(amount))
+    #expect(binding.counters.bytesFromPublisher == UInt64(amount))
     #expect(binding.requestedHost == "app.example" && binding.requestedPort == 443)
-    client.interrupt()
+    client.end()
     _ = try await client.exit()
     let closed = try await edge.events.first { if case .closed = $0.kind { true } else { false } }
     #expect(
       closed.kind
-        == .closed(why: .disconnected, bytesToPublisher: 50_000_000, bytesFromPublisher: 50_000_000, streams: 1))
+        == .closed(why: .disconnected, bytesToPublisher: UInt64(amount), bytesFromPublisher: UInt64(amount), streams: 1)
+    )
     #expect(edge.registry.bindings().isEmpty)
     await edge.stop()
     await service.stop()
@@ -34,14 +35,14 @@ import Testing
   @Test func keysAreRenewedUnderLoad() async throws {
     let service = try await EchoService()
     let edge = try await TestEdge([testRoute("app.example")])
-    let client = try edge.ssh(
+    let client = try await edge.ssh(
       ["-N", "-v", "-o", "RekeyLimit=1M", "-R", "app.example:443:127.0.0.1:\(service.port)"])
     let binding = try await edge.opened("app.example")
     let outcome = try await StreamExchange.run(binding, amount: 30_000_000)
     #expect(outcome.received == outcome.sent && outcome.count == 30_000_000)
     let rekeys = client.errors.values.count { $0.contains("SSH2_MSG_NEWKEYS sent") }
     #expect(rekeys > 10)
-    client.interrupt()
+    client.end()
     _ = try await client.exit()
     await edge.stop()
     await service.stop()
@@ -51,7 +52,7 @@ import Testing
   func everyCipherCarriesParallelStreams(_ cipher: String) async throws {
     let service = try await EchoService()
     let edge = try await TestEdge([testRoute("app.example")])
-    let client = try edge.ssh(["-N", "-c", cipher, "-R", "app.example:443:127.0.0.1:\(service.port)"])
+    let client = try await edge.ssh(["-N", "-c", cipher, "-R", "app.example:443:127.0.0.1:\(service.port)"])
     let binding = try await edge.opened("app.example")
     try await withThrowingTaskGroup(of: StreamExchange.Outcome.self) { group in
       for index in 0..<50 {
@@ -60,7 +61,24 @@ import Testing
       for try await outcome in group { #expect(outcome.received == outcome.sent) }
     }
     #expect(binding.counters.totalStreams == 50)
-    client.interrupt()
+    client.end()
+    _ = try await client.exit()
+    await edge.stop()
+    await service.stop()
+  }
+
+  @Test(arguments: ["ecdh-sha2-nistp521", "diffie-hellman-group16-sha512", "curve25519-sha256"])
+  func everyKindOfKeyExchangeServesAndRenewsUnderLoad(_ method: String) async throws {
+    let service = try await EchoService()
+    let edge = try await TestEdge([testRoute("app.example")])
+    let client = try await edge.ssh([
+      "-N", "-o", "KexAlgorithms=\(method)", "-o", "RekeyLimit=256K", "-R",
+      "app.example:443:127.0.0.1:\(service.port)",
+    ])
+    let binding = try await edge.opened("app.example")
+    let outcome = try await StreamExchange.run(binding, amount: 2_000_000)
+    #expect(outcome.received == outcome.sent && outcome.count == 2_000_000)
+    client.end()
     _ = try await client.exit()
     await edge.stop()
     await service.stop()
@@ -70,13 +88,13 @@ import Testing
     let service = try await EchoService()
     let names = ["a.example", "b.example", "c.dev.example"]
     let edge = try await TestEdge([testRoute("a.example"), testRoute("b.example"), testRoute("*.dev.example")])
-    let client = try edge.ssh(["-N"] + names.flatMap { ["-R", "\($0):443:127.0.0.1:\(service.port)"] })
+    let client = try await edge.ssh(["-N"] + names.flatMap { ["-R", "\($0):443:127.0.0.1:\(service.port)"] })
     for name in names {
       let binding = try await edge.opened(name)
       let outcome = try await StreamExchange.run(binding, amount: 1000)
       #expect(outcome.received == outcome.sent)
     }
-    client.interrupt()
+    client.end()
     _ = try await client.exit()
     await edge.stop()
     await service.stop()
@@ -85,14 +103,14 @@ import Testing
   @Test func withoutAHostTheOneRouteIsMeant() async throws {
     let service = try await EchoService()
     let edge = try await TestEdge([testRoute("only.example"), testRoute("other.example", publishers: .denyAll)])
-    let client = try edge.ssh(["-N", "-R", "443:127.0.0.1:\(service.port)"])
+    let client = try await edge.ssh(["-N", "-R", "443:127.0.0.1:\(service.port)"])
     let binding = try await edge.opened("only.example")
     #expect(binding.requestedHost == "localhost")
     let outcome = try await StreamExchange.run(binding, amount: 1000)
     #expect(outcome.received == outcome.sent)
-    #expect(client.errors.values.contains { $0.contains("Signed in as ann@example.com until") })
-    #expect(client.errors.values.contains { $0.contains("-R 443:... means https://only.example") })
-    client.interrupt()
+    try await client.errors.first { $0.contains("Signed in as ann@example.com until") }
+    try await client.errors.first { $0.contains("-R 443:... means https://only.example") }
+    client.end()
     _ = try await client.exit()
     await edge.stop()
     await service.stop()
@@ -101,14 +119,14 @@ import Testing
   @Test func aDynamicForwardIsAskedForTheRoutesDestination() async throws {
     let service = try await EchoService()
     let edge = try await TestEdge([testRoute("a.example"), testRoute("b.example", publishers: .denyAll)])
-    let client = try edge.ssh(["-N", "-R", "0"])
+    let client = try await edge.ssh(["-N", "-R", "0"])
     let binding = try await edge.opened("a.example")
     #expect((32768...65535).contains(binding.requestedPort))
     let outcome = try await StreamExchange.run(
       binding, amount: 1_000_000, destination: ("127.0.0.1", service.port))
     #expect(outcome.received == outcome.sent)
-    #expect(client.errors.values.contains { $0.contains("Allocated port \(binding.requestedPort)") })
-    client.interrupt()
+    try await client.errors.first { $0.contains("Allocated port \(binding.requestedPort)") }
+    client.end()
     _ = try await client.exit()
     await edge.stop()
     await service.stop()
@@ -117,13 +135,13 @@ import Testing
   @Test func portZeroWithAFixedDestinationIsNoticed() async throws {
     let service = try await EchoService()
     let edge = try await TestEdge([testRoute("a.example")])
-    let client = try edge.ssh(["-N", "-R", "0:127.0.0.1:\(service.port)"])
+    let client = try await edge.ssh(["-N", "-R", "0:127.0.0.1:\(service.port)"])
     let binding = try await edge.opened("a.example")
     for _ in 0..<2 {
       let outcome = try await StreamExchange.run(binding, amount: 1000)
       #expect(outcome.received == outcome.sent && outcome.count == 1000)
     }
-    client.interrupt()
+    client.end()
     _ = try await client.exit()
     await edge.stop()
     await service.stop()
@@ -134,12 +152,12 @@ import Testing
     let port = service.port
     await service.stop()
     let edge = try await TestEdge([testRoute("app.example")])
-    let client = try edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:\(port)"])
+    let client = try await edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:\(port)"])
     let binding = try await edge.opened("app.example")
     await #expect(throws: StreamOpenFailure.refused("Connection refused")) {
       try await StreamExchange.run(binding, amount: 1)
     }
-    client.interrupt()
+    client.end()
     _ = try await client.exit()
     await #expect(throws: StreamOpenFailure.gone) { try await StreamExchange.run(binding, amount: 1) }
     await edge.stop()
@@ -148,7 +166,7 @@ import Testing
   @Test func exitOnForwardFailureGoesToTheBackground() async throws {
     let service = try await EchoService()
     let edge = try await TestEdge([testRoute("app.example")])
-    let client = try edge.ssh(
+    let client = try await edge.ssh(
       [
         "-f", "-N", "-q", "-E", "/dev/null", "-o", "ExitOnForwardFailure=yes", "-R",
         "app.example:443:127.0.0.1:\(service.port)",
@@ -166,7 +184,7 @@ import Testing
 
   @Test func aClientThatVanishesKeepsItsNameForAMoment() async throws {
     let edge = try await TestEdge([testRoute("app.example")])
-    let client = try edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
+    let client = try await edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
     let binding = try await edge.opened("app.example")
     client.kill()
     _ = try await edge.events.first { if case .closed(.connectionLost, _, _, _) = $0.kind { true } else { false } }
@@ -182,13 +200,13 @@ import Testing
 
   @Test func theSamePersonMayPublishTwiceAndTheFirstProvesItself() async throws {
     let edge = try await TestEdge([testRoute("app.example")])
-    let first = try edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
+    let first = try await edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
     let one = try await edge.opened("app.example")
-    let second = try edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
+    let second = try await edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
     _ = try await edge.events.first { $0.kind == .opened && $0.bindingID != one.id }
     #expect(edge.registry.bindings().count == 2)
-    first.interrupt()
-    second.interrupt()
+    first.end()
+    second.end()
     _ = try await first.exit()
     _ = try await second.exit()
     await edge.stop()
@@ -196,21 +214,21 @@ import Testing
 
   @Test func aSilentClientIsRemovedWhenItsOwnerBindsAgain() async throws {
     let edge = try await TestEdge([testRoute("app.example")]) { $0.probeTimeoutMilliseconds = 200 }
-    let first = try edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
+    let first = try await edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
     let one = try await edge.opened("app.example")
     first.suspend()
-    let second = try edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
+    let second = try await edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
     _ = try await edge.events.first { $0.bindingID == one.id && $0.kind != .opened }
     #expect(edge.registry.bindings().count == 1)
     first.kill()
-    second.interrupt()
+    second.end()
     _ = try await second.exit()
     await edge.stop()
   }
 
   @Test func aDrainTellsWhy() async throws {
     let edge = try await TestEdge([testRoute("app.example")])
-    let client = try edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
+    let client = try await edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
     _ = try await edge.opened("app.example")
     await edge.server.drain(deadline: .now() + .seconds(5))
     let result = try await client.finished()

@@ -51,12 +51,36 @@ final class ScriptedAuthenticator: Authenticator {
 final class ScriptedSignIn: PendingSignIn {
   let prompt = "Please sign in with oidc to continue"
   let instruction = " https://auth.example/.pomerium/sign_in?user_code=AAAAAAAAAAAAAAAAAAAAAA "
-  private let outcomes = EventLog<SignInOutcome>()
+  private struct Numbered: Sendable {
+    let number: Int
+    let outcome: SignInOutcome
+  }
+  private let decisions = EventLog<Numbered>()
+  private let counts = Mutex((asked: 0, decided: 0))
   let hangUps = EventLog<Bool>()
 
+  /// Each call waits for the next decision.
   func outcome() async -> SignInOutcome {
-    (try? await outcomes.first(within: 60) { _ in true }) ?? .failed("the test gave no answer")
+    let number = counts.withLock { counts in
+      counts.asked += 1
+      return counts.asked
+    }
+    let decision = try? await decisions.first(within: 60) { $0.number == number }
+    return decision?.outcome ?? .failed("the test gave no answer")
   }
-  func decide(_ outcome: SignInOutcome) { outcomes.append(outcome) }
+
+  func decide(_ outcome: SignInOutcome) {
+    let number = counts.withLock { counts in
+      counts.decided += 1
+      return counts.decided
+    }
+    decisions.append(Numbered(number: number, outcome: outcome))
+  }
+
+  let digits = EventLog<String>()
+  func confirm(digits: String) async -> SignInConfirmation {
+    self.digits.append(digits)
+    return digits == "123456" ? .approved(testSubject("ann"), banner: []) : .wrong(triesLeft: 2)
+  }
   func hangUp() { hangUps.append(true) }
 }

@@ -69,30 +69,29 @@ final class TestEdge: Sendable {
   }
 
   /// A key file for ssh, made by ssh-keygen.
-  func key(_ name: String = "id", type: String = "ed25519") throws -> String {
+  func key(_ name: String = "id", type: String = "ed25519") async throws -> String {
     let path = directory.appendingPathComponent(name).path
     if !FileManager.default.fileExists(atPath: path) {
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "/usr/bin/ssh-keygen")
-      process.arguments = ["-q", "-t", type, "-N", "", "-f", path]
-      try process.run()
-      process.waitUntilExit()
+      let keygen = try ChildProcess("/usr/bin/ssh-keygen", ["-q", "-t", type, "-N", "", "-f", path])
+      try await keygen.status.first { _ in true }
     }
     return path
   }
 
   /// Options that keep ssh away from the machine's own configuration.
-  func options(key: String? = nil) throws -> [String] {
-    [
+  func options(key: String? = nil) async throws -> [String] {
+    let path = if let key { key } else { try await self.key() }
+    return [
       "-F", "/dev/null", "-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no", "-o",
-      "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-i", try key ?? self.key(), "-p", "\(port)",
+      "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-i", path, "-p", "\(port)",
     ]
   }
 
-  func ssh(_ arguments: [String], key: String? = nil, destination: String = "me@127.0.0.1", command: [String] = [])
-    throws -> SSHClient
-  {
-    try SSHClient(try options(key: key) + arguments + [destination] + command)
+  func ssh(
+    _ arguments: [String], key: String? = nil, destination: String = "me@127.0.0.1", command: [String] = [],
+    environment: [String] = []
+  ) async throws -> SSHClient {
+    try SSHClient(try await options(key: key) + arguments + [destination] + command, environment: environment)
   }
 }
 
