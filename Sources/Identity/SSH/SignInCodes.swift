@@ -11,6 +11,8 @@ struct SignInCodes {
   struct Limits: Sendable {
     var total = 1024
     var perSource = 32
+    /// Connections that wait on one code.
+    var perCode = 32
     /// Codes that were answered are remembered, so that a second answer can be told so.
     var remembered = 1024
     var tries = 3
@@ -72,6 +74,7 @@ struct SignInCodes {
     let source = SourceAddress(request.sourceAddress)
     let key = ShareKey(fingerprint: request.keyFingerprint, scope: request.scope, source: source)
     if let code = shared[key], let entry = entries[code], now < entry.expiresAt {
+      guard entry.waiters.count < limits.perCode else { return .full }
       entries[code]?.waiters.append(waiter)
       var mustConfirm = false
       if case .confirming = entry.stage { mustConfirm = true }

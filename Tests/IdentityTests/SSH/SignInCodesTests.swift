@@ -41,6 +41,16 @@ import Testing
     #expect(code(join("c6", key: "k", from: "::ffff:192.0.2.1")) == "c1")
   }
 
+  @Test mutating func oneCodeCarriesABoundedNumberOfConnections() {
+    codes = SignInCodes(limits: .init(perCode: 2))
+    let first = SSHSignInWaiter()
+    join("c1", key: "k", waiter: first)
+    #expect(code(join("c2", key: "k")) == "c1")
+    #expect(code(join("c3", key: "k")) == nil)
+    codes.leave("c1", first)
+    #expect(code(join("c4", key: "k")) == "c1")
+  }
+
   @Test mutating func diesWithItsLastConnection() {
     let (first, second) = (SSHSignInWaiter(), SSHSignInWaiter())
     join("c1", key: "k", waiter: first)
