@@ -48,7 +48,7 @@ import Testing
       base + """
         routes:
           - from: https://App.Example.ORG:8443
-            to: [http://localhost:3000, "https://[::1]/base/"]
+            to: [http://localhost:3000, "http://[::1]/base/"]
             prefix: /
             allowed_users: [a@example.org]
             allowed_idp_claims: {groups: [dev, 5]}
@@ -69,7 +69,7 @@ import Testing
     #expect(routes.map(\.from.scheme) == [.https, .https, .ssh, .tcp])
     #expect(routes.map(\.from.port) == [8443, nil, nil, 5432])
     #expect(routes[0].path == .any)
-    #expect(routes[0].targets.map(\.port) == [3000, 443])
+    #expect(routes[0].targets.map(\.port) == [3000, 80])
     #expect(routes[0].targets.map(\.portIsExplicit) == [true, false])
     #expect(routes[0].targets.map(\.host) == ["localhost", "::1"])
     #expect(routes[0].targets.map(\.path) == ["", "/base/"])
