@@ -53,15 +53,20 @@ enum Admission {
     }
 
     // Route. Decided on the bytes that are forwarded: where paths are told apart, they must read in one way only.
-    if host.hasPathRules, head.pathShape.isAmbiguous {
-      return .refuse(.badRequest("The path can be read in more than one way."), session: nil)
-    }
+    if host.hasPathRules, head.pathShape.isAmbiguous { return .refuse(ambiguousPath, session: nil) }
     let plan: RoutePlan
     if let only = host.onlyPlan {
       plan = only
     } else {
-      switch table.route(host: name, port: authority.port, path: path) {
-      case .route(let found): plan = loop.plan(found)
+      let match = table.route(host: name, port: authority.port, path: path)
+      switch match {
+      case .route(let found):
+        if PathReading.loose(path) != nil,
+          table.route(host: name, port: authority.port, path: path, reading: { PathReading.loose($0) ?? $0 }) != match
+        {
+          return .refuse(ambiguousPath, session: nil)
+        }
+        plan = loop.plan(found)
       case .noSuchHost: return .refuse(.unknownHost, session: nil)
       case .noSuchPath: return .refuse(.noSuchPath, session: nil)
       }
@@ -102,23 +107,32 @@ enum Admission {
     } else if let until = visitor?.allowance(route.id, generation: generation, now: now) {
       grant.validUntil = until
     } else {
-      let decision = route.visitPolicy.decide(
-        AccessRequest(
-          subject: visitor?.session.subject, sourceAddress: remoteAddress, method: head.method.text, path: path,
-          isCORSPreflight: isPreflight(head), now: now))
+      var request = AccessRequest(
+        subject: visitor?.session.subject, sourceAddress: remoteAddress, method: head.method.text, path: path,
+        isCORSPreflight: isPreflight(head), now: now)
+      let decision = route.visitPolicy.decide(request)
       guard decision.isAllowed else {
         if decision.needsSignIn { return .signIn(.route(route)) }
         return .refuse(.forbidden(route), session: visitor?.session)
       }
-      if decision.dependsOnRequest, head.pathShape.isAmbiguous {
-        return .refuse(.badRequest("The path can be read in more than one way."), session: visitor?.session)
+      if decision.dependsOnRequest {
+        // What the policy says of paths must hold however the service reads this one.
+        if head.pathShape.isAmbiguous { return .refuse(ambiguousPath, session: visitor?.session) }
+        if let other = PathReading.loose(path) {
+          request.path = other
+          guard route.visitPolicy.decide(request).isAllowed else {
+            return .refuse(ambiguousPath, session: visitor?.session)
+          }
+        }
       }
       visitor?.remember(decision, route: route.id, generation: generation)
       grant.validUntil = decision.validUntil
     }
 
     // Origin: a cookie comes along whoever made the browser send it (security rule 18).
-    if visitor != nil, !head.method.isSafe || grant.upgrade != nil, RequestOrigin.isForeign(head, route: route) {
+    if visitor != nil, !head.method.isSafe || grant.upgrade != nil,
+      RequestOrigin.isForeign(head, route: route, endsTLS: loop.configuration.tls != nil)
+    {
       guard route.isPublic else { return .refuse(.crossSite(route), session: visitor?.session) }
       grant.tellsIdentity = false
     }
@@ -147,6 +161,8 @@ enum Admission {
       head, path: head.path, plan: loop.plan(route), visitor: visitor, remoteAddress: remoteAddress,
       generation: table.generation, loop: loop)
   }
+
+  private static let ambiguousPath = VisitorRefusal.badRequest("The path can be read in more than one way.")
 
   private static func isPreflight(_ head: RequestHead) -> Bool {
     head.method == .options && head.headers.contains(.origin) && head.headers.contains(.accessControlRequestMethod)

@@ -3,14 +3,15 @@ import Routing
 
 /// Whether a page of another origin sent a request (security rule 18).
 enum RequestOrigin {
-  /// `true`: a request admitted by cookie must be refused. Asked for unsafe methods and for upgrades.
-  static func isForeign(_ head: RequestHead, route: Route) -> Bool {
+  /// `true`: a request admitted by cookie must be refused. Asked for unsafe methods and for upgrades. Where TLS ends before
+  /// us, visitors' pages may have either scheme; else a plain one is whoever stands in the way, not the route.
+  static func isForeign(_ head: RequestHead, route: Route, endsTLS: Bool) -> Bool {
     var isAllowed = false
     for field in head.headers.fields where field.kind == .origin {
       let origin = head.headers.value(field)
       if route.http.allowedOrigins.contains(where: { $0.lowercased() == origin.lowercased() }) {
         isAllowed = true
-      } else if !isOwn(origin, head: head) {
+      } else if !isOwn(origin, head: head, schemes: endsTLS ? [secure] : [secure, plain]) {
         return true
       }
     }
@@ -22,11 +23,13 @@ enum RequestOrigin {
     return false
   }
 
-  /// The origin of the request itself. Visitors may come through something that ends TLS, so the scheme may be either; the
-  /// host and the port may not.
-  private static func isOwn(_ origin: String, head: RequestHead) -> Bool {
+  private static let secure = ("https://", 443)
+  private static let plain = ("http://", 80)
+
+  /// The origin of the request itself: scheme, host and port.
+  private static func isOwn(_ origin: String, head: RequestHead, schemes: [(String, Int)]) -> Bool {
     guard let authority = head.authority else { return false }
-    for (scheme, standardPort) in [("https://", 443), ("http://", 80)] where origin.lowercased().hasPrefix(scheme) {
+    for (scheme, standardPort) in schemes where origin.lowercased().hasPrefix(scheme) {
       guard let named = Authority(Array(origin.utf8.dropFirst(scheme.utf8.count))) else { return false }
       return named.host == authority.host && (named.port ?? standardPort) == (authority.port ?? standardPort)
     }

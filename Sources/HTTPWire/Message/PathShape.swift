@@ -52,7 +52,9 @@ package struct PathShape: OptionSet, Sendable, Hashable {
       decoded = next
     }
     let segments = decoded.split(separator: ByteClass.slash, omittingEmptySubsequences: false)
-    if segments.contains(where: { $0.elementsEqual([0x2E]) || $0.elementsEqual([0x2E, 0x2E]) }) {
+    // Some drop the parameters of a segment before they resolve it: `/..;x/`.
+    let names = segments.map { $0.prefix { $0 != 0x3B } }
+    if names.contains(where: { $0.elementsEqual([0x2E]) || $0.elementsEqual([0x2E, 0x2E]) }) {
       insert(.dotSegments)
     }
     if path.indices.dropFirst().contains(where: { path[$0] == ByteClass.slash && path[$0 - 1] == ByteClass.slash }) {

@@ -75,6 +75,50 @@ import Testing
     }
   }
 
+  /// A rule about paths must not be walked around by another spelling of the path.
+  @Test func otherSpellingsDoNotChooseAnotherRoute() async throws {
+    let service = try await TestService()
+    let routes = [
+      try TestEdge.route(id: "admin", policy: .denyAll, path: .prefix("/admin")),
+      try TestEdge.route(id: "spaced", path: .prefix("/a%20b")), try TestEdge.route(id: "rest"),
+    ]
+    let edge = try await TestEdge(routes: routes)
+    for route in routes { edge.publish(route, port: service.port) }
+    func status(_ path: String) async throws -> String {
+      let client = try await edge.client()
+      client.send(get(path))
+      let answer = try await client.wait { text, _ in text.place(of: "\r\n\r\n") != nil }
+      await client.close()
+      return String(answer.dropFirst(9).prefix(3))
+    }
+    #expect(try await status("/admin/x") == "403")
+    for path in ["/%61dmin/x", "//admin/x", "/;/admin/x", "/adm%69n;a/x", "/public/..;/admin/x"] {
+      #expect(try await status(path) == "400", "\(path)")
+    }
+    for path in ["/a%20b/x", "/other;v=1", "/caf%C3%A9//x", "/~%7Euser"] {
+      #expect(try await status(path) == "200", "\(path)")
+    }
+    await edge.stop()
+  }
+
+  @Test func aPolicyAboutPathsHoldsForEveryReading() async throws {
+    func rule(_ action: String, _ criterion: String, _ value: PolicyNode) -> PolicyNode {
+      let criteria = PolicyNode(.list([PolicyNode(.object([.init(criterion, value)]))]))
+      return PolicyNode(.object([.init(action, PolicyNode(.object([.init("and", criteria)])))]))
+    }
+    let prefix = PolicyNode(.object([.init("starts_with", PolicyNode(.string("/admin")))]))
+    let policy = try AccessPolicy(
+      parsing: PolicyNode(
+        .list([
+          rule("allow", "authenticated_user", PolicyNode(.bool(true))), rule("deny", "http_path", prefix),
+        ])))
+    #expect(try await answer(get("/admin"), policy: policy).answer.hasPrefix("HTTP/1.1 403"))
+    for path in ["/%61dmin", "//admin", "/;a/admin"] {
+      #expect(try await answer(get(path), policy: policy).answer.hasPrefix("HTTP/1.1 400"), "\(path)")
+    }
+    #expect(try await answer(get("/%62log//x;y"), policy: policy).answer.hasPrefix("HTTP/1.1 200"))
+  }
+
   /// Security rule 17.
   @Test func twoCookiesWithOurNameAreRefused() async throws {
     #expect(try await status(get("/", "Cookie: __Host-_pomerium=bob\r\n")) == "400")

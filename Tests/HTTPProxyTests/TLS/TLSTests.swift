@@ -84,6 +84,18 @@ import Testing
     await edge.stop()
   }
 
+  /// Security rule 18: where TLS ends here, a page without it is not the route's.
+  @Test func aPlainOriginIsForeign() async throws {
+    let authority = try CertificateAuthority.make(commonName: "test", now: Self.now)
+    let edge = try await edge(authority)
+    for (scheme, status) in [("http", "403"), ("https", "200")] {
+      let result = try await curl(
+        edge, authority, sni: "app.example.com", ["-X", "DELETE", "-H", "Origin: \(scheme)://app.example.com"])
+      #expect(result.text.hasPrefix("HTTP/1.1 \(status) "), "\(result)")
+    }
+    await edge.stop()
+  }
+
   @Test func largeBodiesPassTheRecords() async throws {
     let authority = try CertificateAuthority.make(commonName: "test", now: Self.now)
     let body = String(repeating: "0123456789abcdef", count: 1 << 16)

@@ -23,6 +23,9 @@ import Testing
   @Test func ambiguousPathsAreNamed() {
     #expect(shape("/a/../b").contains(.dotSegments))
     #expect(shape("/a/%2e%2E/b").contains(.dotSegments))
+    #expect(shape("/a/..;/b").contains(.dotSegments))
+    #expect(shape("/a/%2e.;x=1/b").contains(.dotSegments))
+    #expect(shape("/a/...;/b").isDisjoint(with: .dotSegments))
     #expect(shape("/a/%252e%252e/b").isAmbiguous)
     #expect(shape("/a%2fb").contains(.hiddenSeparators))
     #expect(shape("/a\\b").contains(.hiddenSeparators))
