@@ -76,8 +76,13 @@ final class VisitorConnection: ChannelInboundHandler {
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
-    unwritableSince = context.channel.isWritable ? nil : loop.now
-    exchange?.visitorWritabilityChanged(isWritable: context.channel.isWritable)
+    let isWritable = context.channel.isWritable
+    unwritableSince = isWritable ? nil : loop.now
+    exchange?.visitorWritabilityChanged(isWritable: isWritable)
+    guard isWritable, exchange == nil else { return }
+    // Requests that waited for their predecessors' answers to leave.
+    since = loop.now
+    process()
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -141,8 +146,9 @@ final class VisitorConnection: ChannelInboundHandler {
       return false
     }
     if requestIsWhole {
-      // The next request waits until this one is answered.
-      guard exchange == nil, !closesAfterResponse else { return false }
+      // The next request waits until this one is answered, and until the answers before it leave: who sends requests
+      // and reads nothing would have us keep them all.
+      guard exchange == nil, !closesAfterResponse, isWritable else { return false }
     } else if let exchange, !exchange.wantsBody {
       return false
     }
@@ -183,6 +189,9 @@ final class VisitorConnection: ChannelInboundHandler {
   private func refuse(_ error: WireError) {
     if let exchange {
       exchange.visitorBroke(error)
+    } else if !requestIsWhole {
+      // In the rest of a body whose answer is sent already: a second answer would be taken for the next request's.
+      linger()
     } else {
       let exchange = Exchange(head: nil, visitor: self, loop: loop, remoteAddress: remoteAddress)
       self.exchange = exchange
@@ -241,8 +250,8 @@ final class VisitorConnection: ChannelInboundHandler {
   /// and take the answer with it.
   private func linger() {
     guard !isLingering, let context else { return }
-    flush()
     isLingering = true
+    flush()
     inbound = ByteBuffer()
     since = .now()
     if inputIsClosed {
@@ -280,6 +289,8 @@ final class VisitorConnection: ChannelInboundHandler {
     }
     if !requestIsWhole {
       if now - since > .milliseconds(configuration.readTimeout) { context?.close(promise: nil) }
+    } else if unwritableSince != nil {
+      return
     } else if inbound.readableBytes > 0 || servedRequests == 0 {
       guard now - since > .milliseconds(configuration.readTimeout) else { return }
       if inbound.readableBytes > 0 { refuseSlowHead() } else { context?.close(promise: nil) }

@@ -35,6 +35,34 @@ import Testing
     await edge.stop()
   }
 
+  @Test func aBrokenRestOfAnAnsweredBodyIsNotAnsweredAgain() async throws {
+    let (edge, client) = try await edge(TestService())
+    client.send(get("/", method: "POST", "Transfer-Encoding: chunked\r\n", body: "3\r\nabc\r\n"))
+    _ = try await client.wait(for: "\r\n\r\nhello")
+    client.send("zzz\r\n")
+    #expect(try await client.waitUntilClosed().pieces(between: "HTTP/1.1 ").count == 2)
+    await edge.stop()
+  }
+
+  /// Who sends requests and reads no answers must not make us keep the answers.
+  @Test func answersAreNotPiledUpForWhoDoesNotRead() async throws {
+    let (edge, client) = try await edge(TestService())
+    try await client.setReading(false)
+    let request = get("/.pomerium/" + String(repeating: "x", count: 2000), cookie: nil)
+    let count = 10_000
+    client.send(String(repeating: request, count: count))
+    var answered = -1
+    // Until it comes to rest: everything behind what the sockets take is left unread.
+    while edge.log.lines.count != answered {
+      answered = edge.log.lines.count
+      try await Task.sleep(for: .milliseconds(300))
+    }
+    #expect(answered < count)
+    try await client.setReading(true)
+    try await client.wait(bytes: count * 2000)
+    await edge.stop()
+  }
+
   @Test func aSlowHeadIs408AndASilentConnectionJustEnds() async throws {
     let (edge, client) = try await edge(TestService()) { $0.readTimeout = 1500 }
     client.send("GET / HTTP/1.1\r\nHost: a")
