@@ -144,7 +144,8 @@ extension Exchange {
     }
     if head.hasBody { connection.restrict(to: visitor?.sessionID) }
     if loop.pool.mode == .session { connection.restrict(to: visitor?.sessionID) }
-    if let field = head.headers.firstField(.authorization), Self.bindsConnection(head.headers.value(field)) {
+    for field in head.headers.fields
+    where field.kind == .authorization && Self.bindsConnection(head.headers.value(field)) {
       connection.taint()
     }
     connection.begin(

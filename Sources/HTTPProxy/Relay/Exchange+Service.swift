@@ -28,6 +28,8 @@ extension Exchange {
     where field.kind == .wwwAuthenticate && Self.bindsConnection(response.headers.value(field)) {
       upstream?.taint()
     }
+    // The service may have switched all the same: what it sends next is not to be read as HTTP (security rule 23).
+    if grant?.upgrade != nil { upstream?.taint() }
     status = response.status
     hasSentHead = true
     if !requestEnded, status >= 400 || (head.expectsContinue && !hasSentContinue) { side.closeAfterResponse() }

@@ -13,7 +13,8 @@ struct ResponseFilter {
     for (index, field) in headers.fields.enumerated() {
       present |= 1 << UInt64(field.kind.rawValue & 63)
       switch field.kind {
-      case .contentLength where head.framing == .none && (method == .head || head.status == 304):
+      case .contentLength
+      where head.framing == .none && head.status >= 200 && (method == .head || head.status == 304):
         // There is no body to frame: the length is information, and the service's.
         break
       case .connection, .contentLength, .transferEncoding, .keepAlive, .upgrade, .proxyConnection, .proxyAuthenticate,
@@ -81,7 +82,8 @@ struct ResponseFilter {
     _ field: HeaderList.Field, at index: Int, of headers: HeaderList, cookies: CookieReader
   ) {
     let value = headers.valueBytes(field)
-    if cookies.isOwn(value.trimmingBlanks()) {
+    // A cookie without a name is sent as its bare value: `=__Host-…` would come back as ours.
+    if cookies.isOwn(value.drop { $0 == 0x3D || $0 == ByteClass.space || $0 == ByteClass.tab }) {
       mask.remove(index)
       return
     }

@@ -57,7 +57,7 @@ final class UpstreamPool {
   func sweep(_ now: NIODeadline) {
     for (key, connections) in idle {
       let old = connections.filter { now - $0.idleSince > idleTime }
-      guard !old.isEmpty else { continue }
+      guard !old.isEmpty || connections.isEmpty else { continue }
       let kept = connections.filter { now - $0.idleSince <= idleTime }
       idle[key] = kept.isEmpty ? nil : kept
       count -= old.count
