@@ -108,13 +108,35 @@ package final class Edge: Sendable {
 
   private func open() async throws(Failure) {
     identity.onChange { [weak self] change in self?.follow(change) }
+    let configuration = configuration
     do {
       try await http.start()
-      try await ssh?.start()
-      readiness.isReady = true
     } catch {
-      throw Failure(kind: .unavailable, description: "cannot listen: \(error)")
+      throw Self.cannotListen("address", configuration.listener.address, error)
     }
+    if let ssh, let address = configuration.ssh?.address {
+      do {
+        try await ssh.start()
+      } catch {
+        await http.drain(deadline: .now())
+        throw Self.cannotListen("ssh_address", address, error)
+      }
+    }
+    readiness.isReady = true
+  }
+
+  private static func cannotListen(_ key: String, _ address: ListenAddress, _ error: any Error) -> Failure {
+    let code = (error as? IOError)?.errnoCode
+    let advice =
+      switch code {
+      case EADDRINUSE: "; another program listens there: stop it, or choose another port"
+      case EACCES: "; ports below 1024 need CAP_NET_BIND_SERVICE"
+      case EADDRNOTAVAIL: "; this machine does not have that address"
+      default: ""
+      }
+    return Failure(
+      kind: .unavailable,
+      description: "cannot listen on \(address) (`\(key)`): \(code.map(errorText) ?? "\(error)")\(advice)")
   }
 
   /// What ends or changes a session re-decides the tunnels that rested on it; the front door follows Identity itself.
