@@ -1,12 +1,13 @@
 import Policy
 
 /// The seam to Identity and Policy: SSHServer asks, the composition root answers. Calls come from event loops and from
-/// tasks; `subject(sessionID:)` is called on event loops and must answer at once.
+/// tasks; `subject(sessionID:key:)` is called on event loops and must answer at once.
 package protocol Authenticator: Sendable {
   /// The key's signature over this connection was verified: who is it, or what must they still do?
   func admit(_ login: ProvedLogin) async -> LoginAnswer
-  /// The person behind a live session as they are now; `nil` when it has ended.
-  func subject(sessionID: String) -> Subject?
+  /// The person behind a live session as they are now; `nil` when it has ended, or when the key with this fingerprint
+  /// speaks for them no more.
+  func subject(sessionID: String, key fingerprint: String) -> Subject?
   func logout(sessionID: String) async
 }
 

@@ -22,9 +22,7 @@ extension ConnectionHandler {
       return
     }
     // As the person is now; a session that has ended ends the connection.
-    guard let subject = server.authenticator.subject(sessionID: publisher.subject.sessionID) else {
-      return reconsider()
-    }
+    guard let subject = currentSubject(of: publisher) else { return reconsider() }
     publisher.subject = subject
     phase = .open(publisher)
     let current = server.configuration

@@ -140,15 +140,18 @@ extension ConnectionHandler {
   /// Configuration or session changed: every binding is decided again.
   func reconsider() {
     guard case .open(var publisher) = phase else { return }
-    guard let subject = server.authenticator.subject(sessionID: publisher.subject.sessionID) else {
-      return sessionEnded()
-    }
+    guard let subject = currentSubject(of: publisher) else { return sessionEnded() }
     publisher.subject = subject
     phase = .open(publisher)
     let changes = forwards.reconsider(publisher, isPermitted: server.configuration.permitsPublishing)
     for change in changes { apply(change) }
     armExpiry()
     settle()
+  }
+
+  /// Who the publisher is now: the session must live, and the key must still be theirs.
+  func currentSubject(of publisher: Publisher) -> Subject? {
+    server.authenticator.subject(sessionID: publisher.subject.sessionID, key: publisher.key.fingerprint)
   }
 
   /// Where the person signed out on this very connection, the answer is read first.

@@ -49,7 +49,14 @@ package final class EdgeAuthenticator: Authenticator {
     }
   }
 
-  package func subject(sessionID: String) -> Subject? { identity.session(id: sessionID)?.subject }
+  /// A key that was revoked, and perhaps bound anew by somebody else, ends the connections it opened.
+  package func subject(sessionID: String, key fingerprint: String) -> Subject? {
+    guard let session = identity.session(id: sessionID),
+      let binding = identity.keyBinding(fingerprint: fingerprint, scope: .edge),
+      let holder = identity.session(id: binding.sessionID), holder.subject.isSamePerson(as: session.subject)
+    else { return nil }
+    return session.subject
+  }
 
   package func logout(sessionID: String) async { await identity.signOut(sessionID: sessionID) }
 }

@@ -112,4 +112,18 @@ import Testing
     #expect(result.errors.contains { $0.contains("Your session has ended. Connect again to sign in.") })
     await edge.stop()
   }
+
+  /// The session lives on; what the key has opened does not.
+  @Test func aRevokedKeyEndsItsConnections() async throws {
+    let edge = try await TestEdge([testRoute("app.example")], admits: .byUsername)
+    let ann = try await edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"], destination: "ann@127.0.0.1")
+    _ = try await edge.opened("app.example")
+    let login = try await edge.authenticator.logins.first { _ in true }
+    edge.authenticator.revoke(login.fingerprint)
+    edge.server.reconsider(.session("session-ann"))
+    let result = try await ann.finished()
+    #expect(result.errors.contains { $0.contains("Connect again to sign in.") })
+    #expect(edge.registry.bindings().isEmpty)
+    await edge.stop()
+  }
 }

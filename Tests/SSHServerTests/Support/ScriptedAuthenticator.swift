@@ -16,6 +16,7 @@ final class ScriptedAuthenticator: Authenticator {
   private struct State {
     var script: Script
     var ended: Set<String> = []
+    var revoked: Set<String> = []
   }
 
   private let state: Mutex<State>
@@ -37,13 +38,15 @@ final class ScriptedAuthenticator: Authenticator {
     }
   }
 
-  func subject(sessionID: String) -> Subject? {
-    if state.withLock({ $0.ended.contains(sessionID) }) { return nil }
+  func subject(sessionID: String, key fingerprint: String) -> Subject? {
+    if state.withLock({ $0.ended.contains(sessionID) || $0.revoked.contains(fingerprint) }) { return nil }
     let name = sessionID.hasPrefix("session-") && sessionID != "session-1" ? String(sessionID.dropFirst(8)) : "ann"
     return testSubject(name, session: sessionID)
   }
 
   func logout(sessionID: String) async { end(sessionID) }
+
+  func revoke(_ fingerprint: String) { state.withLock { _ = $0.revoked.insert(fingerprint) } }
 
   func end(_ sessionID: String) { state.withLock { _ = $0.ended.insert(sessionID) } }
 }
