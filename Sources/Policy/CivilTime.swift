@@ -1,4 +1,4 @@
-/// A moment as calendar and clock show it, in UTC (the proleptic Gregorian calendar). Moments before the year 0 or after
+/// A moment as calendar and clock show it, in UTC (the proleptic Gregorian calendar). Moments before the year 1 or after
 /// 9999 are shown as the nearest within.
 package struct CivilTime: Sendable, Hashable {
   package var year: Int64
@@ -35,7 +35,7 @@ package struct CivilTime: Sendable, Hashable {
   }
 
   private static let perDay: Int64 = 86_400_000
-  private static let first: Int64 = -62_167_219_200_000
+  private static let first: Int64 = -62_135_596_800_000
   private static let last: Int64 = 253_402_300_799_999
 
   /// `2026-02-03`

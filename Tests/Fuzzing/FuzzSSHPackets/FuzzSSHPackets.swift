@@ -10,7 +10,8 @@ import NIOCore
 
 @_silgen_name("LLVMFuzzerRunDriver")
 func runDriver(
-  _ count: UnsafeMutablePointer<CInt>, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
+  _ count: UnsafeMutablePointer<CInt>,
+  _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
   _ one: @convention(c) (UnsafePointer<UInt8>, Int) -> CInt
 ) -> CInt
 
@@ -21,6 +22,7 @@ func fuzzMain(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePoin
   return runDriver(&count, &arguments, LLVMFuzzerTestOneInput)
 }
 
+// swift-format-ignore: AlwaysUseLowerCamelCase
 @_cdecl("LLVMFuzzerTestOneInput")
 func LLVMFuzzerTestOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
   guard size > 1, let settings else { return 0 }
@@ -98,7 +100,8 @@ private func use(_ messages: [[UInt8]], _ settings: SSHConfiguration) {
   do throws(SSHError) {
     for message in messages {
       try machine.receive(
-        ByteBuffer(bytes: message), number: message[0], sessionID: Array(repeating: 7, count: 32), transport: &transport)
+        ByteBuffer(bytes: message), number: message[0], sessionID: Array(repeating: 7, count: 32), transport: &transport
+      )
       while let event = machine.events.popFirst() {
         answer(event, &machine, &transport)
       }
@@ -122,7 +125,8 @@ private func answer(_ event: SSHEvent, _ machine: inout ConnectionMachine, _ tra
   case .forwardRequested(_, let reply), .forwardCancelled(_, let reply):
     if let reply { machine.answer(reply, success: true, port: nil, &transport) }
     _ = machine.openChannel(
-      .forwardedTCPIP(connectedHost: "a", connectedPort: 443, originatorHost: "127.0.0.1", originatorPort: 1), &transport)
+      .forwardedTCPIP(connectedHost: "a", connectedPort: 443, originatorHost: "127.0.0.1", originatorPort: 1),
+      &transport)
   case .channelRequest(_, _, let reply):
     if let reply { machine.answer(reply, success: true, port: nil, &transport) }
   default:
