@@ -151,12 +151,16 @@ extension RegistryState {
       return .binding(only.binding)
     }
     let matching = tunnels.entries.filter { $0.binding.name.matches(host) }
-    var candidates = matching.filter { $0.binding.state.isAttached && !excluding.contains($0.binding.id) }
-    if let best = candidates.map(\.binding.name.literalLength).max() {
-      candidates.removeAll { $0.binding.name.literalLength < best }
+    // The publisher first, then what is excluded: a request that one person's tunnel refused is not another person's.
+    var candidates = keptToOnePublisher(
+      Self.mostLiteral(matching.filter(\.binding.state.isAttached)), sessionID: sessionID)
+    if let owner = candidates.first?.binding.owner {
+      candidates = Self.mostLiteral(
+        matching.filter {
+          $0.binding.state.isAttached && !excluding.contains($0.binding.id) && $0.binding.owner.isSamePerson(as: owner)
+        })
     }
     if candidates.contains(where: { !$0.isSuspect }) { candidates.removeAll(where: \.isSuspect) }
-    candidates = keptToOnePublisher(candidates, sessionID: sessionID)
     if let chosen = choose(from: candidates, turn: tunnels.turn) {
       routes[route]?.turn = tunnels.turn &+ 1
       return .binding(chosen)
@@ -167,6 +171,12 @@ extension RegistryState {
       return .none(.detached(ownerDisplayName: detached.binding.owner.displayName))
     }
     return .none(.neverConnected)
+  }
+
+  /// Of names that match, the longest count.
+  private static func mostLiteral(_ entries: [Entry]) -> [Entry] {
+    guard let best = entries.map(\.binding.name.literalLength).max() else { return [] }
+    return entries.filter { $0.binding.name.literalLength == best }
   }
 
   /// On a shared route one visitor's session stays with one publisher (security rule 1).

@@ -164,6 +164,24 @@ struct TunnelRegistryTests {
     }
   }
 
+  /// Security rule 1: a retried request goes to the same person or to nobody.
+  @Test func onASharedRouteARefusedRequestDoesNotGoToAnotherPublisher() throws {
+    var owners: [BindingID: String] = [:]
+    for name in ["ann", "bob", "eve"] {
+      for connection in ["1", "2"] {
+        let binding = try bound(registry.bind(request(person(name), connection: name + connection, isShared: true)))
+        registry.confirm(connectionID: name + "1")
+        owners[binding.id] = name
+      }
+    }
+    for session in ["s1", "s2", "s3", "s4"] {
+      let first = try #require(picked(session: session))
+      let second = try #require(picked(session: session, excluding: [first]))
+      #expect(owners[second] == owners[first] && second != first)
+      #expect(picked(session: session, excluding: [first, second]) == nil)
+    }
+  }
+
   @Test func oneConnectionHoldsABoundedNumber() throws {
     var configuration = TunnelRegistryConfiguration()
     configuration.bindingsPerConnection = 2
