@@ -20,7 +20,8 @@ enum IdentityFields {
   private static func value(of claim: String, subject: Subject) -> String? {
     let plain: String?
     switch claim {
-    case "email": plain = subject.email
+    // Services take an address for an identity: one that nobody vouches for could be anybody's (security rule 29).
+    case "email": plain = subject.emailIsTrusted ? subject.email : nil
     case "name": plain = subject.name
     case "sub", "user": plain = subject.userID
     case "groups": return subject.groups.isEmpty ? nil : joined(subject.groups)

@@ -50,7 +50,8 @@ struct AssertionSigner: Sendable {
     claims["jti"] = .string(Base64.encodeURL(random(16)))
     claims["iat"] = .number(Double(now.seconds))
     claims["exp"] = .number(Double(now.seconds + Self.lifetime))
-    if let email = subject.email { claims["email"] = .string(email) }
+    // Services take an address for an identity: one that nobody vouches for could be anybody's (security rule 29).
+    claims["email"] = subject.emailIsTrusted ? subject.email.map { .string($0) } : nil
     if let name = subject.name { claims["name"] = .string(name) }
     let content = "\(header).\(Self.part(.object(claims)))"
     guard let signature = try? key.sign(Array(content.utf8), algorithm: algorithm) else { return nil }

@@ -38,6 +38,17 @@ import Testing
     #expect(throws: TokenFault.self) { try verify(String(token.dropLast(4)) + "AAAA", harness.identity.jwks) }
   }
 
+  /// Security rule 29.
+  @Test func namesNoAddressThatNobodyVouchesFor() async throws {
+    let harness = try await Harness { $0.assertionClaims = ["email"] }
+    harness.provider.change { $0.person["email_verified"] = .bool(false) }
+    let session = try await harness.session()
+    let token = try #require(harness.identity.signAssertion(session: session, host: "app.example.test"))
+    let claims = try verify(token, harness.identity.jwks)
+    #expect(session.subject.email != nil)
+    #expect(claims.member("email") == nil && claims.text("sub") == "alice-1")
+  }
+
   @Test func derivesTheSameKeyFromTheSameSecret() async throws {
     let (first, second) = (try await Harness(), try await Harness())
     #expect(first.identity.jwks == second.identity.jwks)
