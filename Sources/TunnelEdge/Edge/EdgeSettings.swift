@@ -105,6 +105,7 @@ struct EdgeSettings: Sendable {
     if listener.writeTimeout > 0 { http.writeTimeout = listener.writeTimeout }
     http.idleTimeout = listener.idleTimeout
     http.upstreamTimeout = listener.upstreamTimeout
+    http.maximumConnections = min(http.maximumConnections, DescriptorLimit.forVisitors(of: DescriptorLimit.raise()))
     return http
   }
 
