@@ -231,6 +231,8 @@ final class ConnectionHandler: ChannelInboundHandler {
       if !context.channel.isWritable || !connection.hasSealableData { break }
     }
     isFlushing = false
+    // Sealing makes room: whoever waits for it (`channelWritable`) must not wait for the client's next packet.
+    do throws(SSHError) { try deliver() } catch { return fail(error) }
     if !context.channel.isWritable, let waiting = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes),
       waiting > Self.outboundLimit
     {
