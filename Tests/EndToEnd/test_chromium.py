@@ -4,6 +4,7 @@ import pytest
 from kit.chromium import Chromium
 from kit.people import ALICE
 from kit.waiting import PATIENCE, until
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -16,7 +17,8 @@ def chromium(tmp_path, authority, artifacts):
 
 
 def wait(chromium, condition, what):
-    return WebDriverWait(chromium.driver, 20 * PATIENCE).until(condition, what)
+    changing = [StaleElementReferenceException, NoSuchElementException]  # while one page replaces another
+    return WebDriverWait(chromium.driver, 20 * PATIENCE, ignored_exceptions=changing).until(condition, what)
 
 
 def text_of(driver):

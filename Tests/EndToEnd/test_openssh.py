@@ -314,3 +314,13 @@ def test_no_descriptors_are_left_behind(edge, publish, publisher, visitor, servi
         for _ in range(5):
             assert all(status.result() == 200 for status in [pool.submit(one) for _ in range(8)])
     until(lambda: descriptors(edge.program.pid) <= before + 2, "closed connections to give back their descriptors")
+
+
+def test_a_revoked_key_loses_its_connections(edge, publish, publisher, visitor):
+    """Revoking a key on the keys page ends what it opened, and the key has to sign in again."""
+    tunnel = publish()
+    page = visitor.get(edge.authenticate + "/.pomerium/session_binding_info")
+    assert "SHA256:" in page.text
+    assert visitor.press(page, "Revoke").status == 200
+    tunnel.wait()
+    assert publisher.ssh("-v", "-N", "-T").sign_in_url()
