@@ -54,7 +54,7 @@ final class BridgeFarEnd: ByteStreamConsumer {
   // MARK: What the stream tells
 
   func streamDidRead(_ bytes: ByteBuffer) {
-    inFlight += bytes.readableBytes
+    inFlight += BridgeLink.cost(bytes)
     collected.append(.bytes(bytes))
     if inFlight >= BridgeLink.bytesInFlight, isReading {
       isReading = false

@@ -6,6 +6,9 @@ final class BridgeLink: Sendable {
   /// How many bytes may be under way in one direction.
   static let bytesInFlight = 256 * 1024
 
+  /// What a piece under way counts for: its bytes, and what it takes to hold it, however small it is.
+  static func cost(_ bytes: ByteBuffer) -> Int { bytes.readableBytes + 128 }
+
   let near: NIOLoopBoundBox<LoopBridge?>
   let far: NIOLoopBoundBox<BridgeFarEnd?>
   let toFar: BridgeMailbox<BridgeWrite>
@@ -27,7 +30,7 @@ enum BridgeWrite: Sendable {
   case bytes(ByteBuffer)
   case flush
   case finish
-  /// So many bytes that arrived have been given to the consumer.
+  /// What arrived and has been given to the consumer came to this (`BridgeLink.cost`).
   case passedOn(Int)
   case close(StreamEnd)
 }

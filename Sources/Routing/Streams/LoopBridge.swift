@@ -138,7 +138,7 @@ package final class LoopBridge: ByteStream {
       arrived.removeFirst()
       switch item {
       case .bytes(let bytes):
-        passedOn += bytes.readableBytes
+        passedOn += BridgeLink.cost(bytes)
         consumer?.streamDidRead(bytes)
       case .endOfCycle: consumer?.streamDidCompleteRead()
       case .finished: consumer?.streamDidFinishReading()

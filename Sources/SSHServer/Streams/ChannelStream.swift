@@ -72,11 +72,25 @@ final class ChannelStream: ByteStream {
   func didReceive(_ bytes: ByteBuffer) {
     counters.received(bytes.readableBytes)
     guard isReading, arrived.isEmpty, !isDelivering else {
-      arrived.append(bytes)
+      keep(bytes)
       return
     }
     pass(bytes)
   }
+
+  /// Waits for the consumer. Small pieces are put together: one byte must not hold the whole read it came in.
+  private func keep(_ bytes: ByteBuffer) {
+    guard bytes.readableBytes < Self.smallPiece else { return arrived.append(bytes) }
+    if let last = arrived.last, last.readableBytes + bytes.readableBytes <= Self.smallPiece {
+      var gathered = arrived.removeLast()
+      gathered.writeImmutableBuffer(bytes)
+      arrived.append(gathered)
+    } else {
+      arrived.append(ByteBuffer(bytes: bytes.readableBytesView))
+    }
+  }
+
+  private static let smallPiece = 16 * 1024
 
   /// Bytes that were read too far, for the next consumer.
   func putBack(_ bytes: ByteBuffer) {

@@ -16,10 +16,12 @@ private final class FakeStream: ByteStream {
   var given = 0
   var isReading = false
   let amount: Int
+  let piece: Int
   static let chunk = 16 * 1024
 
-  init(eventLoop: any EventLoop, amount: Int) {
+  init(eventLoop: any EventLoop, amount: Int, piece: Int = chunk) {
     self.eventLoop = eventLoop
+    self.piece = piece
     self.amount = amount
   }
 
@@ -40,7 +42,7 @@ private final class FakeStream: ByteStream {
   private func give() {
     guard isReading, closed == nil else { return }
     for _ in 0..<3 where isReading && given < amount {
-      let count = min(Self.chunk, amount - given)
+      let count = min(piece, amount - given)
       consumer?.streamDidRead(ByteBuffer(bytes: (given..<given + count).map { UInt8(truncatingIfNeeded: $0) }))
       given += count
     }
@@ -96,14 +98,14 @@ struct LoopBridgeTests {
     let collector: NIOLoopBound<Collector>
   }
 
-  private func setUp(amount: Int) async throws -> Setup {
+  private func setUp(amount: Int, piece: Int = FakeStream.chunk) async throws -> Setup {
     let group = MultiThreadedEventLoopGroup.singleton
     let farLoop = group.next()
     var nearLoop = group.next()
     while nearLoop === farLoop { nearLoop = group.next() }
     let loop = nearLoop
     let far = try await farLoop.submit {
-      NIOLoopBound(FakeStream(eventLoop: farLoop, amount: amount), eventLoop: farLoop)
+      NIOLoopBound(FakeStream(eventLoop: farLoop, amount: amount, piece: piece), eventLoop: farLoop)
     }.get()
     let near = try await farLoop.flatSubmit { LoopBridge.bridge(far.value, to: loop) }.get()
     let collector = try await loop.submit {
@@ -144,6 +146,22 @@ struct LoopBridgeTests {
     #expect(given <= BridgeLink.bytesInFlight + 3 * FakeStream.chunk)
     let received = try await setup.near.eventLoop.submit { setup.collector.value.received.count }.get()
     #expect(received == 0)
+    try await close(setup)
+  }
+
+  /// What is held for one that does not read is bounded in pieces too.
+  @Test func singleBytesCountForWhatTheyCostToHold() async throws {
+    let setup = try await setUp(amount: 100_000, piece: 1)
+    var before = -1
+    var given = 0
+    while given != before {
+      before = given
+      for _ in 0..<20 {
+        given = try await setup.far.eventLoop.submit { setup.far.value.given }.get()
+        _ = try await setup.near.eventLoop.submit {}.get()
+      }
+    }
+    #expect(given > 0 && given <= BridgeLink.bytesInFlight / 128 + 3)
     try await close(setup)
   }
 

@@ -24,9 +24,10 @@ struct ChannelStreamTests {
 
   private final class Consumer: ByteStreamConsumer {
     let closed: EventLoopPromise<StreamEnd>
+    var pieces: [[UInt8]] = []
     init(_ loop: any EventLoop) { closed = loop.makePromise() }
 
-    func streamDidRead(_ bytes: ByteBuffer) {}
+    func streamDidRead(_ bytes: ByteBuffer) { pieces.append(Array(bytes.readableBytesView)) }
     func streamDidCompleteRead() {}
     func streamDidFinishReading() {}
     func streamWritabilityChanged(isWritable: Bool) {}
@@ -54,6 +55,29 @@ struct ChannelStreamTests {
       return closed
     }.get()
     #expect(told == end)
+  }
+
+  /// A publisher that sends byte by byte to a visitor who does not read must not fill the memory with pieces.
+  @Test func smallPiecesThatWaitArePutTogether() async throws {
+    let loop = MultiThreadedEventLoopGroup.singleton.next()
+    let (end, pieces) = try await loop.flatSubmit { () -> EventLoopFuture<(StreamEnd, [[UInt8]])> in
+      let stream = ChannelStream(
+        id: ChannelID(number: 0, generation: 1), bindingID: BindingID(1), counters: BindingCounters(), host: Host(loop))
+      let consumer = Consumer(loop)
+      stream.consumer = consumer
+      for number in 0..<40_000 { stream.didReceive(ByteBuffer(bytes: [UInt8(truncatingIfNeeded: number)])) }
+      stream.didReceive(ByteBuffer(bytes: [UInt8](repeating: 1, count: 20_000)))
+      stream.didReceive(ByteBuffer(bytes: [2]))
+      stream.resumeReading()
+      stream.didFinish()
+      stream.didEnd(.finished)
+      let bound = NIOLoopBound(consumer, eventLoop: loop)
+      return consumer.closed.futureResult.map { ($0, bound.value.pieces) }
+    }.get()
+    #expect(end == .finished)
+    #expect(pieces.count == 5)
+    let whole = (0..<40_000).map { UInt8(truncatingIfNeeded: $0) } + [UInt8](repeating: 1, count: 20_000) + [2]
+    #expect(pieces.flatMap { $0 } == whole)
   }
 
   @Test(.timeLimit(.minutes(1))) func closingInOrderDoesNotWaitForWhatNobodyReads() async throws {
