@@ -19,19 +19,6 @@ ROOT = Path(__file__).resolve().parents[2]
 HOSTS = ["auth.localhost", "app.localhost", "api.localhost", "docs.localhost", "other.localhost"]
 
 
-def pytest_addoption(parser):
-    parser.addoption("--full", action="store_true", help="also the tests that move gigabytes")
-
-
-def pytest_collection_modifyitems(config, items):
-    if config.getoption("--full"):
-        return
-    heavy = [item for item in items if item.get_closest_marker("full")]
-    if heavy:
-        config.hook.pytest_deselected(items=heavy)
-        items[:] = [item for item in items if not item.get_closest_marker("full")]
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session, exitstatus):
     """A skipped test proves nothing: it fails the run."""

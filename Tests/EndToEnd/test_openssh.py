@@ -269,7 +269,9 @@ def test_reconnect_within_the_grace_serves_waiting_visitors(edge, publish, publi
         assert waiting.result().status == 200
 
 
-def rekeyed(edge, publish, visitor, megabytes):
+@pytest.mark.timeout(900)
+def test_rekeying_during_500_megabytes_each_way(edge, publish, visitor):
+    megabytes = 500
     size = megabytes << 20
     tunnel = publish(options=["-o", "RekeyLimit=1M"])
     expected = checksum(size)
@@ -288,16 +290,6 @@ def rekeyed(edge, publish, visitor, megabytes):
     link.close()
     exchanges = tunnel.output.count("SSH2_MSG_KEXINIT sent")
     assert exchanges > megabytes / 4, f"only {exchanges} key exchanges in {2 * megabytes} MB"
-
-
-def test_rekeying_during_transfers(edge, publish, visitor):
-    rekeyed(edge, publish, visitor, 64)
-
-
-@pytest.mark.full
-@pytest.mark.timeout(900)
-def test_rekeying_during_500_megabytes_each_way(edge, publish, visitor):
-    rekeyed(edge, publish, visitor, 500)
 
 
 def test_no_descriptors_are_left_behind(edge, publish, publisher, visitor, service):

@@ -33,7 +33,7 @@ class Open:
 
 def open_websocket(visitor, edge):
     link = visitor.connection(edge.url())
-    socket = websockets.sync.client.connect(
+    connecting = websockets.sync.client.connect(
         f"wss://app.localhost:{edge.https_port}/websocket",
         sock=_plain(edge),
         ssl=visitor.tls,
@@ -44,6 +44,7 @@ def open_websocket(visitor, edge):
         compression=None,
     )
     link.close()
+    socket = connecting.__enter__()  # closed by whoever opened it, not at the end of a block
     socket.send("hello")
     assert socket.recv() == "hello"
     opened = Open(socket.recv, socket.close)

@@ -157,6 +157,7 @@ def test_a_callback_belongs_to_its_browser(edge, visitor, authority):
 def test_the_hand_over_belongs_to_its_browser_and_works_once(edge, visitor, authority, publish):
     """The single-use code for the route's host is worthless without the nonce cookie of the browser that asked."""
     publish()
+    visitor.jar.pop("app.localhost")  # signed in on the authenticate host, but not here
     steps = visitor.get(edge.url(), follow=False)
     while "/.pomerium/callback" not in steps.headers["Location"]:
         steps = visitor.get(steps.headers["Location"], follow=False)
