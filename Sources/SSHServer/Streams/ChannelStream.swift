@@ -81,7 +81,9 @@ final class ChannelStream: ByteStream {
   /// Waits for the consumer. Small pieces are put together: one byte must not hold the whole read it came in.
   private func keep(_ bytes: ByteBuffer) {
     guard bytes.readableBytes < Self.smallPiece else { return arrived.append(bytes) }
-    if let last = arrived.last, last.readableBytes + bytes.readableBytes <= Self.smallPiece {
+    // Only the count is looked at before: a second reference would make each addition a copy of the whole.
+    let waiting = arrived.last?.readableBytes ?? Self.smallPiece
+    if waiting + bytes.readableBytes <= Self.smallPiece {
       var gathered = arrived.removeLast()
       gathered.writeImmutableBuffer(bytes)
       arrived.append(gathered)
