@@ -40,6 +40,8 @@ package struct SSHLimits: Sendable {
   package var globalRequestRate = 100.0
   package var globalRequestBurst = 1000.0
   package var outstandingReplies = 64
+  /// Each costs a signature by every host key asked for; clients ask once (ssh.md 1.12).
+  package var hostKeyProofs = 2
   package var unaskedReplies = 100
   package var channelRequestBytes = 32_768
   package var terminalNameBytes = 64

@@ -73,6 +73,10 @@ extension ConnectionMachine {
       if let token { answer(token, success: true, &transport) }
     case .proveHostKeys(let blobs) where isServer:
       guard let token else { return }
+      hostKeyProofs += 1
+      guard hostKeyProofs <= configuration.limits.hostKeyProofs else {
+        return answer(token, success: false, &transport)
+      }
       var payload = ByteBuffer()
       payload.writeInteger(MessageNumber.requestSuccess)
       let proofs = try HostKeyAnnouncement.proofs(

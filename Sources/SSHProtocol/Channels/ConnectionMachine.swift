@@ -14,6 +14,7 @@ struct ConnectionMachine: ~Copyable {
   var nextRequest: UInt32 = 0
   var unaskedReplies = 0
   var refusesSessions = false
+  var hostKeyProofs = 0
   var openedByPeer = 0
   var openedByUs = 0
   var sessions = 0

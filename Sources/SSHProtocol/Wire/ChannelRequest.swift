@@ -46,7 +46,7 @@ package enum ChannelRequest: Sendable, Equatable {
     let bound = limits.channelRequestBytes
     switch type {
     case "pty-req":
-      let terminal = try reader.text("TERM", limit: limits.terminalNameBytes)
+      let terminal = String(decoding: try reader.bytes("TERM", limit: limits.terminalNameBytes), as: UTF8.self)
       let size = TerminalSize(columns: try reader.uint32("columns"), rows: try reader.uint32("rows"))
       _ = try reader.uint64("pixels")
       self = .pty(PTYRequest(terminal: terminal, size: size, modes: try reader.bytes("modes", limit: 4096)))
@@ -56,7 +56,8 @@ package enum ChannelRequest: Sendable, Equatable {
     case "shell":
       self = .shell
     case "exec":
-      self = .exec(try reader.text("command", limit: bound))
+      // A command may be any bytes; what is no UTF-8 in it is no reason to end every tunnel of the connection.
+      self = .exec(String(decoding: try reader.bytes("command", limit: bound), as: UTF8.self))
     case "subsystem":
       self = .subsystem(try reader.text("subsystem", limit: limits.nameLength * 4))
     case "env":

@@ -321,6 +321,36 @@ struct RequestTests {
       Issue.record("a foreign key was proved")
       return
     }
+    // Signatures are dear and clients ask once: a third question is not answered with any.
+    pair.clientEvents.removeAll()
+    _ = pair.client.sendGlobalRequest("hostkeys-prove-00@openssh.com", wantsReply: true, data: data)
+    pair.run()
+    guard case .globalRequestAnswered(_, false, _) = pair.clientEvents.first else {
+      Issue.record("proved without end")
+      return
+    }
+    #expect(pair.isSignedIn)
+  }
+
+  @Test("a command that is no UTF-8 ends no connection")
+  func commandsAreBytes() throws {
+    let pair = ConnectionPair().start()
+    let id = try #require(pair.openByClient(.session))
+    pair.run()
+    var payload = ByteBuffer()
+    payload.writeInteger(MessageNumber.channelRequest)
+    payload.writeInteger(UInt32(0))
+    payload.writeSSHString("exec")
+    payload.writeSSHBoolean(true)
+    payload.writeSSHString([0x6c, 0x73, 0x20, 0xff])
+    pair.inject(payload.bytes)
+    pair.run()
+    #expect(pair.serverError == nil)
+    #expect(
+      pair.serverEvents.contains {
+        if case .channelRequest(_, .exec("ls \u{fffd}"), _) = $0 { true } else { false }
+      })
+    #expect(pair.clientChannels == 1, "\(id)")
   }
 
   @Test("channel requests keep their order; unknown ones with a wish for an answer fail")
