@@ -184,6 +184,9 @@ extension ConnectionHandler {
     for session in sessions.values { session.bindingChanged(bound) }
   }
 
+  /// How often a binding is tried again that somebody else's keeps away: nobody tells of their going.
+  private static let holderCheckMilliseconds: Int64 = 2000
+
   /// A decision carries its earliest expiry, and a timer ends it (security rule 28).
   func armExpiry() {
     guard case .open(let publisher) = phase else { return }
@@ -191,6 +194,8 @@ extension ConnectionHandler {
     let (left, overflow) = until.milliseconds.subtractingReportingOverflow(server.clock().milliseconds)
     // Far-off moments are looked at again in a day; a passed one not more often than each second.
     let wait = overflow ? 86_400_000 : min(max(left, 1000), 86_400_000)
-    timers.set(.expiry, in: wait, on: handle) { $0.reconsider() }
+    timers.set(.expiry, in: forwards.waitsForAnother ? min(wait, Self.holderCheckMilliseconds) : wait, on: handle) {
+      $0.reconsider()
+    }
   }
 }

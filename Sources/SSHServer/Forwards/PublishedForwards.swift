@@ -43,6 +43,11 @@ final class PublishedForwards {
   /// The earliest moment at which a decision of the last `request` or `reconsider` may change by itself.
   private(set) var validUntil: UnixTime?
 
+  /// Something may be attached as soon as somebody else lets go of it.
+  var waitsForAnother: Bool {
+    forwards.values.contains { $0.bindings.values.contains { $0.state == .detached(.heldByAnother) } }
+  }
+
   func forward(_ address: ForwardAddress) -> Forward? { forwards[address] }
 
   /// The client of this forward connects every stream to one place, whatever we ask.

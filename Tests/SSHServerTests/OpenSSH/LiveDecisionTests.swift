@@ -40,6 +40,32 @@ import Testing
     await service.stop()
   }
 
+  private func only(_ name: String) throws -> AccessPolicy {
+    let address = PolicyNode(.object([.init("is", PolicyNode(.string("\(name)@example.com")))]))
+    let criteria = PolicyNode(.list([PolicyNode(.object([.init("email", address)]))]))
+    return try AccessPolicy(
+      parsing: PolicyNode(.object([.init("allow", PolicyNode(.object([.init("and", criteria)])))])))
+  }
+
+  @Test func aBindingKeptAwayByAnotherPersonComesBackWhenTheyGo() async throws {
+    let edge = try await TestEdge([testRoute("app.example"), testRoute("other.example")], admits: .byUsername)
+    let forward = ["-N", "-R", "app.example:443:127.0.0.1:9"]
+    let ann = try await edge.ssh(forward, destination: "ann@127.0.0.1")
+    let first = try await edge.opened("app.example")
+    edge.replace([testRoute("app.example", publishers: try only("bob")), testRoute("other.example")])
+    _ = try await edge.events.first { $0.kind == .detached(.notPermitted) }
+    let bob = try await edge.ssh(forward, destination: "bob@127.0.0.1")
+    _ = try await edge.events.first { $0.kind == .opened && $0.owner.userID == "bob" }
+    edge.replace([testRoute("app.example"), testRoute("other.example")])
+    _ = try await edge.events.first { $0.kind == .detached(.heldByAnother) }
+    bob.end()
+    _ = try await bob.exit()
+    _ = try await edge.events.first { $0.kind == .attached && $0.bindingID == first.id }
+    ann.end()
+    _ = try await ann.exit()
+    await edge.stop()
+  }
+
   @Test func aRouteThatGoesAndComesBackIsServedAgain() async throws {
     let edge = try await TestEdge([testRoute("app.example"), testRoute("other.example")])
     let client = try await edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
