@@ -84,6 +84,10 @@ def measure(stacks, only, runs, seconds, transfers):
     }
 
 
+def shown(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def table(results, ours, reference):
     lines = [f"| what | unit | {ours} | {reference} | ratio | aim |", "|---|---|---:|---:|---:|---|"]
     machine = []
@@ -96,7 +100,7 @@ def table(results, ours, reference):
             aim += ", reached" if mine <= share * theirs else ", missed"
         elif most:
             aim += ", reached" if mine <= most else ", missed"
-        lines.append(f"| {what} | {unit} | {mine:.3g} | {theirs:.3g} | {mine / theirs:.2f} | {aim} |")
+        lines.append(f"| {what} | {unit} | {shown(mine)} | {shown(theirs)} | {mine / theirs:.2f} | {aim} |")
         machine.append(
             {
                 "figure": name,
