@@ -37,8 +37,14 @@ package struct Subject: Sendable, Hashable {
   /// What names this person to others: the address, else the name, else the user id.
   package var displayName: String { email ?? name ?? userID }
 
-  /// Whether two sessions belong to the same person (or the same service account).
+  /// Whether two sessions belong to the same person (or the same service account). Byte for byte: identifiers that merely
+  /// look alike are two people.
   package func isSamePerson(as other: Subject) -> Bool {
-    issuer == other.issuer && userID == other.userID && serviceAccount == other.serviceAccount
+    guard issuer.isSame(as: other.issuer), userID.isSame(as: other.userID) else { return false }
+    switch (serviceAccount, other.serviceAccount) {
+    case (nil, nil): return true
+    case (let mine?, let theirs?): return mine.isSame(as: theirs)
+    case (_?, nil), (nil, _?): return false
+    }
   }
 }
