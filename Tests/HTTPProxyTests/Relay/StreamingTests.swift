@@ -107,8 +107,9 @@ import Testing
 
   @Test func aVisitorWhoDoesNotReadSlowsTheServiceDown() async throws {
     let sent = Mutex(0)
+    let size = 48 << 20
     let service = try await TestService { _, connection in
-      connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(Self.size)\r\n\r\n")
+      connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n")
       @Sendable func next(_ left: Int) {
         guard left > 0 else { return }
         connection.send(Self.piece).whenSuccess {
@@ -116,7 +117,7 @@ import Testing
           next(left - (64 << 10))
         }
       }
-      next(Self.size)
+      next(size)
     }
     let edge = try await edge(service)
     let client = try await edge.client()
@@ -131,7 +132,7 @@ import Testing
     }
     #expect(last < 40 << 20)
     try await client.setReading(true)
-    _ = try await client.wait(bytes: Self.size)
+    _ = try await client.wait(bytes: size)
     await edge.stop()
   }
 

@@ -85,7 +85,7 @@ final class RawClient: Sendable {
   func wait(minimum: Int = 0, until isReady: @escaping @Sendable (String, Bool) -> Bool) async throws -> String {
     guard let eventLoop = channel?.eventLoop else { return "" }
     let promise = eventLoop.makePromise(of: String.self)
-    let timeout = eventLoop.scheduleTask(in: .seconds(20)) { [self] in
+    let timeout = eventLoop.scheduleTask(in: .seconds(60)) { [self] in
       promise.fail(TestTimeout(received: text))
     }
     promise.futureResult.whenComplete { _ in timeout.cancel() }
