@@ -96,13 +96,7 @@ extension ConnectionHandler {
 
   func channelClosed(_ id: ChannelID, _ end: ChannelEnd) {
     if let stream = streams.removeValue(forKey: id) {
-      let streamEnd: StreamEnd =
-        switch end {
-        case .finished: .finished
-        case .reset: .reset
-        case .connectionLost: .connectionLost
-        }
-      stream.didEnd(streamEnd)
+      stream.didEnd(StreamEnd(end))
       endIfDrained()
     }
     if let opening = openings.removeValue(forKey: id) { opening.fail(.gone) }

@@ -158,6 +158,17 @@ final class ChannelStream: ByteStream {
 @available(*, unavailable)
 extension ChannelStream: Sendable {}
 
+extension StreamEnd {
+  /// CLOSE without EOF is how Go's clients end in order: what came before it still counts, and whether a response is whole
+  /// is for its framing to say (ssh.md section 3.6).
+  init(_ end: ChannelEnd) {
+    switch end {
+    case .finished, .reset: self = .finished
+    case .connectionLost: self = .connectionLost
+    }
+  }
+}
+
 /// What a channel needs of its connection.
 protocol ChannelHost: AnyObject {
   var eventLoop: any EventLoop { get }

@@ -57,6 +57,25 @@ struct ChannelStreamTests {
     #expect(told == end)
   }
 
+  @Test(.timeLimit(.minutes(1)), arguments: [ChannelEnd.finished, .reset])
+  func whatCameBeforeTheCloseIsDelivered(_ end: ChannelEnd) async throws {
+    let loop = MultiThreadedEventLoopGroup.singleton.next()
+    let (told, pieces) = try await loop.flatSubmit { () -> EventLoopFuture<(StreamEnd, [[UInt8]])> in
+      let stream = ChannelStream(
+        id: ChannelID(number: 0, generation: 1), bindingID: BindingID(1), counters: BindingCounters(), host: Host(loop))
+      let consumer = Consumer(loop)
+      stream.consumer = consumer
+      stream.didReceive(ByteBuffer(bytes: [1, 2, 3]))
+      stream.didEnd(StreamEnd(end))
+      let slow = NIOLoopBound(stream, eventLoop: loop)
+      _ = loop.scheduleTask(in: .milliseconds(20)) { slow.value.resumeReading() }
+      let bound = NIOLoopBound(consumer, eventLoop: loop)
+      return consumer.closed.futureResult.map { ($0, bound.value.pieces) }
+    }.get()
+    #expect(told == .finished)
+    #expect(pieces == [[1, 2, 3]])
+  }
+
   /// A publisher that sends byte by byte to a visitor who does not read must not fill the memory with pieces.
   @Test func smallPiecesThatWaitArePutTogether() async throws {
     let loop = MultiThreadedEventLoopGroup.singleton.next()
