@@ -137,8 +137,14 @@ class Visitor:
         return self.request("GET", url, **more)
 
     def status(self, url):
-        """The status that a page load ends with; 302 when it ends at the identity provider, who asks to sign in."""
-        page = self.get(url)
+        """The status that a page load ends with; 302 when it ends at the identity provider, who asks to sign in.
+
+        0 when the connection is cut: a right that ends ends what is on its way, too.
+        """
+        try:
+            page = self.get(url)
+        except (http.client.HTTPException, ConnectionError):
+            return 0
         asked = any(status == 302 for status, _ in page.history) and page.host == "127.0.0.1"
         return 302 if asked else page.status
 
