@@ -54,6 +54,8 @@ let package = Package(
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
 
+    .systemLibrary(name: "CMalloc"),
+
     // Foundations
     target("Policy", []),
     target("EdgeCrypto", ["COpenSSL", .product(name: "Crypto", package: "swift-crypto")]),
@@ -85,7 +87,7 @@ let package = Package(
       "TunnelEdge",
       [
         "SSHServer", "HTTPProxy", "Routing", "Policy", "Identity", "Store", "EdgeConfig", "EdgeCrypto", "SSHProtocol",
-        "HTTPWire", "EmbeddedProvider", nio, nioPosix, nioHTTP1, concurrency, logging, arguments,
+        "HTTPWire", "EmbeddedProvider", "CMalloc", nio, nioPosix, nioHTTP1, concurrency, logging, arguments,
       ]),
     .executableTarget(name: "tunnel-edge", dependencies: ["TunnelEdge"], swiftSettings: settings),
 

@@ -25,6 +25,7 @@ package struct EdgeProcess: Sendable {
 
   /// Returns after a drain; throws `Refused`, `Edge.Failure` or `LineFile.Failure`.
   func run() async throws {
+    AllocatorTuning.apply()
     let signals = ProcessSignals()
     let (configuration, warnings) = try load()
     let logs = try EdgeLogs(
