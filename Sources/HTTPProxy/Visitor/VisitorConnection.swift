@@ -207,6 +207,9 @@ final class VisitorConnection: ChannelInboundHandler {
       wanted = true
     } else if let exchange, isRaw || !requestIsWhole {
       wanted = exchange.wantsBody || (!isRaw && inbound.readableBytes < Self.unreadLimit)
+    } else if exchange == nil, requestIsWhole, !closesAfterResponse, isWritable {
+      // What is left is the beginning of a head, which the reader bounds: it needs the rest, however long that is.
+      wanted = true
     } else {
       wanted = inbound.readableBytes < Self.unreadLimit
     }
