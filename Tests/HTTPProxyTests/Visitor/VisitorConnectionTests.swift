@@ -63,6 +63,14 @@ import Testing
     await edge.stop()
   }
 
+  /// Longer than what may wait unread, shorter than a head may be.
+  @Test func aLongHeadIsReadToItsEnd() async throws {
+    let (edge, client) = try await edge(TestService())
+    client.send(get("/", "X-Large: \(String(repeating: "a", count: 80_000))\r\n"))
+    _ = try await client.wait(for: "\r\n\r\nhello")
+    await edge.stop()
+  }
+
   @Test func aSlowHeadIs408AndASilentConnectionJustEnds() async throws {
     let (edge, client) = try await edge(TestService()) { $0.readTimeout = 1500 }
     client.send("GET / HTTP/1.1\r\nHost: a")
