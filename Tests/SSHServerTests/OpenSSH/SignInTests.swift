@@ -123,6 +123,10 @@ import Testing
     edge.server.reconsider(.session("session-ann"))
     let result = try await ann.finished()
     #expect(result.errors.contains { $0.contains("Connect again to sign in.") })
+    // The client may be gone a moment before the edge has put its things away.
+    _ = try await edge.events.first {
+      if case .closed = $0.kind { true } else { false }
+    }
     #expect(edge.registry.bindings().isEmpty)
     await edge.stop()
   }
