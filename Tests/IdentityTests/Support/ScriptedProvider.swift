@@ -49,6 +49,8 @@ final class ScriptedProvider: Fetcher {
     var issuesRefreshTokens = true
     var idTokenOnRefresh = true
     var grants: [String: Grant] = [:]
+    /// Codes are never given twice, however many of them are used up.
+    var codesIssued = 0
     var requests: [FetchRequest] = []
     var failure: FetchError.Kind?
   }
@@ -68,7 +70,8 @@ final class ScriptedProvider: Fetcher {
   func authorize(_ redirect: String) -> [(String, String)] {
     let query = Dictionary(QueryString.parse(redirect.drop { $0 != "?" }.dropFirst()), uniquingKeysWith: { $1 })
     return state.withLock { state in
-      let code = "code-\(state.grants.count + 1)"
+      state.codesIssued += 1
+      let code = "code-\(state.codesIssued)"
       state.grants[code] = Grant(challenge: query["code_challenge"] ?? "", nonce: query["nonce"] ?? "")
       return [("code", code), ("state", query["state"] ?? "")]
     }
