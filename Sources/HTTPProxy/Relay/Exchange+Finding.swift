@@ -16,6 +16,7 @@ extension Exchange {
       route: plan.route.id, host: name, sessionID: visitor?.sessionID, excluding: tried)
     switch pick {
     case .binding(let binding):
+      tellPublisher(binding)
       owner = plan.route.tunnel?.isShared == true || !OwnerMark.concerns(head) ? nil : binding.owner
       connect(.tunnel(binding.id), through: binding.opener, binding: binding.id)
     case .none(let reason):

@@ -14,12 +14,14 @@ extension Exchange {
       if !requestEnded, isOver(lastBodyAt, loop.configuration.readTimeout, now) { refuseSlowBody() }
     case .waiting, .relaying:
       registerStream()
+      tellProgress()
       if let until = grant?.validUntil, until <= loop.shared.clock() {
         reconsider()
         return
       }
       tickRelay(now)
     case .raw:
+      tellProgress()
       if let until = grant?.validUntil, until <= loop.shared.clock() {
         reconsider()
       } else if let limit = plan?.route.http.timeout, limit > 0, isOver(startedAt, limit, now) {
@@ -145,6 +147,7 @@ extension Exchange {
       loop.shared.openStreams.remove(openStream)
       self.openStream = nil
     }
+    tellEnd(detail: detail)
     guard loop.accessLog.isOn else { return }
     let session = visitor?.session
     loop.accessLog.append(

@@ -79,6 +79,8 @@ final class Exchange {
   var isUpgraded = false
   var isLogged = false
   var openStream: OpenStreamID?
+  /// Where a publisher's screen reads of it, if one looks.
+  var told: TrafficEntry?
 
   init(head: RequestHead?, visitor side: any VisitorSide, loop: LoopState, remoteAddress: String) {
     self.head = head
