@@ -1,4 +1,4 @@
-"""CPU time of a process tree, as the kernel counts it: user and system, children and those already gone included."""
+"""CPU time and memory of a process tree, as the kernel counts them: children included, and in CPU time those already gone."""
 
 import os
 import time
@@ -20,19 +20,39 @@ def _processes():
     return found
 
 
-def cpu_of(roots):
+def _tree(roots):
+    """pid -> CPU seconds, of these processes and all below them"""
     processes = _processes()
     children = {}
     for pid, (parent, _) in processes.items():
         children.setdefault(parent, []).append(pid)
-    total, waiting, seen = 0.0, list(roots), set()
+    found, waiting = {}, list(roots)
     while waiting:
         pid = waiting.pop()
-        if pid in processes and pid not in seen:
-            seen.add(pid)
-            total += processes[pid][1]
+        if pid in processes and pid not in found:
+            found[pid] = processes[pid][1]
             waiting += children.get(pid, [])
+    return found
+
+
+def cpu_of(roots):
+    return sum(_tree(roots).values())
+
+
+def memory_of(roots):
+    """Proportional set size in KiB: pages that processes share are counted once. The kernel's own memory is not in it."""
+    total = 0
+    for pid in _tree(roots):
+        try:
+            with open(f"/proc/{pid}/smaps_rollup") as file:
+                total += next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+        except (OSError, StopIteration):
+            continue
     return total
+
+
+def process_count(roots):
+    return len(_tree(roots))
 
 
 class Meter:

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests" / "EndToEnd"))
 
 import load  # noqa: E402
+import tunnels  # noqa: E402
 from accounting import Meter, disturbed  # noqa: E402
 from kit.names import free_port  # noqa: E402
 from kit.processes import Program  # noqa: E402
@@ -32,7 +33,18 @@ FIGURES = {
     "download_rate": ("100 MB downloads: rate", "MB/s", None, None),
     "upload_cpu": ("100 MB uploads: CPU", "s/GB", 0.7, None),
     "upload_rate": ("100 MB uploads: rate", "MB/s", None, None),
+    "tunnel_memory": ("idle tunnels: memory of each", "KiB", None, 66),
+    "tunnel_setup": ("idle tunnels: CPU to set one up", "ms", None, 2.0),
+    "tunnel_idle": ("1000 idle tunnels: CPU", "ms/s", None, None),
+    "real_memory": ("idle tunnels of OpenSSH's client: memory of each", "KiB", None, 66),
+    "real_setup": ("idle tunnels of OpenSSH's client: CPU to set one up", "ms", None, 2.0),
+    "slow_memory": ("a visitor who stops reading a download: memory", "KiB", None, 1024),
+    "calm_p99": ("200 requests/s: p99", "ms", None, None),
+    "flood_p99": ("200 requests/s beside a flood of DH group 16 exchanges: p99", "ms", None, None),
+    "flood_rate": ("exchanges of the flood that were answered", "1/s", None, None),
 }
+
+PARTS = ("tunnels", "slow-visitor", "get", "latency", "download", "upload", "flood")
 
 
 def measure_get(stack, seconds):
@@ -58,26 +70,32 @@ def measure_upload(stack, times):
     return {"upload_cpu": meter.cpu / size * 1e9, "upload_rate": size / meter.wall / 1e6}
 
 
-def measure(stacks, only, runs, seconds, transfers):
+def measure(stacks, only, runs, seconds, transfers, sizes):
     """Figures of every stack, medians over the runs; the stacks take turns, so that what disturbs one disturbs all."""
+    idle, slow = sizes
     parts = {
+        # Memory first, while the processes are fresh, and once: it repeats within a percent.
+        "tunnels": (tunnels.measure_tunnels, idle),
+        "slow-visitor": (tunnels.measure_slow, slow),
         "get": (measure_get, seconds),
         "latency": (measure_latency, seconds),
         "download": (measure_download, transfers),
         "upload": (measure_upload, transfers),
+        "flood": (tunnels.measure_flood, seconds),
     }
     collected = {stack.name: {} for stack in stacks}
     for part, (measure_once, amount) in parts.items():
         if only and part not in only:
             continue
-        for run in range(runs):
+        times = 1 if part in ("tunnels", "slow-visitor") else runs
+        for run in range(times):
             for stack in stacks:
                 before = disturbed()
                 figures = measure_once(stack, amount)
                 for name, value in figures.items():
                     collected[stack.name].setdefault(name, []).append(value)
                 shown = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
-                print(f"  {part} {run + 1}/{runs} {stack.name}: {shown}{disturbed(before)}", flush=True)
+                print(f"  {part} {run + 1}/{times} {stack.name}: {shown}{disturbed(before)}", flush=True)
     return {
         stack: {name: statistics.median(values) for name, values in figures.items()}
         for stack, figures in collected.items()
@@ -100,14 +118,16 @@ def table(results, ours, reference):
             aim += ", reached" if mine <= share * theirs else ", missed"
         elif most:
             aim += ", reached" if mine <= most else ", missed"
-        lines.append(f"| {what} | {unit} | {shown(mine)} | {shown(theirs)} | {mine / theirs:.2f} | {aim} |")
+        ratio = mine / theirs if theirs else None
+        told = "" if ratio is None else f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.3f}"
+        lines.append(f"| {what} | {unit} | {shown(mine)} | {shown(theirs)} | {told} | {aim} |")
         machine.append(
             {
                 "figure": name,
                 "unit": unit,
                 "edge": round(mine, 4),
                 "reference": round(theirs, 4),
-                "ratio": round(mine / theirs, 4),
+                "ratio": None if ratio is None else round(ratio, 4),
                 "aim_ratio": share,
                 "aim_value": most,
             }
@@ -141,11 +161,14 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/bench")
     parser.add_argument("--service", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", default="", help="comma-separated: get, latency, download, upload")
+    parser.add_argument("--only", default="", help="comma-separated: " + ", ".join(PARTS))
     parser.add_argument("--record", metavar="FILE")
     options = parser.parse_args()
     runs, seconds, transfers = (1, 2, 1) if options.quick else (3, 4, 3)
+    sizes = ((20, 200), 20) if options.quick else ((100, 1000), 50)
     only = [part for part in options.only.split(",") if part]
+    if unknown := set(only) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
 
     with contextlib.ExitStack() as ending:
         directory = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="tunnel-edge-bench.")))
@@ -161,7 +184,7 @@ def main():
         for stack in stacks:
             load.check(stack)
         print("Measuring", flush=True)
-        results = measure(stacks, only, runs, seconds, transfers)
+        results = measure(stacks, only, runs, seconds, transfers, sizes)
         ours, reference = stacks
         notes = facts() + [f"ssh cipher: {stack.name} {stack.cipher()}" for stack in stacks]
     lines, machine = table(results, ours.name, reference.name)

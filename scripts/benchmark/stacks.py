@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kit.canaille import Canaille
 from kit.certificates import CertificateAuthority
-from kit.edge import HOST_KEYS, Edge
+from kit.edge import HOST_KEYS, Edge, route
 from kit.names import free_port, listens
 from kit.people import ALICE
 from kit.processes import Program
@@ -23,9 +23,13 @@ VISITOR = ALICE
 
 
 class _Stack(contextlib.ExitStack):
-    """host, port, authority and cookie are what the load needs; pids are the processes of the edge, and only those."""
+    """host, port, authority and cookie are what the load needs; pids are the processes of the edge, and only those.
+
+    `publisher` is who may open more tunnels, `listen` what for: `{}` is a tunnel's number.
+    """
 
     host = "app.localhost"
+    listen = None
 
     def __init__(self, directory, service_port, service_program):
         super().__init__()
@@ -37,7 +41,7 @@ class _Stack(contextlib.ExitStack):
         self.port = free_port()
         self.cookie = ""
         self.pids = []
-        self.tunnel = None
+        self.tunnel = self.publisher = None
         authority = CertificateAuthority(self.directory / "certificates")
         self.authority = authority.certificate
         self.certificate, self.certificate_key = authority.issue("edge", ["app.localhost", "auth.localhost"])
@@ -54,6 +58,7 @@ class _Stack(contextlib.ExitStack):
 
 class TunnelEdge(_Stack):
     name = "TunnelEdge"
+    listen = "t{}.many.localhost:443"
 
     def bring_up(self):
         keys = self.directory / "keys"
@@ -76,10 +81,11 @@ class TunnelEdge(_Stack):
         )
         self.callback(edge.stop)
         # nginx writes no access log here, so the edge writes its own to nowhere.
-        edge.start(edge.text(more=f"access_log_file: {os.devnull}\n"))
+        routes = route(self.host, self.port) + route("*.many.localhost", self.port)
+        edge.start(edge.text(routes=routes, more=f"access_log_file: {os.devnull}\n"))
         self.pids = [edge.program.pid]
-        publisher = Publisher(self.directory / "publisher", edge.ssh_port, edge.host_public_keys())
-        self.tunnel = self.enter_context(publisher.forward((self.host, self.service_port)))
+        self.publisher = Publisher(self.directory / "publisher", edge.ssh_port, edge.host_public_keys())
+        self.tunnel = self.enter_context(self.publisher.forward((self.host, self.service_port)))
         visitor = Visitor(self.authority)
         page = visitor.sign_in(visitor.get(self.tunnel.sign_in_url()), VISITOR.name, VISITOR.password)
         visitor.press(page, "Authorize")
@@ -135,11 +141,13 @@ X11Forwarding no
 PermitTTY no
 PrintMotd no
 LogLevel ERROR
+MaxStartups 1000:30:1000
 """
 
 
 class DoItYourself(_Stack):
     name = "nginx + auth_request + sshd"
+    listen = "127.0.0.1:0"
 
     def bring_up(self):
         root = os.geteuid() == 0
