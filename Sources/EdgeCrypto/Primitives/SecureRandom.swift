@@ -27,7 +27,7 @@ package enum SecureRandom {
 
 /// Random bytes in small portions without a call per portion: padding of SSH packets. One per connection.
 package struct RandomPool: ~Copyable {
-  private static let blockLength = 1024
+  private static let blockLength = 256
 
   private var block: [UInt8] = []
   private var used = 0
