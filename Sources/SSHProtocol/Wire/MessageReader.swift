@@ -67,7 +67,9 @@ package struct MessageReader {
   }
 
   package mutating func nameList(_ field: String, limits: SSHLimits) throws(SSHError) -> [String] {
-    let bytes = try bytes(field, limit: limits.packetBeforeAuthentication)
+    var bytes = try bytes(field, limit: limits.packetBeforeAuthentication)
+    // libssh up to 0.10 ends its list of ciphers with a comma.
+    if bytes.count > 1, bytes.last == UInt8(ascii: ",") { bytes.removeLast() }
     guard !bytes.isEmpty else { return [] }
     var names: [String] = []
     for name in bytes.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {

@@ -48,6 +48,8 @@ struct WireTypeTests {
     #expect(try read("") == [])
     #expect(throws: SSHError.self) { try read("a,,b") }
     #expect(throws: SSHError.self) { try read(",") }
+    #expect(try read("a,b,") == ["a", "b"], "libssh 0.10 ends a list with a comma")
+    #expect(throws: SSHError.self) { try read("a,b,,") }
     #expect(throws: SSHError.self) { try read(String(repeating: "x", count: 65)) }
     #expect(throws: SSHError.self) { try read((0..<201).map { "n\($0)" }.joined(separator: ",")) }
     #expect(throws: SSHError.self) { try read("a,\u{1}") }
