@@ -53,6 +53,22 @@ package struct RouteOrigin: Sendable, Hashable {
     self.host = host
     self.port = port
   }
+
+  /// The address visitors use.
+  package var url: String {
+    let usual = scheme.isWeb ? 443 : scheme == .ssh ? 22 : nil
+    let suffix = port.map { $0 == usual ? "" : ":\($0)" } ?? ""
+    return "\(scheme == .http ? "https" : scheme.rawValue)://\(host)\(suffix)"
+  }
+}
+
+extension RouteOrigin.Scheme {
+  /// Served to visitors who speak HTTP.
+  package var isWeb: Bool { self == .https || self == .http }
+
+  /// Whether visitors can reach such routes in this version. Tunnels bind to the others, too, and everything that shows
+  /// a binding says that nobody reaches it yet.
+  package var isServed: Bool { isWeb }
 }
 
 /// Which paths of its host a route serves.

@@ -85,43 +85,49 @@ extension RouteTable {
         $0.tunnel != nil && !$0.isPublic && $0.origin.scheme.isWeb && $0.origin.host.name.map(isFree) == true
       }
     case .dynamic(let glob):
+      if let host = glob.name { return namedTunnelRoutes(host, port: nil) }
       return routes.filter {
-        $0.tunnel != nil && $0.origin.scheme.isWeb && $0.origin.host.name.map(isFree) != false
+        $0.tunnel != nil && $0.origin.scheme != .udp && $0.origin.host.name.map(isFree) != false
           && glob.matches($0.origin.host.description)
       }
     case .wildcard(let pattern):
       return routes.filter {
-        $0.tunnel != nil && $0.origin.scheme.isWeb && $0.origin.host == pattern
-          && $0.origin.isNamed(byForwardPort: forward.requestedPort)
+        $0.tunnel != nil && $0.origin.host == pattern && $0.origin.isNamed(byForwardPort: forward.requestedPort)
       }
-    case .host(let host):
-      if reservedHosts.contains(host) { return [] }
-      return webTunnelRoutes(host: host, port: forward.requestedPort)
-        + otherTunnelRoutes(host: host, port: forward.requestedPort)
+    case .host(let host): return namedTunnelRoutes(host, port: forward.requestedPort)
     }
+  }
+
+  /// The tunnel routes that answer to this name, at the port the forward names; at any without one.
+  private func namedTunnelRoutes(_ host: HostName, port: Int?) -> [Route] {
+    if reservedHosts.contains(host) { return [] }
+    return webTunnelRoutes(host: host, port: port) + otherTunnelRoutes(host: host, port: port)
   }
 
   private func isFree(_ host: HostName) -> Bool { !reservedHosts.contains(host) }
 
   /// The winners of requests to `host`, at every port that leads to one of its routes, as far as the forward names them.
-  private func webTunnelRoutes(host: HostName, port: Int) -> [Route] {
+  private func webTunnelRoutes(host: HostName, port: Int?) -> [Route] {
     let matching = routes.filter { $0.origin.scheme.isWeb && $0.origin.host.matches(host) }
     var winners: [RouteID: Route] = [:]
     for visited in Set(matching.map(\.origin.port)).union([443]) {
-      for route in webRoutes(host: host, port: visited) where route.origin.isNamed(byForwardPort: port) {
+      for route in webRoutes(host: host, port: visited) where port.map(route.origin.isNamed) != false {
         winners[route.id] = route
       }
     }
     return matching.filter { $0.tunnel != nil && winners[$0.id] != nil }
   }
 
-  private func otherTunnelRoutes(host: HostName, port: Int) -> [Route] {
-    routes.filter { route in
-      guard route.tunnel != nil, route.origin.host.name == host else { return false }
-      switch route.origin.scheme {
-      case .ssh: return port == 22
-      case .tcp: return route.origin.port == port
-      case .https, .http, .udp: return false
+  /// ssh and TCP routes: those of the exact host, else those of the longest wildcard, at each port.
+  private func otherTunnelRoutes(host: HostName, port: Int?) -> [Route] {
+    let matching = routes.filter {
+      ($0.origin.scheme == .ssh || $0.origin.scheme == .tcp) && $0.origin.host.matches(host)
+    }
+    return matching.filter { route in
+      guard route.tunnel != nil, port.map(route.origin.isNamed) != false else { return false }
+      return !matching.contains {
+        $0.origin.scheme == route.origin.scheme && $0.origin.port == route.origin.port
+          && $0.origin.host.literalLength > route.origin.host.literalLength
       }
     }
   }
@@ -139,13 +145,15 @@ extension RouteOrigin {
   /// Whether a request whose `Host` names this port (or none) is for this route.
   func accepts(port visited: Int?) -> Bool { port == nil || port == (visited ?? 443) }
 
-  /// `-R host:443` and `-R host:<the port in from>` both mean this route.
-  func isNamed(byForwardPort forwarded: Int) -> Bool { forwarded == 443 || forwarded == port }
-}
-
-extension RouteOrigin.Scheme {
-  /// Served to visitors who speak HTTP.
-  package var isWeb: Bool { self == .https || self == .http }
+  /// 443 means https routes, 22 ssh routes, and the port in `from` always names its route.
+  func isNamed(byForwardPort forwarded: Int) -> Bool {
+    switch scheme {
+    case .https, .http: forwarded == 443 || forwarded == port
+    case .ssh: forwarded == 22 || forwarded == port
+    case .tcp: forwarded == port
+    case .udp: false
+    }
+  }
 }
 
 extension PathMatch {

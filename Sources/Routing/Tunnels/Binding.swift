@@ -1,5 +1,4 @@
 import Policy
-import Synchronization
 
 package struct BindingID: Sendable, Hashable, CustomStringConvertible {
   package let rawValue: UInt64
@@ -15,26 +14,35 @@ package struct Binding: Sendable, Identifiable {
     let request: BindingRequest
     let openedAt: UnixTime
     let counters = BindingCounters()
+    let ownerHash: UInt64
 
     init(id: BindingID, request: BindingRequest, openedAt: UnixTime) {
       self.id = id
       self.request = request
       self.openedAt = openedAt
+      ownerHash = StableHash(request.owner.issuer, request.owner.userID, request.owner.serviceAccount ?? "").value
     }
   }
 
   private let fixed: Fixed
   package var state: BindingState
+  /// Whether several people may back the route at once; follows the configuration.
+  package internal(set) var isShared: Bool
 
   init(id: BindingID, request: BindingRequest, openedAt: UnixTime) {
     fixed = Fixed(id: id, request: request, openedAt: openedAt)
     state = .attached
+    isShared = request.isShared
   }
 
   package var id: BindingID { fixed.id }
   package var routeID: RouteID { fixed.request.routeID }
   /// The name it answers to: a concrete one, or a wildcard route's own pattern.
   package var name: HostPattern { fixed.request.name }
+  /// Where visitors find it.
+  package var origin: RouteOrigin {
+    RouteOrigin(scheme: fixed.request.scheme, host: fixed.request.name, port: fixed.request.port)
+  }
   /// What the client asked for, byte for byte; opens repeat it.
   package var requestedHost: String { fixed.request.requestedHost }
   package var requestedPort: Int { fixed.request.requestedPort }
@@ -43,8 +51,12 @@ package struct Binding: Sendable, Identifiable {
   package var openedAt: UnixTime { fixed.openedAt }
   package var opener: any StreamOpener { fixed.request.opener }
   package var counters: BindingCounters { fixed.counters }
-  var isShared: Bool { fixed.request.isShared }
+  package var traffic: TunnelTraffic { fixed.request.traffic }
   var probe: @Sendable () -> Void { fixed.request.probe }
+  var whenFree: @Sendable () -> Void { fixed.request.whenFree }
+  /// The same for all bindings of one person, in every process and run.
+  var ownerHash: UInt64 { fixed.ownerHash }
+  func isOwned(by other: Binding) -> Bool { ownerHash == other.ownerHash && owner.isSamePerson(as: other.owner) }
 }
 
 package enum BindingState: Sendable, Hashable {
@@ -77,6 +89,9 @@ package enum BindingRelease: Sendable, Hashable {
 package struct BindingRequest: Sendable {
   package var routeID: RouteID
   package var name: HostPattern
+  /// The route's scheme, and the port written in its `from`.
+  package var scheme: RouteOrigin.Scheme
+  package var port: Int?
   /// Whether several people may back the route at once.
   package var isShared: Bool
   package var requestedHost: String
@@ -87,13 +102,21 @@ package struct BindingRequest: Sendable {
   /// Asks the connection to prove that its client is still there. Called when the same person binds the name again;
   /// the connection answers with `TunnelRegistry.confirm(connectionID:)`, or ends within two seconds.
   package var probe: @Sendable () -> Void
+  /// Of the connection: where its requests are told.
+  package var traffic: TunnelTraffic
+  /// Called once when somebody else's tunnel that kept this one away may have gone: ask again.
+  package var whenFree: @Sendable () -> Void
 
   package init(
-    routeID: RouteID, name: HostPattern, isShared: Bool, requestedHost: String, requestedPort: Int, owner: Subject,
-    connectionID: String, opener: any StreamOpener, probe: @escaping @Sendable () -> Void
+    routeID: RouteID, name: HostPattern, scheme: RouteOrigin.Scheme = .https, port: Int? = nil, isShared: Bool,
+    requestedHost: String, requestedPort: Int, owner: Subject, connectionID: String, opener: any StreamOpener,
+    probe: @escaping @Sendable () -> Void, traffic: TunnelTraffic = TunnelTraffic(),
+    whenFree: @escaping @Sendable () -> Void = {}
   ) {
     self.routeID = routeID
     self.name = name
+    self.scheme = scheme
+    self.port = port
     self.isShared = isShared
     self.requestedHost = requestedHost
     self.requestedPort = requestedPort
@@ -101,6 +124,8 @@ package struct BindingRequest: Sendable {
     self.connectionID = connectionID
     self.opener = opener
     self.probe = probe
+    self.traffic = traffic
+    self.whenFree = whenFree
   }
 }
 
@@ -114,28 +139,6 @@ package enum BindingRefusal: Error, Sendable, Hashable {
   case heldByAnother(displayName: String)
   /// This connection backs the route under this name already.
   case duplicate
-  case limit
-}
-
-/// What went through one binding.
-package final class BindingCounters: Sendable {
-  private let open = Atomic<Int>(0)
-  private let total = Atomic<UInt64>(0)
-  private let toPublisher = Atomic<UInt64>(0)
-  private let fromPublisher = Atomic<UInt64>(0)
-
-  package init() {}
-
-  package var openStreams: Int { open.load(ordering: .relaxed) }
-  package var totalStreams: UInt64 { total.load(ordering: .relaxed) }
-  package var bytesToPublisher: UInt64 { toPublisher.load(ordering: .relaxed) }
-  package var bytesFromPublisher: UInt64 { fromPublisher.load(ordering: .relaxed) }
-
-  package func streamOpened() {
-    open.wrappingAdd(1, ordering: .relaxed)
-    total.wrappingAdd(1, ordering: .relaxed)
-  }
-  package func streamClosed() { open.wrappingSubtract(1, ordering: .relaxed) }
-  package func sent(_ bytes: Int) { toPublisher.wrappingAdd(UInt64(clamping: bytes), ordering: .relaxed) }
-  package func received(_ bytes: Int) { fromPublisher.wrappingAdd(UInt64(clamping: bytes), ordering: .relaxed) }
+  /// The connection has this many bindings already.
+  case limit(Int)
 }

@@ -4,10 +4,11 @@ import Policy
 /// The tables of `TunnelRegistry`, without lock, clock or callbacks: a value that answers what is to be done.
 struct RegistryState {
   typealias Waiter = EventLoopPromise<Binding?>
+  typealias Notice = @Sendable () -> Void
 
   struct Entry {
     var binding: Binding
-    /// Its owner has bound the name again and this connection has not yet proved that it lives.
+    /// Its owner has bound the name again, or it let a visitor wait, and this connection has not yet proved that it lives.
     var isSuspect = false
   }
 
@@ -18,11 +19,28 @@ struct RegistryState {
     let until: UnixTime
   }
 
+  /// A connection that would bind the name if another person did not hold it.
+  struct Candidate {
+    let name: HostPattern
+    let person: Subject
+    let connectionID: String
+    let whenFree: Notice
+  }
+
   struct RouteTunnels {
     /// Oldest first.
     var entries: [Entry] = []
     var leases: [Lease] = []
+    var candidates: [Candidate] = []
     var turn = 0
+  }
+
+  /// What one connection has here.
+  struct ConnectionRecord {
+    var bindings: [BindingID] = []
+    /// Where it is a candidate.
+    var candidacies: Set<RouteID> = []
+    var refused: [RefusedForward] = []
   }
 
   struct Parked {
@@ -34,16 +52,24 @@ struct RegistryState {
   }
 
   enum BindOutcome {
-    case bound(Binding, probes: [@Sendable () -> Void], released: [Waiter])
+    case bound(Binding, probes: [Notice], released: [Waiter])
     case refused(BindingRefusal)
   }
 
+  /// A binding as it is now, and whom that concerns.
+  struct StateChange {
+    let binding: Binding
+    var released: [Waiter] = []
+    var freed: [Notice] = []
+  }
+
   var configuration: TunnelRegistryConfiguration
-  private var routes: [RouteID: RouteTunnels] = [:]
-  private var routeOfBinding: [BindingID: RouteID] = [:]
-  private var parked: [Parked] = []
+  var routes: [RouteID: RouteTunnels] = [:]
+  var routeOfBinding: [BindingID: RouteID] = [:]
+  var connections: [String: ConnectionRecord] = [:]
+  var parked: [Parked] = []
   private var nextBinding: UInt64 = 1
-  private var nextParked: UInt64 = 1
+  var nextParked: UInt64 = 1
 
   init(configuration: TunnelRegistryConfiguration) { self.configuration = configuration }
 }
@@ -51,19 +77,28 @@ struct RegistryState {
 // MARK: - Publishers
 
 extension RegistryState {
-  mutating func bind(_ request: BindingRequest, now: UnixTime) -> BindOutcome {
+  /// With `waits`, a connection that is refused because of somebody else becomes a candidate.
+  mutating func bind(_ request: BindingRequest, waits: Bool, now: UnixTime) -> BindOutcome {
+    let held = connections[request.connectionID]?.bindings.count ?? 0
     var tunnels = routes[request.routeID] ?? RouteTunnels()
     tunnels.leases.removeAll { $0.until <= now }
-    let own = tunnels.entries.filter { $0.binding.connectionID == request.connectionID }
-    if own.contains(where: { $0.binding.name == request.name }) { return .refused(.duplicate) }
-    let held = routes.values.reduce(0) { count, other in
-      count + other.entries.count { $0.binding.connectionID == request.connectionID }
+    if tunnels.entries.contains(where: {
+      $0.binding.connectionID == request.connectionID && $0.binding.name == request.name
+    }) {
+      return .refused(.duplicate)
     }
-    guard held < configuration.bindingsPerConnection else { return .refused(.limit) }
+    guard held < configuration.bindingsPerConnection else { return .refused(.limit(held)) }
     if let holder = tunnels.otherHolder(of: request.name, than: request.owner, isShared: request.isShared) {
+      if waits {
+        tunnels.add(
+          Candidate(
+            name: request.name, person: request.owner, connectionID: request.connectionID, whenFree: request.whenFree))
+        routes[request.routeID] = tunnels
+        connections[request.connectionID, default: .init()].candidacies.insert(request.routeID)
+      }
       return .refused(.heldByAnother(displayName: holder.displayName))
     }
-    var probes: [@Sendable () -> Void] = []
+    var probes: [Notice] = []
     for index in tunnels.entries.indices {
       let entry = tunnels.entries[index]
       guard entry.binding.name == request.name, entry.binding.owner.isSamePerson(as: request.owner),
@@ -78,56 +113,131 @@ extension RegistryState {
     tunnels.leases.removeAll { $0.name == request.name && $0.person.isSamePerson(as: request.owner) }
     routes[request.routeID] = tunnels
     routeOfBinding[binding.id] = request.routeID
+    connections[request.connectionID, default: .init()].bindings.append(binding.id)
     return .bound(binding, probes: probes, released: takeWaiters(for: binding))
   }
 
-  mutating func setState(_ id: BindingID, _ wanted: BindingState, now: UnixTime) -> (
-    binding: Binding, released: [Waiter]
-  )? {
+  /// Attaches or detaches. `isShared` is what the configuration says of the route now.
+  mutating func setState(_ id: BindingID, _ wanted: BindingState, isShared: Bool?, now: UnixTime) -> StateChange? {
     guard let routeID = routeOfBinding[id], var tunnels = routes[routeID],
       let index = tunnels.entries.firstIndex(where: { $0.binding.id == id })
     else { return nil }
     tunnels.leases.removeAll { $0.until <= now }
-    let entry = tunnels.entries[index]
-    var state = wanted
-    if wanted.isAttached, !entry.binding.state.isAttached,
-      tunnels.otherHolder(of: entry.binding.name, than: entry.binding.owner, isShared: entry.binding.isShared) != nil
+    var binding = tunnels.entries[index].binding
+    let before = binding.state
+    let wasShared = binding.isShared
+    binding.isShared = isShared ?? binding.isShared
+    binding.state = wanted
+    if wanted.isAttached, !before.isAttached || wasShared != binding.isShared,
+      tunnels.otherHolder(
+        of: binding.name, than: binding.owner, isShared: binding.isShared,
+        // Where a route is shared no longer, who came first stays.
+        among: before.isAttached ? tunnels.entries.prefix(index) : tunnels.entries[...]) != nil
     {
-      state = .detached(.heldByAnother)
+      binding.state = .detached(.heldByAnother)
+      tunnels.add(
+        Candidate(
+          name: binding.name, person: binding.owner, connectionID: binding.connectionID, whenFree: binding.whenFree))
+      connections[binding.connectionID, default: .init()].candidacies.insert(routeID)
     }
-    tunnels.entries[index].binding.state = state
-    let binding = tunnels.entries[index].binding
+    tunnels.entries[index].binding = binding
+    var change = StateChange(binding: binding)
+    if before.isAttached, !binding.state.isAttached { change.freed = tunnels.takeCandidates(for: binding) }
     routes[routeID] = tunnels
-    return (binding, state.isAttached ? takeWaiters(for: binding) : [])
+    if binding.state.isAttached, !before.isAttached { change.released = takeWaiters(for: binding) }
+    return change
   }
 
-  mutating func release(_ id: BindingID, why: BindingRelease, now: UnixTime) {
+  /// Whom it concerns that the binding is gone.
+  mutating func release(_ id: BindingID, why: BindingRelease, now: UnixTime) -> [Notice] {
     guard let routeID = routeOfBinding.removeValue(forKey: id), var tunnels = routes[routeID],
       let index = tunnels.entries.firstIndex(where: { $0.binding.id == id })
-    else { return }
-    let entry = tunnels.entries.remove(at: index)
+    else { return [] }
+    let binding = tunnels.entries.remove(at: index).binding
     let grace = configuration.reconnectGraceSeconds
     tunnels.leases.removeAll { $0.until <= now }
-    if why == .connectionLost, entry.binding.state.isAttached, grace > 0 {
+    if why == .connectionLost, binding.state.isAttached, grace > 0 {
       tunnels.leases.append(
-        Lease(name: entry.binding.name, person: entry.binding.owner, until: now.adding(seconds: grace)))
+        Lease(name: binding.name, person: binding.owner, until: now.adding(seconds: grace)))
     }
-    routes[routeID] = tunnels.entries.isEmpty && tunnels.leases.isEmpty ? nil : tunnels
+    // After a lost connection they have to learn until when the name is kept.
+    let freed = binding.state.isAttached ? tunnels.takeCandidates(for: binding) : []
+    routes[routeID] = tunnels.isEmpty ? nil : tunnels
+    connections[binding.connectionID]?.bindings.removeAll { $0 == id }
+    return freed
   }
 
-  mutating func confirm(connectionID: String) {
-    for (routeID, tunnels) in routes {
-      for (index, entry) in tunnels.entries.enumerated()
-      where entry.isSuspect && entry.binding.connectionID == connectionID {
-        routes[routeID]?.entries[index].isSuspect = false
+  /// The connection is over: nothing of it stays but its leases.
+  mutating func forget(connectionID: String) {
+    guard let record = connections.removeValue(forKey: connectionID) else { return }
+    for routeID in record.candidacies {
+      routes[routeID]?.candidates.removeAll { $0.connectionID == connectionID }
+      if routes[routeID]?.isEmpty == true { routes[routeID] = nil }
+    }
+  }
+
+  /// When the first lease ends that keeps this connection from a name; tunnels tell when they go.
+  func firstLeaseEnd(connectionID: String, now: UnixTime) -> UnixTime? {
+    guard let record = connections[connectionID] else { return nil }
+    var first: UnixTime?
+    for routeID in record.candidacies {
+      guard let tunnels = routes[routeID] else { continue }
+      for candidate in tunnels.candidates where candidate.connectionID == connectionID {
+        for lease in tunnels.leases
+        where lease.until > now && lease.name.overlaps(candidate.name)
+          && !lease.person.isSamePerson(as: candidate.person)
+        {
+          first = min(first ?? lease.until, lease.until)
+        }
       }
     }
+    return first
+  }
+
+  /// Whether the connection's client is there is in doubt, or has just been proved.
+  mutating func setSuspect(_ isSuspect: Bool, connectionID: String) {
+    for id in connections[connectionID]?.bindings ?? [] {
+      guard let routeID = routeOfBinding[id],
+        let index = routes[routeID]?.entries.firstIndex(where: { $0.binding.id == id })
+      else { continue }
+      routes[routeID]?.entries[index].isSuspect = isSuspect
+    }
+  }
+
+  func hasAlternative(to id: BindingID) -> Bool {
+    guard let routeID = routeOfBinding[id], let entries = routes[routeID]?.entries,
+      let one = entries.first(where: { $0.binding.id == id })?.binding
+    else { return false }
+    return entries.contains {
+      !$0.isSuspect && $0.binding.id != id && $0.binding.state.isAttached && $0.binding.name == one.name
+        && $0.binding.isOwned(by: one)
+    }
+  }
+
+  mutating func note(_ refused: RefusedForward) {
+    connections[refused.connectionID, default: .init()].note(refused)
+  }
+}
+
+extension RegistryState.ConnectionRecord {
+  fileprivate mutating func note(_ forward: RefusedForward) {
+    refused.removeAll { $0.text == forward.text }
+    refused.append(forward)
+    if refused.count > RefusedForward.most { refused.removeFirst() }
   }
 }
 
 extension RegistryState.RouteTunnels {
+  var isEmpty: Bool { entries.isEmpty && leases.isEmpty && candidates.isEmpty }
+
   /// Who else holds the name, or one that overlaps it, by an attached tunnel or by a lease.
   fileprivate func otherHolder(of name: HostPattern, than person: Subject, isShared: Bool) -> Subject? {
+    otherHolder(of: name, than: person, isShared: isShared, among: entries[...])
+  }
+
+  fileprivate func otherHolder(
+    of name: HostPattern, than person: Subject, isShared: Bool, among entries: ArraySlice<RegistryState.Entry>
+  ) -> Subject? {
     if isShared { return nil }
     let attached = entries.first {
       $0.binding.state.isAttached && $0.binding.name.overlaps(name) && !$0.binding.owner.isSamePerson(as: person)
@@ -135,137 +245,21 @@ extension RegistryState.RouteTunnels {
     if let attached { return attached.binding.owner }
     return leases.first { $0.name.overlaps(name) && !$0.person.isSamePerson(as: person) }?.person
   }
-}
 
-// MARK: - Visitors
-
-extension RegistryState {
-  mutating func pick(
-    route: RouteID, host: HostName, sessionID: String?, excluding: Set<BindingID>, now: UnixTime
-  ) -> TunnelPick {
-    guard let tunnels = routes[route] else { return .none(.neverConnected) }
-    // Nearly always there is one tunnel.
-    if tunnels.entries.count == 1, let only = tunnels.entries.first, only.binding.state.isAttached,
-      only.binding.name.matches(host), !excluding.contains(only.binding.id)
-    {
-      return .binding(only.binding)
-    }
-    let matching = tunnels.entries.filter { $0.binding.name.matches(host) }
-    // The publisher first, then what is excluded: a request that one person's tunnel refused is not another person's.
-    var candidates = keptToOnePublisher(
-      Self.mostLiteral(matching.filter(\.binding.state.isAttached)), sessionID: sessionID)
-    if let owner = candidates.first?.binding.owner {
-      candidates = Self.mostLiteral(
-        matching.filter {
-          $0.binding.state.isAttached && !excluding.contains($0.binding.id) && $0.binding.owner.isSamePerson(as: owner)
-        })
-    }
-    if candidates.contains(where: { !$0.isSuspect }) { candidates.removeAll(where: \.isSuspect) }
-    if let chosen = choose(from: candidates, turn: tunnels.turn) {
-      routes[route]?.turn = tunnels.turn &+ 1
-      return .binding(chosen)
-    }
-    let isLeased = tunnels.leases.contains { $0.until > now && $0.name.matches(host) }
-    if isLeased { return .none(.reconnecting) }
-    if let detached = matching.first(where: { !$0.binding.state.isAttached }) {
-      return .none(.detached(ownerDisplayName: detached.binding.owner.displayName))
-    }
-    return .none(.neverConnected)
+  fileprivate mutating func add(_ candidate: RegistryState.Candidate) {
+    candidates.removeAll { $0.connectionID == candidate.connectionID && $0.name == candidate.name }
+    candidates.append(candidate)
   }
 
-  /// Of names that match, the longest count.
-  private static func mostLiteral(_ entries: [Entry]) -> [Entry] {
-    guard let best = entries.map(\.binding.name.literalLength).max() else { return [] }
-    return entries.filter { $0.binding.name.literalLength == best }
-  }
-
-  /// On a shared route one visitor's session stays with one publisher (security rule 1).
-  private func keptToOnePublisher(_ candidates: [Entry], sessionID: String?) -> [Entry] {
-    guard let first = candidates.first?.binding.owner,
-      candidates.contains(where: { !$0.binding.owner.isSamePerson(as: first) })
-    else { return candidates }
-    var people: [Subject] = []
-    for entry in candidates where !people.contains(where: { $0.isSamePerson(as: entry.binding.owner) }) {
-      people.append(entry.binding.owner)
+  /// Who may ask again now that this binding has let go of its name.
+  fileprivate mutating func takeCandidates(for binding: Binding) -> [RegistryState.Notice] {
+    if candidates.isEmpty { return [] }
+    func isConcerned(_ candidate: RegistryState.Candidate) -> Bool {
+      candidate.name.overlaps(binding.name) && !candidate.person.isSamePerson(as: binding.owner)
     }
-    // Rendezvous hashing: the choice for a session changes only when its own publisher goes.
-    let session = sessionID ?? ""
-    let chosen = people.max {
-      (stableHash(session, $0.issuer + $0.userID), $0.userID) < (stableHash(session, $1.issuer + $1.userID), $1.userID)
-    }
-    return candidates.filter { chosen?.isSamePerson(as: $0.binding.owner) == true }
-  }
-
-  /// FNV-1a: the same in every process and run.
-  private func stableHash(_ parts: String...) -> UInt64 {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for part in parts {
-      for byte in part.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-      hash = (hash ^ 0xFF) &* 0x100_0000_01B3
-    }
-    return hash
-  }
-
-  private func choose(from candidates: [Entry], turn: Int) -> Binding? {
-    guard !candidates.isEmpty else { return nil }
-    switch configuration.balance {
-    case .failover: return candidates.first?.binding
-    case .roundRobin:
-      let index = Int(UInt(bitPattern: turn) % UInt(candidates.count))
-      return candidates[index].binding
-    case .leastRequest:
-      return candidates.min { $0.binding.counters.openStreams < $1.binding.counters.openStreams }?.binding
-    }
-  }
-}
-
-// MARK: - Waiting requests
-
-extension RegistryState {
-  enum ParkOutcome {
-    case available(Binding)
-    case parked(UInt64, graceLeft: Int64)
-    case refused
-  }
-
-  mutating func park(_ wait: TunnelWait, waiter: Waiter, now: UnixTime) -> ParkOutcome {
-    switch pick(route: wait.routeID, host: wait.host, sessionID: wait.sessionID, excluding: [], now: now) {
-    case .binding(let binding): return .available(binding)
-    case .none(.neverConnected), .none(.detached): return .refused
-    case .none(.reconnecting): break
-    }
-    guard
-      let lease = routes[wait.routeID]?.leases.first(where: { $0.until > now && $0.name.matches(wait.host) }),
-      parked.count(where: { $0.wait.routeID == wait.routeID }) < configuration.parkedPerRoute,
-      isWithinOwnLimit(wait)
-    else { return .refused }
-    let id = nextParked
-    nextParked += 1
-    parked.append(Parked(id: id, wait: wait, person: lease.person, waiter: waiter))
-    return .parked(id, graceLeft: lease.until.milliseconds - now.milliseconds)
-  }
-
-  private func isWithinOwnLimit(_ wait: TunnelWait) -> Bool {
-    if let session = wait.sessionID {
-      return parked.count { $0.wait.sessionID == session } < configuration.parkedPerSession
-    }
-    return parked.count { $0.wait.sessionID == nil && $0.wait.address == wait.address } < configuration.parkedPerAddress
-  }
-
-  mutating func unpark(_ id: UInt64) -> Waiter? {
-    guard let index = parked.firstIndex(where: { $0.id == id }) else { return nil }
-    return parked.remove(at: index).waiter
-  }
-
-  /// The requests that this binding can take now.
-  private mutating func takeWaiters(for binding: Binding) -> [Waiter] {
-    func isTaken(_ entry: Parked) -> Bool {
-      entry.wait.routeID == binding.routeID && binding.name.matches(entry.wait.host)
-        && entry.person.isSamePerson(as: binding.owner)
-    }
-    let taken = parked.filter(isTaken)
-    parked.removeAll(where: isTaken)
-    return taken.map(\.waiter)
+    let concerned = candidates.filter(isConcerned)
+    candidates.removeAll(where: isConcerned)
+    return concerned.map(\.whenFree)
   }
 }
 
@@ -281,6 +275,10 @@ extension RegistryState {
     return routes[route]?.entries.first { $0.binding.id == id }?.binding
   }
 
+  func refused(sessionID: String) -> [RefusedForward] {
+    connections.values.flatMap { $0.refused.filter { $0.sessionID == sessionID } }.sorted { $0.at < $1.at }
+  }
+
   /// For tests: nothing is left behind.
-  var isEmpty: Bool { routes.isEmpty && routeOfBinding.isEmpty && parked.isEmpty }
+  var isEmpty: Bool { routes.isEmpty && routeOfBinding.isEmpty && connections.isEmpty && parked.isEmpty }
 }

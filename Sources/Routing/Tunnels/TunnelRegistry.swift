@@ -22,9 +22,11 @@ package final class TunnelRegistry: Sendable {
 
   // MARK: Publishers
 
-  package func bind(_ request: BindingRequest) -> BindingResult {
+  /// With `waits`, a request that is refused because somebody else holds the name is remembered, and its `whenFree` called
+  /// when that changes.
+  package func bind(_ request: BindingRequest, waits: Bool = false) -> BindingResult {
     let now = clock()
-    let outcome = state.withLock { $0.bind(request, now: now) }
+    let outcome = state.withLock { $0.bind(request, waits: waits, now: now) }
     switch outcome {
     case .refused(let refusal): return .refused(refusal)
     case .bound(let binding, let probes, let released):
@@ -35,25 +37,49 @@ package final class TunnelRegistry: Sendable {
   }
 
   /// Attaches or detaches a binding. The answer is the state it has then, which is another one where somebody else
-  /// holds the name by now; `nil` when the binding is gone.
+  /// holds the name by now (`whenFree` tells when that changes); `nil` when the binding is gone. `isShared` is what the
+  /// configuration says of the route now, if that is known.
   @discardableResult
-  package func setState(_ id: BindingID, _ wanted: BindingState) -> BindingState? {
+  package func setState(_ id: BindingID, _ wanted: BindingState, isShared: Bool? = nil) -> BindingState? {
     let now = clock()
-    guard let change = state.withLock({ $0.setState(id, wanted, now: now) }) else { return nil }
+    guard let change = state.withLock({ $0.setState(id, wanted, isShared: isShared, now: now) }) else { return nil }
     for waiter in change.released { waiter.succeed(change.binding) }
+    for notice in change.freed { notice() }
     return change.binding.state
   }
 
   /// Ends a binding.
   package func release(_ id: BindingID, why: BindingRelease) {
     let now = clock()
-    state.withLock { $0.release(id, why: why, now: now) }
+    for notice in state.withLock({ $0.release(id, why: why, now: now) }) { notice() }
+  }
+
+  /// The connection is over, and its bindings are released: nothing else of it stays.
+  package func forget(connectionID: String) {
+    state.withLock { $0.forget(connectionID: connectionID) }
+  }
+
+  /// When to ask again for a name that is kept for somebody whose connection was lost; nobody tells of that moment.
+  package func firstLeaseEnd(connectionID: String) -> UnixTime? {
+    let now = clock()
+    return state.withLock { $0.firstLeaseEnd(connectionID: connectionID, now: now) }
   }
 
   /// The client of this connection has just proved that it is there.
   package func confirm(connectionID: String) {
-    state.withLock { $0.confirm(connectionID: connectionID) }
+    state.withLock { $0.setSuspect(false, connectionID: connectionID) }
   }
+
+  /// The client of this connection lets a visitor wait: others of the same person are preferred until `confirm`.
+  package func doubt(connectionID: String) {
+    state.withLock { $0.setSuspect(true, connectionID: connectionID) }
+  }
+
+  /// Whether the same person has another tunnel for the same name that is in no doubt.
+  package func hasAlternative(to id: BindingID) -> Bool { state.withLock { $0.hasAlternative(to: id) } }
+
+  /// Kept for the person's own pages until the connection ends.
+  package func note(_ refused: RefusedForward) { state.withLock { $0.note(refused) } }
 
   // MARK: Visitors
 
@@ -97,6 +123,14 @@ package final class TunnelRegistry: Sendable {
   package func bindings() -> [Binding] { state.withLock { $0.snapshot() } }
 
   package func binding(_ id: BindingID) -> Binding? { state.withLock { $0.binding(id) } }
+
+  /// What this session's connections asked for in vain, oldest first.
+  package func refusedForwards(sessionID: String) -> [RefusedForward] {
+    state.withLock { $0.refused(sessionID: sessionID) }
+  }
+
+  /// For tests: nothing is left behind.
+  var isEmpty: Bool { state.withLock { $0.isEmpty } }
 }
 
 /// A visitor's request that may wait for a tunnel; what its limits count.

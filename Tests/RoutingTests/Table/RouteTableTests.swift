@@ -140,11 +140,59 @@ struct ForwardResolutionTests {
     #expect(names(table, "h.example", 443).isEmpty)
   }
 
+  @Test func sshAndTCPRoutesHaveOneWinnerToo() {
+    let table = RouteTable(
+      routes: [
+        route("*.example", id: "wild", scheme: .ssh), route("a.example", id: "dialled", scheme: .ssh, tunnel: false),
+        route("*.dev.example", id: "long", scheme: .ssh), route("*.example", id: "tcp", scheme: .tcp, port: 5432),
+        route("b.example", id: "other-port", scheme: .tcp, port: 6379),
+      ], generation: 1, reservedHosts: [host("auth.example")])
+    #expect(names(table, "a.example", 22).isEmpty)
+    #expect(names(table, "b.example", 22) == ["wild"])
+    #expect(names(table, "x.dev.example", 22) == ["long"])
+    #expect(names(table, "*.example", 22) == ["wild"])
+    #expect(names(table, "b.example", 5432) == ["tcp"])
+    #expect(names(table, "b.example", 6379) == ["other-port"])
+    #expect(names(table, "auth.example", 22).isEmpty && names(table, "auth.example", 5432).isEmpty)
+  }
+
+  @Test func oneNumberMayNameRoutesOfSeveralKinds() {
+    let table = RouteTable(
+      routes: [
+        route("a.example", id: "web"), route("a.example", id: "tcp", scheme: .tcp, port: 443),
+        route("a.example", id: "ssh", scheme: .ssh),
+      ], generation: 1)
+    #expect(names(table, "a.example", 443) == ["web", "tcp"])
+    #expect(names(table, "A.EXAMPLE.", 22) == ["ssh"])
+    #expect(names(table, "a.example", 0) == ["web", "tcp", "ssh"])
+  }
+
   @Test func portZeroTakesWhatTheGlobMatches() {
     let table = RouteTable(
-      routes: [route("a.dev.example", id: "a"), route("b.example", id: "b"), route("c.dev.example", tunnel: false)],
+      routes: [
+        route("a.dev.example", id: "a"), route("b.example", id: "b"), route("c.dev.example", tunnel: false),
+        route("d.dev.example", id: "d", scheme: .ssh),
+      ],
       generation: 1)
-    #expect(names(table, "", 0) == ["a", "b"])
-    #expect(names(table, "*.dev.example", 0) == ["a"])
+    #expect(names(table, "", 0) == ["a", "b", "d"])
+    #expect(names(table, "*.dev.example", 0) == ["a", "d"])
+    #expect(names(table, "B.example.", 0) == ["b"])
+    #expect(names(table, "e.example", 0).isEmpty)
+  }
+
+  @Test func portZeroWithANameUnderAWildcardTakesItsRoute() {
+    let table = RouteTable(
+      routes: [route("*.dev.example", id: "wild"), route("a.dev.example", id: "dialled", tunnel: false)],
+      generation: 1)
+    #expect(names(table, "x.dev.example", 0) == ["wild"])
+    #expect(names(table, "a.dev.example", 0).isEmpty)
+    #expect(names(table, "*.dev.example", 0) == ["wild"])
+  }
+
+  @Test func addressesSayTheirKind() {
+    #expect(route("a.example", port: 443).origin.url == "https://a.example")
+    #expect(route("a.example", port: 8443).origin.url == "https://a.example:8443")
+    #expect(route("h", scheme: .ssh).origin.url == "ssh://h")
+    #expect(route("db.example", scheme: .tcp, port: 5432).origin.url == "tcp+https://db.example:5432")
   }
 }
