@@ -12,11 +12,18 @@ extension Exchange {
       return
     }
     guard let name = head.authority.flatMap({ HostName($0.host) }) else { return }
-    let pick = loop.shared.registry.pick(
-      route: plan.route.id, host: name, sessionID: visitor?.sessionID, excluding: tried)
+    if openFailures > 1, let lastFailure {
+      // One other tunnel is tried, not all (security rule 26).
+      refuse(lastFailure)
+      return
+    }
+    // Where several people publish, a visitor without a session is known by their address.
+    let visitorID = visitor?.sessionID ?? (plan.route.tunnel?.isShared == true ? clientAddress : nil)
+    let pick = loop.shared.registry.pick(route: plan.route.id, host: name, sessionID: visitorID, excluding: tried)
     switch pick {
     case .binding(let binding):
       tellPublisher(binding)
+      count(at: binding.counters)
       owner = plan.route.tunnel?.isShared == true || !OwnerMark.concerns(head) ? nil : binding.owner
       connect(.tunnel(binding.id), through: binding.opener, binding: binding.id)
     case .none(let reason):
@@ -73,7 +80,8 @@ extension Exchange {
     state = .waiting
     let target = plan.target()
     let request = StreamRequest(
-      originatorAddress: clientAddress, originatorPort: 0, destinationHost: target?.host ?? "localhost",
+      originatorAddress: clientAddress, originatorPort: clientAddress == peerAddress ? side.remotePort : 0,
+      destinationHost: target?.host ?? "localhost",
       destinationPort: target?.port ?? 80)
     opener.open(request, on: loop.eventLoop).assumeIsolated().whenComplete { result in
       self.opened(result, key: key, binding: binding, isHTTP10: head.version == .http10)
@@ -94,8 +102,12 @@ extension Exchange {
     case .failure(let error):
       guard case .waiting = state, let plan else { return }
       if let binding { tried.insert(binding) }
-      lastFailure = Self.refusal(for: error, plan.route)
-      findService()
+      // A tunnel that was lost before it was asked has refused nothing, and its person may be back in a moment.
+      if binding == nil || error as? StreamOpenFailure != .gone {
+        openFailures += 1
+        lastFailure = Self.refusal(for: error, plan.route)
+      }
+      if stillMay() { findService() }
     }
   }
 
@@ -178,7 +190,8 @@ extension Exchange {
     return lowered.hasPrefix("ntlm") || lowered.hasPrefix("negotiate")
   }
 
-  /// The service broke off before a byte of its answer came. A kept connection may simply have been too old.
+  /// The service broke off before a byte of its answer came: a kept connection may have been too old, and a tunnel that was
+  /// lost may have others beside it, or come back.
   func retry() {
     hasRetried = true
     state = .waiting

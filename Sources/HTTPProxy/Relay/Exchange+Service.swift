@@ -86,8 +86,8 @@ extension Exchange {
     guard !isDone else { return }
     let connection = upstream
     upstream = nil
-    if !hasSentHead, let connection, connection.hasServed, !connection.hasAnswered, canRetry, !hasRetried,
-      cause != .rightEnded
+    if !hasSentHead, let connection, !connection.hasAnswered, canRetry, !hasRetried, cause != .rightEnded,
+      connection.hasServed || cause == .connectionLost
     {
       retry()
       return

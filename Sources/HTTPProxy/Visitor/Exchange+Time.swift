@@ -148,6 +148,7 @@ extension Exchange {
       self.openStream = nil
     }
     tellEnd(detail: detail)
+    count(at: nil)
     guard loop.accessLog.isOn else { return }
     let session = visitor?.session
     loop.accessLog.append(

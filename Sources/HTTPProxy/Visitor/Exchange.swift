@@ -63,8 +63,12 @@ final class Exchange {
   // Finding a service
   var tried: Set<BindingID> = []
   var lastFailure: VisitorRefusal?
+  /// Tunnels that could not open a stream for it.
+  var openFailures = 0
   var hasRetried = false
   var upstreamName: String?
+  /// The tunnel that counts it as under way.
+  private var countedAt: BindingCounters?
   /// Whose tunnel it goes through, where that is one person's.
   var owner: Subject?
 
@@ -106,6 +110,14 @@ final class Exchange {
   var isDone: Bool {
     if case .done = state { return true }
     return false
+  }
+
+  /// Which tunnel has it to do; `nil` when none has any more.
+  func count(at counters: BindingCounters?) {
+    guard counters !== countedAt else { return }
+    countedAt?.requestEnded()
+    counters?.requestBegan()
+    countedAt = counters
   }
 
   /// Nothing of it has left for a service, or could harm a second time (security rule 26).

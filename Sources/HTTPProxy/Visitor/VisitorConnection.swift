@@ -50,6 +50,7 @@ final class VisitorConnection: ChannelInboundHandler {
   }
 
   var isIdle: Bool { exchange == nil }
+  var remotePort: Int { context?.remoteAddress?.port ?? 0 }
 
   // MARK: Channel events
 

@@ -3,6 +3,8 @@ import NIOCore
 
 /// The visitor's half of an exchange, whichever version of HTTP it speaks. Used on the visitor's loop only.
 protocol VisitorSide: AnyObject {
+  /// The port that the other end of the connection comes from; 0 when that is not known.
+  var remotePort: Int { get }
   /// Whether what is sent leaves; `Exchange.visitorWritabilityChanged` tells when that changes.
   var isWritable: Bool { get }
 
