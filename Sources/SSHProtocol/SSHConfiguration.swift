@@ -7,9 +7,15 @@ package struct SSHConfiguration: Sendable {
   package var softwareVersion = "TunnelEdge_1.0"
   /// Server: the keys that prove who we are, preferred first.
   package var hostKeys: [PrivateKey] = [] {
-    didSet { identities = hostKeys.map { HostKey($0) } }
+    didSet { identities = hostKeys.map { HostKey($0, certificates: hostCertificates) } }
+  }
+  /// Server: certificates of these keys, offered before the plain keys.
+  package var hostCertificates: [SSHCertificate] = [] {
+    didSet { identities = hostKeys.map { HostKey($0, certificates: hostCertificates) } }
   }
   package private(set) var identities: [HostKey] = []
+  /// Server: what user certificates are checked against; none are taken without it.
+  package var certificates: CertificateSurroundings?
   package var algorithms = AlgorithmPreferences.standard
   /// Security rule 38: only AES-GCM is listed to an OpenSSH client that offers it.
   package var prefersAESGCM = true
@@ -30,6 +36,16 @@ package struct SSHConfiguration: Sendable {
   }
 }
 
+/// A configuration that connections share: each of their machines holds a reference instead of a copy, which is more than
+/// a kilobyte.
+package final class SharedSSHConfiguration: Sendable {
+  package let value: SSHConfiguration
+
+  package init(_ value: SSHConfiguration) {
+    self.value = value
+  }
+}
+
 /// Whether expensive exchanges (DH, P-384, RSA signatures) are computed in place or handed out as work.
 package enum KeyExchangeOffload: Sendable, Equatable {
   case inline
@@ -43,6 +59,8 @@ package struct RekeyLimits: Sendable, Equatable {
   /// RFC 4344 §3.1.
   package var packets: UInt64 = 1 << 31
   package var interval: UInt64? = .seconds(3600)
+  /// Keys that carried less, both ways together, are not renewed by time: an idle tunnel's keepalives wear out nothing.
+  package var intervalBytes: UInt64 = 1 << 20
   /// From the first KEXINIT to both NEWKEYS.
   package var timeLimit: UInt64 = .seconds(30)
 
@@ -52,6 +70,9 @@ package struct RekeyLimits: Sendable, Equatable {
 package struct KeepaliveConfiguration: Sendable, Equatable {
   package var interval: UInt64
   package var misses: Int
+  /// After the first unanswered question the others come sooner, so that three misses at the default interval are over in
+  /// less than a minute.
+  var repetition: UInt64 { interval / 4 * 3 }
 
   package init(interval: UInt64 = .seconds(15), misses: Int = 3) {
     self.interval = interval
@@ -83,11 +104,16 @@ package struct ChannelConfiguration: Sendable {
   /// product.md, fine point 14.
   package var initialWindow: UInt32 = 256 * 1024
   package var maximumWindow: UInt32 = 8 * 1024 * 1024
-  /// What all windows of a connection may announce together beyond their initial size (ssh.md 3.2).
-  package var windowBudget = 64 * 1024 * 1024
+  /// What all windows of a connection may announce together (ssh.md 3.2), and all of all connections.
+  package var windowLimit = 64 * 1024 * 1024
+  package var windowMemory = WindowMemory(limit: 1 << 30)
   package var maximumPacket: UInt32 = 32 * 1024
+  /// How much may wait on one channel before its writer is asked to stop, and when it is asked to go on.
   package var highWaterMark = 64 * 1024
   package var lowWaterMark = 32 * 1024
+  /// How much may wait on all channels before all writers are asked to stop, and before the peer is given up.
+  package var sendQueueSoftLimit = 4 * 1024 * 1024
+  package var sendQueueHardLimit = 16 * 1024 * 1024
 
   package init() {}
 }
@@ -96,11 +122,25 @@ package struct ChannelConfiguration: Sendable {
 package struct HostKey: Sendable {
   package let privateKey: PrivateKey
   package let publicKey: SSHPublicKey
-  let algorithms: [SSHSignatureAlgorithm]
+  package let certificate: SSHCertificate?
+  let plainAlgorithms: [SSHKeyAlgorithm]
+  let certificateAlgorithms: [SSHKeyAlgorithm]
 
-  init(_ key: PrivateKey) {
+  init(_ key: PrivateKey, certificates: [SSHCertificate] = []) {
     privateKey = key
-    publicKey = SSHPublicKey(key.publicKey)
-    algorithms = SSHSignatureAlgorithm.algorithms(for: key.publicKey.type)
+    let publicKey = SSHPublicKey(key.publicKey)
+    self.publicKey = publicKey
+    certificate = certificates.first { $0.key == publicKey }
+    plainAlgorithms = publicKey.signatureAlgorithms.map { SSHKeyAlgorithm.plain($0) }
+    certificateAlgorithms = certificate?.algorithms ?? []
+  }
+
+  func has(_ algorithm: SSHKeyAlgorithm) -> Bool {
+    (algorithm.isCertificate ? certificateAlgorithms : plainAlgorithms).contains(algorithm)
+  }
+
+  /// K_S of an exchange with this algorithm (ssh.md 1.5, 1.13).
+  func blob(_ algorithm: SSHKeyAlgorithm) -> [UInt8] {
+    algorithm.isCertificate ? certificate?.blob ?? publicKey.blob : publicKey.blob
   }
 }

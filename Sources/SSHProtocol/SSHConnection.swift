@@ -7,7 +7,8 @@ import NIOCore
 /// Bytes go in by `receive`, events come out of `nextEvent`, bytes leave by `takeOutbound`. One timer is enough: call
 /// `timePassed` at `deadline`. Belongs to one event loop.
 package struct SSHConnection: ~Copyable {
-  let configuration: SSHConfiguration
+  private let shared: SharedSSHConfiguration
+  var configuration: SSHConfiguration { @inline(__always) _read { yield shared.value } }
   var transport: TransportMachine
   var authentication: AuthenticationMachine
   var clientAuthentication: ClientAuthentication
@@ -24,21 +25,36 @@ package struct SSHConnection: ~Copyable {
   package private(set) var peerSignatureAlgorithms: [String]?
 
   package init(_ configuration: SSHConfiguration) {
-    let now = configuration.clock()
-    self.configuration = configuration
-    transport = TransportMachine(configuration)
-    authentication = AuthenticationMachine(configuration, start: now)
-    clientAuthentication = ClientAuthentication(limits: configuration.limits)
-    channels = ConnectionMachine(configuration, now: now)
+    self.init(SharedSSHConfiguration(configuration))
+  }
+
+  package init(_ shared: SharedSSHConfiguration) {
+    let now = shared.value.clock()
+    self.shared = shared
+    transport = TransportMachine(shared)
+    authentication = AuthenticationMachine(shared, start: now)
+    clientAuthentication = ClientAuthentication(shared)
+    channels = ConnectionMachine(shared, now: now)
   }
 
   var isServer: Bool { configuration.role == .server }
   package var lastReceived: UInt64 { transport.lastReceived }
   package var peerIdentification: String? { transport.peerIdentification?.line }
   package var hasEnded: Bool { phase == .ended }
+  /// How far a client is that has not signed in, for whoever judges it when it goes.
+  package var failedAuthentications: Int { authentication.failures }
+  package var hasRequestedAuthentication: Bool { authentication.hasBeenAsked }
+  /// Our half of the first key exchange is done, which only a client's own half leads to.
+  package var hasShownHostKey: Bool { transport.hasAnsweredKeyExchange }
 
   package mutating func start() {
     transport.start()
+  }
+
+  /// Server: where the client connects from, an IP address; told once, before its first bytes. Certificates may say from
+  /// where they may be used.
+  package mutating func noteSource(_ address: String) {
+    authentication.client.address = address
   }
 
   /// Takes over what was read. Then drain `nextEvent`.
@@ -99,8 +115,9 @@ package struct SSHConnection: ~Copyable {
   }
 
   private mutating func keysEstablished(_ summary: KeyExchangeSummary) {
-    authentication.begin(sessionID: summary.sessionID, hostKey: summary.hostKey.blob)
+    authentication.begin(sessionID: summary.sessionID, hostKey: summary.hostKeyBlob)
     peerIsOpenSSH = transport.peerIdentification?.isOpenSSH == true
+    authentication.client.announcesOldRSACertificates = transport.peerIdentification?.announcesOldRSACertificates == true
     if let sample = transport.roundTripSample { channels.noteRoundTrip(sample) }
     events.append(.keysEstablished(summary))
   }
@@ -116,6 +133,8 @@ package struct SSHConnection: ~Copyable {
       case .signInShown(let attempt): events.append(.signInShown(attempt))
       case .promptAnswered(let attempt, let answers): events.append(.promptAnswered(attempt, answers))
       case .loginAbandoned(let attempt): events.append(.loginAbandoned(attempt))
+      case .certificateRefused(let refusal): events.append(.certificateRefused(reason: refusal.reason))
+      case .failed(let error): throw error
       }
     }
     while let next = authentication.nextOutgoing(now: now) {
@@ -126,6 +145,7 @@ package struct SSHConnection: ~Copyable {
 
   private mutating func signedIn() {
     phase = .connection
+    channels.terms = authentication.terms
     transport.isAuthenticated = true
     transport.updateDeadline()
     if let keepalive = configuration.keepalive { keepaliveDeadline = configuration.clock() + keepalive.interval }
@@ -168,7 +188,7 @@ package struct SSHConnection: ~Copyable {
 
   package var deadline: UInt64? {
     guard phase != .ended else { return nil }
-    let next = earliest(transport.deadline, keepaliveDeadline)
+    let next = earliest(earliest(transport.deadline, keepaliveDeadline), channels.deadline)
     return isServer && phase != .connection ? earliest(next, authentication.deadline) : next
   }
 
@@ -180,6 +200,7 @@ package struct SSHConnection: ~Copyable {
       try authentication.timePassed(now: now)
       try settleAuthentication()
     }
+    try channels.timePassed(now: now)
     try keepalive(now: now)
   }
 
@@ -199,8 +220,8 @@ package struct SSHConnection: ~Copyable {
     }
     keepaliveMisses += 1
     lastKeepalive = now
-    keepaliveDeadline = now + settings.interval
-    channels.sendKeepalive(now: now, &transport)
+    keepaliveDeadline = now + settings.repetition
+    channels.sendKeepalive(&transport)
   }
 
   // MARK: ending

@@ -88,6 +88,13 @@ extension SSHError {
       diagnostic: "expected at most \(bound) of \(what), got more")
   }
 
+  package static func certificate(_ refusal: CertificateRefusal) -> SSHError {
+    SSHError(
+      kind: .authentication, reason: .noMoreAuthenticationMethods,
+      text: "Your certificate is not accepted: \(refusal.reason).",
+      diagnostic: "expected a certificate that still holds at the end of the sign-in, got one of which \(refusal.reason)")
+  }
+
   package static func channel(_ text: String, expected: String, got: String) -> SSHError {
     SSHError(
       kind: .channel, reason: .protocolError, text: text, diagnostic: "\(text) expected \(expected), got \(got)")
@@ -111,7 +118,14 @@ extension SSHError {
 
   /// Peer names, printable and short enough for a sentence.
   private static func shortened(_ names: [String]) -> String {
-    let shown = names.prefix(8).map { PrintableText.escaped($0, limit: 40) }.joined(separator: ",")
-    return names.count > 8 ? shown + ",..." : (shown.isEmpty ? "(none)" : shown)
+    var shown: [String] = []
+    var room = 90
+    for name in names {
+      let text = PrintableText.escaped(name, limit: 40)
+      room -= text.utf8.count + 1
+      guard room >= 0 else { return (shown + ["..."]).joined(separator: ",") }
+      shown.append(text)
+    }
+    return shown.isEmpty ? "(none)" : shown.joined(separator: ",")
   }
 }

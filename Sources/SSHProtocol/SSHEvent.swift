@@ -13,6 +13,8 @@ package enum SSHEvent {
   // Server: authentication.
   /// A signature was verified. Answer once, whenever you like: `acceptLogin`, `requireSignIn` or `refuseLogin`.
   case login(ProvenLogin)
+  /// A certificate that the client offered was answered with FAILURE; for the log.
+  case certificateRefused(reason: String)
   /// The client has displayed the prompt and waits.
   case signInShown(LoginAttempt)
   case promptAnswered(LoginAttempt, [String])
@@ -32,6 +34,8 @@ package enum SSHEvent {
   /// Answer with `answer(_:success:port:)` when there is a token.
   case forwardRequested(ForwardAddress, reply: ReplyToken?)
   case forwardCancelled(ForwardAddress, reply: ReplyToken?)
+  /// To be refused: a server of ours has no Unix sockets.
+  case socketForwardRequested(path: String, reply: ReplyToken?)
   case globalRequestAnswered(GlobalRequestID, success: Bool, data: ByteBuffer)
 
   // Channels.

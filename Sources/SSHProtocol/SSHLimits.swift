@@ -22,13 +22,16 @@ package struct SSHLimits: Sendable {
   package var unknownMessages = 100
   /// What waits while keys are exchanged: x/crypto CVE-2025-22869.
   package var heldBytes = 1 << 20
-  package var exchangesWithoutData = 10
+  package var heldPongs = 16
+  /// In a row, and a minute (ssh.md 1.10).
+  package var exchangesWithoutData = 10.0
   /// OpenSSH's MaxAuthTries; all requests together; signature checks (ssh.md 6.1).
   package var authenticationFailures = 6
   package var authenticationRequests = 64
   package var signatureChecks = 10
   package var usernameBytes = 255
-  package var publicKeyBytes = 16_384
+  /// Keys, certificates and signatures; a packet before sign-in holds no more.
+  package var publicKeyBytes = 32_768
   package var promptAnswers = 8
   package var promptAnswerBytes = 1024
   /// Channels (ssh.md 6.1).
@@ -49,7 +52,8 @@ package struct SSHLimits: Sendable {
   package var environmentVariables = 64
   /// DATA without a byte, adjusts by nothing: rate-limited like small messages.
   package var emptyMessages = 1000.0
-  /// Channels whose CLOSE the peer never answers.
+  /// How long the peer may take to answer a CLOSE, and how many may never be answered (ssh.md 3.6).
+  package var closeAnswerTime: UInt64 = .seconds(30)
   package var tombstones = 1000
 
   package init() {}

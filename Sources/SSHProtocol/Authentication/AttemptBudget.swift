@@ -1,18 +1,22 @@
 /// How often a client may try (ssh.md 2.2).
 struct AttemptBudget {
-  private let limits: SSHLimits
+  private let mostRequests: Int
+  private let mostFailures: Int
+  private let mostSignatures: Int
   private var requests = 0
-  private var failures = 0
+  private(set) var failures = 0
   private var signatures = 0
   private var hadNone = false
 
   init(_ limits: SSHLimits) {
-    self.limits = limits
+    mostRequests = limits.authenticationRequests
+    mostFailures = limits.authenticationFailures
+    mostSignatures = limits.signatureChecks
   }
 
   mutating func spendRequest() throws(SSHError) {
     requests += 1
-    guard requests <= limits.authenticationRequests else { throw exhausted("requests", limits.authenticationRequests) }
+    guard requests <= mostRequests else { throw exhausted("requests", mostRequests) }
   }
 
   /// The first `none` is how clients ask for the methods; it is free.
@@ -22,12 +26,12 @@ struct AttemptBudget {
       return
     }
     failures += 1
-    guard failures < limits.authenticationFailures else { throw exhausted("failures", limits.authenticationFailures) }
+    guard failures < mostFailures else { throw exhausted("failures", mostFailures) }
   }
 
   mutating func spendSignature() throws(SSHError) {
     signatures += 1
-    guard signatures <= limits.signatureChecks else { throw exhausted("signature checks", limits.signatureChecks) }
+    guard signatures <= mostSignatures else { throw exhausted("signature checks", mostSignatures) }
   }
 
   private func exhausted(_ what: String, _ bound: Int) -> SSHError {

@@ -21,6 +21,9 @@ enum AuthenticationEvent {
   case signInShown(LoginAttempt)
   case promptAnswered(LoginAttempt, [String])
   case loginAbandoned(LoginAttempt)
+  case certificateRefused(CertificateRefusal)
+  /// The connection ends with this.
+  case failed(SSHError)
 }
 
 /// Server side of RFC 4252 and RFC 4256: which request is legal now, what it leads to.
@@ -33,9 +36,11 @@ enum AuthenticationEvent {
 ///
 /// Everything that leaves goes through `outbox`, in order; failures wait there until their delay is over.
 struct AuthenticationMachine: ~Copyable {
-  private let configuration: SSHConfiguration
+  private let shared: SharedSSHConfiguration
+  private var configuration: SSHConfiguration { @inline(__always) _read { yield shared.value } }
   private var sessionID: [UInt8] = []
   private var hostKey: [UInt8] = []
+  var client = OfferingClient()
   private var state = State.service
   private var budget: AttemptBudget
   private var username: String?
@@ -80,8 +85,9 @@ struct AuthenticationMachine: ~Copyable {
     let isSuccess: Bool
   }
 
-  init(_ configuration: SSHConfiguration, start: UInt64) {
-    self.configuration = configuration
+  init(_ shared: SharedSSHConfiguration, start: UInt64) {
+    self.shared = shared
+    let configuration = shared.value
     budget = AttemptBudget(configuration.limits)
     firstRequestDeadline = start + configuration.authentication.firstRequestTime
     graceDeadline = start + configuration.authentication.graceTime
@@ -93,19 +99,21 @@ struct AuthenticationMachine: ~Copyable {
     self.hostKey = hostKey
   }
 
+  /// What the certificate of the proved key takes from its bearer, if there is one.
+  var terms: CertificateTerms? { login?.proven.proof.terms }
+
   // MARK: messages
 
   mutating func receive(_ payload: ByteBuffer, number: UInt8) throws(SSHError) {
     switch (state, number) {
     case (.service, MessageNumber.serviceRequest):
-      let name = try ServiceMessage.name(payload: payload)
-      guard name == "ssh-userauth" else {
-        throw SSHError(
-          kind: .authentication, reason: .serviceNotAvailable, text: "Service not available.",
-          diagnostic: "expected service ssh-userauth, got \(PrintableText.escaped(name, limit: 64))")
-      }
+      try serviceRequested(payload)
       state = .idle
-      reply { ServiceMessage.write(MessageNumber.serviceAccept, name, into: &$0) }
+    case (.idle, MessageNumber.serviceRequest), (.deciding, MessageNumber.serviceRequest),
+      (.interactive, MessageNumber.serviceRequest):
+      // paramiko asks anew before every request and waits for the answer; that changes nothing, but it counts.
+      try budget.spendRequest()
+      try serviceRequested(payload)
     case (.idle, MessageNumber.authenticationRequest), (.deciding, MessageNumber.authenticationRequest),
       (.interactive, MessageNumber.authenticationRequest):
       firstRequestDeadline = nil
@@ -132,6 +140,16 @@ struct AuthenticationMachine: ~Copyable {
     case (.finished, _):
       throw .outOfPhase(expected: "a connection message", got: number)
     }
+  }
+
+  private mutating func serviceRequested(_ payload: ByteBuffer) throws(SSHError) {
+    let name = try ServiceMessage.name(payload: payload)
+    guard name == "ssh-userauth" else {
+      throw SSHError(
+        kind: .authentication, reason: .serviceNotAvailable, text: "Service not available.",
+        diagnostic: "expected service ssh-userauth, got \(PrintableText.escaped(name, limit: 64))")
+    }
+    reply { ServiceMessage.write(MessageNumber.serviceAccept, name, into: &$0) }
   }
 
   /// RFC 4252 §5: user and service stay what they were; the bytes count.
@@ -188,13 +206,36 @@ struct AuthenticationMachine: ~Copyable {
     // After the partial success only keyboard-interactive leads on, with the key that was proved.
     guard login?.prompt == nil else { return try fail() }
     guard offer.hostKey == nil || offer.hostKey == hostKey else { return try fail() }
+    guard let usable = usableKey(offer) else { return try fail() }
     guard offer.signature != nil else {
-      guard PublicKeyProof.usableKey(offer) != nil else { return try fail() }
-      reply { PublicKeyAcceptedMessage.write(algorithm: offer.algorithm, blob: offer.blob, into: &$0) }
-      return
+      return reply { PublicKeyAcceptedMessage.write(algorithm: offer.algorithm, blob: offer.blob, into: &$0) }
     }
     try budget.spendSignature()
-    guard let proof = PublicKeyProof.check(offer, sessionID: sessionID, hostKey: hostKey) else { return try fail() }
+    // The authority's signature costs one as well.
+    if usable.certificate != nil { try budget.spendSignature() }
+    guard let proof = check(offer, usable) else { return try fail() }
+    proved(proof, username: username)
+  }
+
+  private mutating func usableKey(_ offer: PublicKeyOffer) -> UsableKey? {
+    do {
+      return try PublicKeyProof.usableKey(offer, from: client, configuration.certificates)
+    } catch {
+      events.append(.certificateRefused(error))
+      return nil
+    }
+  }
+
+  private mutating func check(_ offer: PublicKeyOffer, _ usable: UsableKey) -> ProvenKey? {
+    do {
+      return try PublicKeyProof.check(offer, usable, sessionID: sessionID, hostKey: hostKey)
+    } catch {
+      events.append(.certificateRefused(error))
+      return nil
+    }
+  }
+
+  private mutating func proved(_ proof: ProvenKey, username: String) {
     attempts += 1
     let proven = ProvenLogin(attempt: LoginAttempt(number: attempts), username: username, proof: proof)
     login = Login(proven: proven)
@@ -312,6 +353,14 @@ struct AuthenticationMachine: ~Copyable {
   // MARK: what leaves
 
   private mutating func succeed(banner: [String]) {
+    if let terms = login?.proven.proof.terms {
+      do {
+        // The proof may be many minutes old, and came by another step than this one.
+        try terms.checkStillHolds(from: client.address, configuration.certificates)
+      } catch {
+        return events.append(.failed(.certificate(error)))
+      }
+    }
     state = .finished
     firstRequestDeadline = nil
     graceDeadline = nil
@@ -356,6 +405,11 @@ struct AuthenticationMachine: ~Copyable {
   }
 
   mutating func nextEvent() -> AuthenticationEvent? { events.popFirst() }
+
+  /// Attempts that failed; the first `none` is none.
+  var failures: Int { budget.failures }
+  /// The client has asked for something, if only for the methods.
+  var hasBeenAsked: Bool { firstRequestDeadline == nil }
 
   // MARK: time
 

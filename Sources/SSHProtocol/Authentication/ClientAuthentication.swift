@@ -17,10 +17,11 @@ package enum ClientMethod: Sendable {
 /// Client side of RFC 4252 and 4256: one request at a time, the caller decides what follows a failure.
 struct ClientAuthentication {
   private var lastMethod: ClientMethod?
-  private let limits: SSHLimits
+  private let shared: SharedSSHConfiguration
+  private var limits: SSHLimits { shared.value.limits }
 
-  init(limits: SSHLimits) {
-    self.limits = limits
+  init(_ shared: SharedSSHConfiguration) {
+    self.shared = shared
   }
 
   mutating func request(_ method: ClientMethod, username: String, sessionID: [UInt8]) throws(SSHError) -> ByteBuffer {

@@ -6,7 +6,7 @@ package struct SSHPublicKey: Sendable, Hashable {
   /// The whole blob; two keys are the same when their blobs are.
   package let blob: [UInt8]
   package let key: PublicKey
-  /// Of a FIDO key (PROTOCOL.u2f): what the authenticator signs for, always beginning `ssh:`.
+  /// Of a FIDO key (PROTOCOL.u2f): what the authenticator signs for; begins `ssh:`, unless a browser made the key.
   package let application: String?
   /// The type name at the head of the blob.
   package let algorithmName: String
@@ -41,8 +41,15 @@ package struct SSHPublicKey: Sendable, Hashable {
     guard blob.count <= SSHPublicKey.blobLimit else {
       throw reader.failure("at most \(SSHPublicKey.blobLimit) bytes", "\(blob.count)")
     }
+    let type = try reader.text("key type", limit: SSHLimits().nameLength)
+    try self.init(type: type, fields: &reader)
+    try reader.end()
+  }
+
+  /// The fields behind the type name, as they stand in key blobs and, behind the nonce, in certificates. `blob` is written
+  /// anew: an RSA key whose numbers came with extra zeros has the same fingerprint as without.
+  init(type: String, fields reader: inout MessageReader) throws(SSHError) {
     let limits = SSHLimits()
-    let type = try reader.text("key type", limit: limits.nameLength)
     let parts: PublicKey.Parts
     var application: String?
     switch type {
@@ -63,19 +70,35 @@ package struct SSHPublicKey: Sendable, Hashable {
       application = try SSHPublicKey.applicationName(&reader)
     case "sk-ecdsa-sha2-nistp256@openssh.com":
       parts = try SSHPublicKey.ellipticParts(&reader, .p256)
-      application = try SSHPublicKey.applicationName(&reader)
+      application = try reader.text("application", limit: 256)
     default:
       throw reader.failure("a known key type", PrintableText.escaped(type, limit: 64))
     }
-    try reader.end()
+    let key: PublicKey
     do {
-      self.key = try PublicKey(parts)
+      key = try PublicKey(parts)
     } catch {
       throw reader.failure("a usable \(type) key", error.message)
     }
-    self.blob = blob
+    let plain = SSHPublicKey(key)
+    self.key = key
     self.application = application
     self.algorithmName = type
+    guard let application else {
+      blob = plain.blob
+      return
+    }
+    var buffer = ByteBuffer()
+    buffer.writeSSHString(type)
+    switch parts {
+    case .ecdsa(let curve, let point):
+      buffer.writeSSHString(curve.sshName)
+      buffer.writeSSHString(point)
+    case .ed25519(let point), .rsa(let point, _):
+      buffer.writeSSHString(point)
+    }
+    buffer.writeSSHString(application)
+    blob = buffer.bytes
   }
 
   private static func ellipticParts(_ reader: inout MessageReader, _ curve: Curve) throws(SSHError) -> PublicKey.Parts {
@@ -88,11 +111,13 @@ package struct SSHPublicKey: Sendable, Hashable {
 
   private static func applicationName(_ reader: inout MessageReader) throws(SSHError) -> String {
     let name = try reader.text("application", limit: 256)
-    guard name.hasPrefix("ssh:") else {
+    guard name.hasPrefix(applicationPrefix) else {
       throw reader.failure("an application ssh:", PrintableText.escaped(name, limit: 64))
     }
     return name
   }
+
+  private static let applicationPrefix = "ssh:"
 
   /// `SHA256:` and unpadded base64, as OpenSSH prints it.
   package var fingerprint: String {
@@ -105,7 +130,10 @@ package struct SSHPublicKey: Sendable, Hashable {
   package var signatureAlgorithms: [SSHSignatureAlgorithm] {
     switch algorithmName {
     case SSHSignatureAlgorithm.securityKeyED25519.name: [.securityKeyED25519]
-    case SSHSignatureAlgorithm.securityKeyECDSA.name: [.securityKeyECDSA]
+    // What a browser made for a site's own name signs as a browser does, never as ssh's own helper.
+    case SSHSignatureAlgorithm.securityKeyECDSA.name:
+      application?.hasPrefix(SSHPublicKey.applicationPrefix) == true
+        ? [.securityKeyECDSA, .webAuthnECDSA] : [.webAuthnECDSA]
     default: SSHSignatureAlgorithm.algorithms(for: key.type)
     }
   }

@@ -11,6 +11,8 @@ package enum SSHSignatureAlgorithm: String, Sendable, Hashable, CaseIterable {
   case rsaSHA256 = "rsa-sha2-256"
   case securityKeyED25519 = "sk-ssh-ed25519@openssh.com"
   case securityKeyECDSA = "sk-ecdsa-sha2-nistp256@openssh.com"
+  /// A FIDO key's signature made by a browser (PROTOCOL.u2f).
+  case webAuthnECDSA = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com"
 
   package var name: String { rawValue }
 
@@ -18,6 +20,7 @@ package enum SSHSignatureAlgorithm: String, Sendable, Hashable, CaseIterable {
   package var keyTypeName: String {
     switch self {
     case .rsaSHA512, .rsaSHA256: "ssh-rsa"
+    case .webAuthnECDSA: SSHSignatureAlgorithm.securityKeyECDSA.rawValue
     case .ed25519, .ecdsaP256, .ecdsaP384, .ecdsaP521, .securityKeyED25519, .securityKeyECDSA: rawValue
     }
   }
@@ -25,7 +28,7 @@ package enum SSHSignatureAlgorithm: String, Sendable, Hashable, CaseIterable {
   var primitive: SignatureAlgorithm {
     switch self {
     case .ed25519, .securityKeyED25519: .ed25519
-    case .ecdsaP256, .securityKeyECDSA: .ecdsaSHA256
+    case .ecdsaP256, .securityKeyECDSA, .webAuthnECDSA: .ecdsaSHA256
     case .ecdsaP384: .ecdsaSHA384
     case .ecdsaP521: .ecdsaSHA512
     case .rsaSHA512: .rsaPKCS1SHA512
@@ -35,7 +38,7 @@ package enum SSHSignatureAlgorithm: String, Sendable, Hashable, CaseIterable {
 
   var curve: Curve? {
     switch self {
-    case .ecdsaP256, .securityKeyECDSA: .p256
+    case .ecdsaP256, .securityKeyECDSA, .webAuthnECDSA: .p256
     case .ecdsaP384: .p384
     case .ecdsaP521: .p521
     case .ed25519, .rsaSHA512, .rsaSHA256, .securityKeyED25519: nil
@@ -55,6 +58,7 @@ package enum SSHSignatureAlgorithm: String, Sendable, Hashable, CaseIterable {
 
   /// What users may sign with: the value of `server-sig-algs` (RFC 8308 §3.1), in the order of ssh.md 1.9.
   static let offeredToUsers: [SSHSignatureAlgorithm] = [
-    .ed25519, .securityKeyED25519, .ecdsaP256, .ecdsaP384, .ecdsaP521, .securityKeyECDSA, .rsaSHA512, .rsaSHA256,
+    .ed25519, .securityKeyED25519, .ecdsaP256, .ecdsaP384, .ecdsaP521, .securityKeyECDSA, .webAuthnECDSA, .rsaSHA512,
+    .rsaSHA256,
   ]
 }

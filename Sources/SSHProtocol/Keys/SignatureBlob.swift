@@ -4,17 +4,22 @@ import NIOCore
 /// The signature blobs of RFC 4253 §6.6, RFC 5656 §3.1.2, RFC 8332 §3 and PROTOCOL.u2f.
 extension SSHPublicKey {
   /// True only when `blob` is exactly one signature by this key with this algorithm.
-  package func verify(signatureBlob blob: [UInt8], over message: [UInt8], algorithm: SSHSignatureAlgorithm) -> Bool {
+  package func verify(
+    signatureBlob blob: [UInt8], over message: [UInt8], algorithm: SSHSignatureAlgorithm,
+    demands: SecurityKeyDemands = SecurityKeyDemands()
+  ) -> Bool {
     guard signatureAlgorithms.contains(algorithm) else { return false }
     do {
-      return try check(blob, message, algorithm)
+      return try check(blob, message, algorithm, demands)
     } catch {
       // A blob that does not parse is no signature.
       return false
     }
   }
 
-  private func check(_ blob: [UInt8], _ message: [UInt8], _ algorithm: SSHSignatureAlgorithm) throws(SSHError) -> Bool {
+  private func check(
+    _ blob: [UInt8], _ message: [UInt8], _ algorithm: SSHSignatureAlgorithm, _ demands: SecurityKeyDemands
+  ) throws(SSHError) -> Bool {
     var reader = MessageReader(ByteBuffer(bytes: blob), "signature")
     let name = try reader.text("signature algorithm", limit: 64)
     guard name == algorithm.name else { return false }
@@ -24,16 +29,24 @@ extension SSHPublicKey {
       signature = raw
     }
     switch algorithm {
-    case .securityKeyED25519, .securityKeyECDSA:
+    case .securityKeyED25519, .securityKeyECDSA, .webAuthnECDSA:
       let flags = try reader.byte("flags")
       let counter = try reader.uint32("counter")
+      var extensions: [UInt8] = []
+      var signedHash = Digest.sha256(message)
+      if algorithm == .webAuthnECDSA {
+        let assertion = try WebAuthnAssertion(&reader)
+        guard assertion.isFor(message, flags: flags) else { return false }
+        extensions = assertion.extensions
+        signedHash = Digest.sha256(assertion.clientData)
+      }
       try reader.end()
-      // x/crypto CVE-2026-39831: a touch is required.
-      guard let application, flags & SSHPublicKey.userPresent != 0 else { return false }
+      guard let application, demands.areMet(by: flags) else { return false }
       var signed = ByteBuffer(bytes: Digest.sha256(application))
       signed.writeInteger(flags)
       signed.writeInteger(counter)
-      signed.writeBytes(Digest.sha256(message))
+      signed.writeBytes(extensions)
+      signed.writeBytes(signedHash)
       return key.verify(signature, over: signed.bytes, algorithm: algorithm.primitive)
     case .rsaSHA256, .rsaSHA512:
       try reader.end()
@@ -57,7 +70,6 @@ extension SSHPublicKey {
   }
 
   static let signatureLimit = 2048
-  private static let userPresent: UInt8 = 0x01
 }
 
 extension PrivateKey {

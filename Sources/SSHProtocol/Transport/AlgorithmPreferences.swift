@@ -31,7 +31,7 @@ package struct AlgorithmPreferences: Sendable, Equatable {
 /// The algorithms of one key exchange.
 package struct NegotiatedAlgorithms: Sendable, Equatable {
   package var keyExchange: KeyExchangeMethod
-  package var hostKey: SSHSignatureAlgorithm
+  package var hostKey: SSHKeyAlgorithm
   package var cipherToServer: CipherAlgorithm
   package var cipherToClient: CipherAlgorithm
   /// Nil where the cipher authenticates by itself.
@@ -52,7 +52,7 @@ enum AlgorithmNegotiation {
   ) throws(SSHError) -> NegotiatedAlgorithms {
     let method: KeyExchangeMethod = try first(
       "key exchange method", client.keyExchange.filter { !markers.contains($0) }, server.keyExchange)
-    let hostKey: SSHSignatureAlgorithm = try first("host key type", client.hostKey, server.hostKey)
+    let hostKey: SSHKeyAlgorithm = try first("host key type", client.hostKey, server.hostKey)
     let toServer: CipherAlgorithm = try first("cipher", client.encryptionToServer, server.encryptionToServer)
     let toClient: CipherAlgorithm = try first("cipher", client.encryptionToClient, server.encryptionToClient)
     let macToServer: MACAlgorithm? =

@@ -12,6 +12,17 @@ package struct Identification: Sendable, Equatable {
 
   package var isOpenSSH: Bool { software.hasPrefix("OpenSSH_") }
 
+  /// OpenSSH 5 to 7.7 (compat.c, SIGTYPE).
+  var announcesOldRSACertificates: Bool {
+    guard isOpenSSH else { return false }
+    let version = software.dropFirst("OpenSSH_".count).prefix { $0 != " " }
+    let numbers = version.split(separator: ".", maxSplits: 1)
+    guard let major = numbers.first.flatMap({ Int($0) }), numbers.count == 2,
+      let minor = Int(numbers[1].prefix { $0.isASCII && $0.isNumber })
+    else { return false }
+    return major == 5 || major == 6 || (major == 7 && minor <= 7)
+  }
+
   init(line: String) {
     self.line = line
   }
@@ -32,13 +43,17 @@ package struct Identification: Sendable, Equatable {
 /// Reads the peer's identification out of the first bytes. Bytes behind the line belong to the packets.
 struct IdentificationReader {
   private let role: SSHRole
-  private let limits: SSHLimits
+  private let longestIdentification: Int
+  private let longestOtherLine: Int
+  private let mostOtherLines: Int
   private var line: [UInt8] = []
   private var lines = 0
 
   init(role: SSHRole, limits: SSHLimits) {
     self.role = role
-    self.limits = limits
+    longestIdentification = limits.identificationLine
+    longestOtherLine = limits.lineBeforeIdentification
+    mostOtherLines = limits.linesBeforeIdentification
   }
 
   mutating func read(_ bytes: inout ByteBuffer) throws(SSHError) -> Identification? {
@@ -56,7 +71,7 @@ struct IdentificationReader {
       }
       line.append(byte)
       // With room for CR LF.
-      let bound = isIdentification ? limits.identificationLine - 1 : limits.lineBeforeIdentification
+      let bound = isIdentification ? longestIdentification - 1 : longestOtherLine
       guard line.count <= bound else {
         throw .identification(expected: "a line of at most \(bound + 1) bytes", got: "more")
       }
@@ -71,8 +86,8 @@ struct IdentificationReader {
   private mutating func lineEnded() throws(SSHError) -> Identification? {
     if isIdentification || role == .server { return try Identification(parsing: line) }
     lines += 1
-    guard lines <= limits.linesBeforeIdentification else {
-      throw .identification(expected: "at most \(limits.linesBeforeIdentification) lines before SSH-", got: "more")
+    guard lines <= mostOtherLines else {
+      throw .identification(expected: "at most \(mostOtherLines) lines before SSH-", got: "more")
     }
     line.removeAll(keepingCapacity: true)
     return nil

@@ -4,7 +4,7 @@ import NIOCore
 /// The server's half of a key exchange, which is the expensive one. A value, so that it may run on any thread.
 package struct KeyExchangeWork: Sendable {
   let method: KeyExchangeMethod
-  let hostKeyAlgorithm: SSHSignatureAlgorithm
+  let hostKeyAlgorithm: SSHKeyAlgorithm
   let hostKey: HostKey
   let transcript: SessionKeys.Transcript
   let clientPublic: [UInt8]
@@ -17,13 +17,14 @@ package struct KeyExchangeWork: Sendable {
 
   package func run() throws(SSHError) -> Outcome {
     let (serverPublic, secret) = try method.respond(to: clientPublic)
+    let shown = hostKey.blob(hostKeyAlgorithm)
     let hash = SessionKeys.exchangeHash(
-      method, transcript, hostKey: hostKey.publicKey.blob, clientPublic: clientPublic, serverPublic: serverPublic,
+      method, transcript, hostKey: shown, clientPublic: clientPublic, serverPublic: serverPublic,
       secret: secret.encoded)
-    let signature = try hostKey.privateKey.sshSignature(hash, algorithm: hostKeyAlgorithm)
+    let signature = try hostKey.privateKey.sshSignature(hash, algorithm: hostKeyAlgorithm.signature)
     var reply = ByteBuffer()
     reply.writeInteger(MessageNumber.keyExchangeReply)
-    reply.writeSSHString(hostKey.publicKey.blob)
+    reply.writeSSHString(shown)
     method.writePublic(serverPublic, into: &reply)
     reply.writeSSHString(signature)
     let keys = SessionKeys(
@@ -36,7 +37,7 @@ package struct KeyExchangeWork: Sendable {
     switch method {
     case .group14, .group16, .group18, .ecdhP384, .ecdhP521: true
     case .mlkem768X25519, .curve25519, .curve25519LibSSH, .ecdhP256:
-      hostKeyAlgorithm == .rsaSHA256 || hostKeyAlgorithm == .rsaSHA512
+      hostKeyAlgorithm.signature == .rsaSHA256 || hostKeyAlgorithm.signature == .rsaSHA512
     }
   }
 }

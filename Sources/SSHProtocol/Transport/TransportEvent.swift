@@ -19,4 +19,6 @@ package struct KeyExchangeSummary: Sendable {
   package let algorithms: NegotiatedAlgorithms
   package let isStrict: Bool
   package let hostKey: SSHPublicKey
+  /// K_S of the first exchange as it was sent: the key's blob, or its certificate's.
+  package let hostKeyBlob: [UInt8]
 }

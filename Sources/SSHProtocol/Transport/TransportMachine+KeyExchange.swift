@@ -29,17 +29,26 @@ extension TransportMachine {
     }
     let message = try KeyExchangeInitMessage(payload: payload, limits: configuration.limits)
     if established == nil { try noteFirstOffer(message, sequence: packet.sequence) }
-    if case .idle = exchange { try sendOffer(after: established == nil ? message : nil) }
+    if case .idle = exchange {
+      if established != nil { try spendIdleExchange() }
+      try sendOffer(after: established == nil ? message : nil)
+    }
     guard case .proposed(let own) = exchange else {
       throw .outOfPhase(expected: exchange.expectation, got: packet.number)
     }
-    if established != nil {
-      exchangesSinceData += 1
-      guard exchangesSinceData <= configuration.limits.exchangesWithoutData else {
-        throw .limit("key exchanges without data between them", bound: configuration.limits.exchangesWithoutData)
-      }
-    }
     try begin(own: own, peer: KeyExchangeState.Offer(message: message, payload: payload.bytes))
+  }
+
+  /// An exchange costs us far more than the peer. OpenSSH with `RekeyLimit=16` asks for one after every few packets, and
+  /// that is well; asking without having sent anything is not.
+  private mutating func spendIdleExchange() throws(SSHError) {
+    if carriedData {
+      carriedData = false
+      return
+    }
+    guard idleExchanges.spend(now: lastReceived) else {
+      throw .limit("key exchanges without data between them", bound: Int(configuration.limits.exchangesWithoutData))
+    }
   }
 
   /// What only the first KEXINIT decides.
@@ -104,7 +113,7 @@ extension TransportMachine {
     let clientPublic = try method.readPublic("client public", &message, limits: configuration.limits)
     try message.end()
     let algorithm = current.algorithms.hostKey
-    guard let hostKey = configuration.identities.first(where: { $0.algorithms.contains(algorithm) }) else {
+    guard let hostKey = configuration.identities.first(where: { $0.has(algorithm) }) else {
       throw .keyExchange(expected: "a host key for \(algorithm.name)", got: "none")
     }
     let work = KeyExchangeWork(
@@ -116,23 +125,24 @@ extension TransportMachine {
       return
     }
     let outcome = try work.run()
-    try reply(outcome, current, hostKey: hostKey.publicKey)
+    try reply(outcome, current, hostKey: hostKey)
   }
 
   /// The outcome of work that was handed out.
   package mutating func completeKeyExchange(_ work: KeyExchangeWork, _ outcome: KeyExchangeWork.Outcome) {
     guard !hasEnded, case .computing(let current) = exchange else { return }
     perform { (machine: inout Self) throws(SSHError) in
-      try machine.reply(outcome, current, hostKey: work.hostKey.publicKey)
+      try machine.reply(outcome, current, hostKey: work.hostKey)
     }
     updateDeadline()
   }
 
   private mutating func reply(
-    _ outcome: KeyExchangeWork.Outcome, _ current: KeyExchangeState.Exchange, hostKey: SSHPublicKey
+    _ outcome: KeyExchangeWork.Outcome, _ current: KeyExchangeState.Exchange, hostKey: HostKey
   ) throws(SSHError) {
     try writer.write(payloadEstimate: outcome.reply.readableBytes) { $0.writeImmutableBuffer(outcome.reply) }
-    try switchKeys(outcome.keys, current.algorithms, hostKey: hostKey)
+    try switchKeys(
+      outcome.keys, current.algorithms, hostKey: hostKey.publicKey, shownAs: hostKey.blob(current.algorithms.hostKey))
   }
 
   private mutating func serverReplied(_ payload: ByteBuffer, _ current: KeyExchangeState.Exchange) throws(SSHError) {
@@ -151,18 +161,18 @@ extension TransportMachine {
     let hash = SessionKeys.exchangeHash(
       algorithms.keyExchange, current.transcript, hostKey: blob, clientPublic: share.publicValue,
       serverPublic: serverPublic, secret: secret.encoded)
-    guard hostKey.verify(signatureBlob: signature, over: hash, algorithm: algorithms.hostKey) else {
+    guard hostKey.verify(signatureBlob: signature, over: hash, algorithm: algorithms.hostKey.signature) else {
       throw .keyExchange(expected: "the host key's signature over the exchange", got: "another signature")
     }
     let keys = SessionKeys(
       digest: algorithms.keyExchange.digest, secret: secret.encoded, exchangeHash: hash,
       sessionID: established?.sessionID ?? hash)
-    try switchKeys(keys, algorithms, hostKey: hostKey)
+    try switchKeys(keys, algorithms, hostKey: hostKey, shownAs: blob)
   }
 
   /// Sends NEWKEYS and what waited for it; the peer's direction changes when its NEWKEYS comes.
   private mutating func switchKeys(
-    _ keys: SessionKeys, _ algorithms: NegotiatedAlgorithms, hostKey: SSHPublicKey
+    _ keys: SessionKeys, _ algorithms: NegotiatedAlgorithms, hostKey: SSHPublicKey, shownAs blob: [UInt8]
   ) throws(SSHError) {
     let inbound: PacketProtection
     let outbound: PacketProtection
@@ -181,7 +191,8 @@ extension TransportMachine {
     exchange = .awaitingNewKeys(inbound, algorithms)
     newKeysSent = configuration.clock()
     if established == nil {
-      establishing = Established(sessionID: keys.sessionID, hostKey: hostKey, algorithms: algorithms)
+      establishing = Established(
+        sessionID: keys.sessionID, hostKey: hostKey, hostKeyBlob: blob, algorithms: algorithms)
       if peerReadsExtensions { try sendExtensions() }
     }
     try releaseHeld()
@@ -202,6 +213,7 @@ extension TransportMachine {
       try writer.write(payloadEstimate: payload.readableBytes) { $0.writeImmutableBuffer(payload) }
     }
     heldBytes = 0
+    heldPongs = 0
   }
 
   mutating func peerChangedKeys(_ payload: ByteBuffer) throws(SSHError) {
@@ -229,7 +241,7 @@ extension TransportMachine {
     guard let established, let peerIdentification else { return }
     let summary = KeyExchangeSummary(
       peerIdentification: peerIdentification.line, sessionID: established.sessionID, algorithms: algorithms,
-      isStrict: isStrict, hostKey: established.hostKey)
+      isStrict: isStrict, hostKey: established.hostKey, hostKeyBlob: established.hostKeyBlob)
     events.append(isFirst ? .keysEstablished(summary) : .rekeyed(summary))
   }
 }
@@ -242,8 +254,13 @@ enum OfferComposition {
     let isServer = configuration.role == .server
     let algorithms = configuration.algorithms
     let ciphers = isServer ? self.ciphers(configuration, peerLine, peer) : algorithms.ciphers
-    let hostKeys = isServer ? configuration.identities.flatMap(\.algorithms) : algorithms.hostKeys
-    var listed = Set<SSHSignatureAlgorithm>()
+    // Certificates first: who knows their authority needs no list of keys (ssh.md 1.13).
+    let identities = configuration.identities
+    let hostKeys =
+      isServer
+      ? identities.flatMap(\.certificateAlgorithms) + identities.flatMap(\.plainAlgorithms)
+      : algorithms.hostKeys.map { SSHKeyAlgorithm.plain($0) }
+    var listed = Set<SSHKeyAlgorithm>()
     let markers =
       isServer
       ? [AlgorithmNegotiation.extensionsServer, AlgorithmNegotiation.strictServer]

@@ -93,7 +93,11 @@ extension TransportMachine {
     }
     if let limit = intervalDeadline, now >= limit {
       intervalDeadline = configuration.rekey.interval.map { now + $0 }
-      if writer.packetsUnderKey > 0, reader.packetsUnderKey > 0 { startRekey() }
+      if writer.packetsUnderKey > 0, reader.packetsUnderKey > 0,
+        writer.bytesUnderKey &+ reader.bytesUnderKey >= configuration.rekey.intervalBytes
+      {
+        startRekey()
+      }
     }
     if let failure { throw failure }
   }

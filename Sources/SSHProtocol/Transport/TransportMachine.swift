@@ -10,7 +10,8 @@ import NIOCore
 ///
 /// Messages of the layers above come out of `nextEvent`; whether they are legal now is for those layers to say.
 package struct TransportMachine: ~Copyable {
-  let configuration: SSHConfiguration
+  private let shared: SharedSSHConfiguration
+  var configuration: SSHConfiguration { @inline(__always) _read { yield shared.value } }
   var reader: PacketReader
   var writer = PacketWriter()
   var identificationReader: IdentificationReader
@@ -31,8 +32,13 @@ package struct TransportMachine: ~Copyable {
   var held = Deque<ByteBuffer>()
   var heldBytes = 0
   var events = Deque<TransportEvent>()
+  private var hasManyEvents = false
+  /// PONGs among them.
+  var heldPongs = 0
   var smallMessages: RateBudget
-  var exchangesSinceData = 0
+  /// Exchanges that the peer asks for without having sent data since the last (ssh.md 1.10).
+  var idleExchanges: RateBudget
+  var carriedData = false
   /// How much may pass under the keys in force before we rekey.
   var outboundBytesPerKey = UInt64.max
   var inboundBytesPerKey = UInt64.max
@@ -57,22 +63,32 @@ package struct TransportMachine: ~Copyable {
   struct Established {
     var sessionID: [UInt8]
     var hostKey: SSHPublicKey
+    /// K_S as sent: the key's blob, or its certificate's.
+    var hostKeyBlob: [UInt8]
     var algorithms: NegotiatedAlgorithms
   }
 
-  package init(_ configuration: SSHConfiguration) {
+  package init(_ shared: SharedSSHConfiguration) {
+    let configuration = shared.value
     let now = configuration.clock()
-    self.configuration = configuration
+    self.shared = shared
     reader = PacketReader(maximumLength: configuration.limits.packetBeforeAuthentication)
     identificationReader = IdentificationReader(role: configuration.role, limits: configuration.limits)
     ownIdentification = Identification(line: "SSH-2.0-" + configuration.softwareVersion)
     smallMessages = RateBudget(
       rate: configuration.limits.smallMessageRate, burst: configuration.limits.smallMessageBurst, now: now)
+    idleExchanges = RateBudget(
+      rate: configuration.limits.exchangesWithoutData / 60, burst: configuration.limits.exchangesWithoutData, now: now)
     lastReceived = now
   }
 
   var isServer: Bool { configuration.role == .server }
   var sessionID: [UInt8] { established?.sessionID ?? [] }
+  /// Server: the reply of the first exchange is out.
+  var hasAnsweredKeyExchange: Bool {
+    if case .awaitingNewKeys = exchange { return true }
+    return established != nil
+  }
 
   /// Sends our identification; a client's KEXINIT follows at once.
   package mutating func start() {
@@ -112,7 +128,7 @@ package struct TransportMachine: ~Copyable {
       } else {
         try checkMayCarryMessages(packet.number)
         if droppedAsWrongGuess() { continue }
-        if packet.number >= MessageNumber.globalRequest { exchangesSinceData = 0 }
+        if packet.number >= MessageNumber.globalRequest { carriedData = true }
         opened.append(packet)
       }
     }
@@ -127,11 +143,20 @@ package struct TransportMachine: ~Copyable {
         .message(packet.payload(in: read, copied: false), number: packet.number, sequence: packet.sequence))
     }
     opened.removeAll(keepingCapacity: true)
+    if events.count > Self.keptEvents { hasManyEvents = true }
   }
+
+  /// Room for more than so many events is given back once they are handed out: a read of tiny packets makes thousands.
+  private static let keptEvents = 64
 
   package mutating func nextEvent() throws(SSHError) -> TransportEvent? {
     if let failure { throw failure }
-    return events.popFirst()
+    if let event = events.popFirst() { return event }
+    if hasManyEvents {
+      events = Deque()
+      hasManyEvents = false
+    }
+    return nil
   }
 
   /// Messages above the transport: only with keys, and not between the peer's KEXINIT and its NEWKEYS (RFC 4253 §7.1).
@@ -155,6 +180,10 @@ package struct TransportMachine: ~Copyable {
   }
 
   private mutating func transportMessage(_ payload: ByteBuffer, _ packet: PacketReader.Packet) throws(SSHError) {
+    // What has a meaning in every state is no guess; neither is a second KEXINIT.
+    if packet.number > MessageNumber.debug, packet.number != MessageNumber.keyExchangeInit, droppedAsWrongGuess() {
+      return
+    }
     switch packet.number {
     case MessageNumber.disconnect:
       let message = try DisconnectMessage(payload: payload)
@@ -169,20 +198,23 @@ package struct TransportMachine: ~Copyable {
     case MessageNumber.keyExchangeInit:
       try peerOffered(payload, packet)
     case MessageNumber.newKeys:
-      guard !droppedAsWrongGuess() else { return }
       try peerChangedKeys(payload)
-    case 30...49:
-      guard !droppedAsWrongGuess() else { return }
-      try exchangeMessage(payload, packet.number)
     case MessageNumber.ping:
+      try checkMayPing(packet.number)
       try ping(payload)
     case MessageNumber.pong:
-      guard isAuthenticated else { throw .outOfPhase(expected: exchange.expectation, got: packet.number) }
+      try checkMayPing(packet.number)
       try spendSmallMessage()
     default:
-      // 22 to 29 have no meaning in any exchange of ours.
-      throw .outOfPhase(expected: exchange.expectation, got: packet.number)
+      // 30 to 49.
+      try exchangeMessage(payload, packet.number)
     }
+  }
+
+  /// After sign-in, and like every message above 49 not between the peer's KEXINIT and its NEWKEYS.
+  private func checkMayPing(_ number: UInt8) throws(SSHError) {
+    guard isAuthenticated else { throw .outOfPhase(expected: exchange.expectation, got: number) }
+    try checkMayCarryMessages(number)
   }
 
   private mutating func spendSmallMessage() throws(SSHError) {
@@ -192,11 +224,15 @@ package struct TransportMachine: ~Copyable {
   }
 
   private mutating func ping(_ payload: ByteBuffer) throws(SSHError) {
-    guard isAuthenticated else { throw .outOfPhase(expected: exchange.expectation, got: MessageNumber.ping) }
     try spendSmallMessage()
     var message = MessageReader(message: payload, "PING")
     let data = try message.slice("data", limit: configuration.limits.pingBytes)
     try message.end()
+    if !mayCarryMessages {
+      // OpenSSH CVE-2025-26466: answers that wait for an exchange to end are few.
+      heldPongs += 1
+      guard heldPongs <= configuration.limits.heldPongs else { return }
+    }
     send(estimate: data.readableBytes + 8) { buffer in
       buffer.writeInteger(MessageNumber.pong)
       buffer.writeSSHString(data)
@@ -205,9 +241,9 @@ package struct TransportMachine: ~Copyable {
 
   /// RFC 8308 §2.4: right after the peer's first NEWKEYS; a server may send a second one before its SUCCESS.
   private mutating func extensionInfo(_ payload: ByteBuffer) throws(SSHError) {
-    let isFirst = established != nil && extensionMessages == 0 && reader.packetsUnderKey == 1
-    let isSecond = !isServer && established != nil && !isAuthenticated && extensionMessages <= 1
-    guard case .idle = exchange, isFirst || isSecond else {
+    let isFirst = extensionMessages == 0 && reader.packetsUnderKey == 1
+    let isSecond = !isServer && extensionMessages <= 1
+    guard case .idle = exchange, established != nil, !isAuthenticated, isFirst || isSecond else {
       throw .outOfPhase(expected: exchange.expectation, got: MessageNumber.extensionInfo)
     }
     extensionMessages += 1

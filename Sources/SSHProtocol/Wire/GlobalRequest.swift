@@ -25,6 +25,8 @@ package struct ForwardAddress: Sendable, Hashable {
 enum GlobalRequest {
   case forward(ForwardAddress)
   case cancelForward(ForwardAddress)
+  /// A Unix socket to listen on: never granted, and worth a word to whoever asked.
+  case socketForward(path: String)
   case noMoreSessions
   case proveHostKeys([[UInt8]])
   /// Everything else, keepalives among them: FAILURE when an answer is wanted.
@@ -36,6 +38,7 @@ enum GlobalRequest {
   static let noMoreSessionsName = "no-more-sessions@openssh.com"
   static let tcpipForward = "tcpip-forward"
   static let cancelTCPIPForward = "cancel-tcpip-forward"
+  static let streamLocalForward = "streamlocal-forward@openssh.com"
 
   static func read(_ payload: ByteBuffer, limits: SSHLimits) throws(SSHError) -> (GlobalRequest, wantsReply: Bool) {
     var reader = MessageReader(message: payload, "GLOBAL_REQUEST")
@@ -43,9 +46,12 @@ enum GlobalRequest {
     let wantsReply = try reader.boolean("want reply")
     switch String(decoding: name, as: UTF8.self) {
     case tcpipForward:
-      return (try address(&reader, limits).map(GlobalRequest.forward) ?? .unknown, wantsReply)
+      return (.forward(try address(&reader, limits)), wantsReply)
     case cancelTCPIPForward:
-      return (try address(&reader, limits).map(GlobalRequest.cancelForward) ?? .unknown, wantsReply)
+      return (.cancelForward(try address(&reader, limits)), wantsReply)
+    case streamLocalForward:
+      let path = try reader.bytes("socket path", limit: limits.packetBeforeAuthentication)
+      return (.socketForward(path: String(decoding: path.prefix(limits.forwardHostBytes), as: UTF8.self)), wantsReply)
     case noMoreSessionsName:
       return (.noMoreSessions, wantsReply)
     case hostKeysProve:
@@ -59,12 +65,16 @@ enum GlobalRequest {
     }
   }
 
-  /// Nil for a host that is no UTF-8: no route can have such a name, so it is refused like an unknown request.
-  private static func address(_ reader: inout MessageReader, _ limits: SSHLimits) throws(SSHError) -> ForwardAddress? {
+  /// A host that is no UTF-8, or longer than any, is no name of anything: it comes with a character that no name has, and
+  /// is refused like an unknown one.
+  private static func address(_ reader: inout MessageReader, _ limits: SSHLimits) throws(SSHError) -> ForwardAddress {
     let host = try reader.bytes("bind host", limit: limits.packetBeforeAuthentication)
     let port = try reader.uint32("bind port")
     try reader.end()
-    guard host.count <= limits.forwardHostBytes, let text = String(validating: host, as: UTF8.self) else { return nil }
+    guard host.count <= limits.forwardHostBytes, let text = String(validating: host, as: UTF8.self) else {
+      let shown = String(decoding: host.prefix(limits.forwardHostBytes), as: UTF8.self)
+      return ForwardAddress(host: shown + "\u{FFFD}", port: port)
+    }
     return ForwardAddress(host: text, port: port)
   }
 

@@ -39,7 +39,7 @@ package enum MessageNumber {
   /// Numbers that the transport machine consumes itself, in every phase.
   static func belongsToTransport(_ number: UInt8) -> Bool {
     switch number {
-    case 1...4, 7, 20...49, ping, pong: true
+    case 1...4, 7, 20, 21, 30...49, ping, pong: true
     default: false
     }
   }
@@ -69,7 +69,8 @@ package enum ConnectionPhase: Sendable, Equatable {
         ? .authentication : .illegal
     case .authentication:
       switch (role, number) {
-      case (.server, MessageNumber.authenticationRequest), (.server, MessageNumber.informationResponse):
+      case (.server, MessageNumber.authenticationRequest), (.server, MessageNumber.informationResponse),
+        (.server, MessageNumber.serviceRequest):  // paramiko asks anew before every request
         return .authentication
       case (.client, 51), (.client, 52), (.client, 53), (.client, 60):
         return .authentication
@@ -81,7 +82,7 @@ package enum ConnectionPhase: Sendable, Equatable {
       // RFC 4252 §5.1: further requests are ignored silently. A banner may have crossed our last request.
       if number == (role == .server ? MessageNumber.authenticationRequest : MessageNumber.banner) { return .ignored }
       switch number {
-      case 0, MessageNumber.serviceRequest, MessageNumber.serviceAccept, 50...79: return .illegal
+      case MessageNumber.serviceRequest, MessageNumber.serviceAccept, 50...53, 60, 61: return .illegal
       default: return .unknown
       }
     case .ended:

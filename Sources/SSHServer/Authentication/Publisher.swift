@@ -8,6 +8,8 @@ struct Publisher: Sendable {
   let username: String
   let key: SSHPublicKey
   let sourceAddress: String
+  /// False when they came with a certificate that withholds it.
+  var permitsForwarding = true
 
   func decide(_ route: Route, now: UnixTime) -> Decision {
     guard let tunnel = route.tunnel else { return AccessPolicy.denyAll.decide(request(now: now)) }
@@ -22,7 +24,7 @@ struct Publisher: Sendable {
   /// The routes this person may publish now, in configuration order.
   func publishable(in table: RouteTable, now: UnixTime) -> [Route] {
     table.routes.filter { route in
-      route.tunnel != nil && route.origin.scheme.isWeb && decide(route, now: now).isAllowed
+      route.tunnel != nil && decide(route, now: now).isAllowed
         && route.origin.host.name.map { !table.reservedHosts.contains($0) } != false
     }
   }

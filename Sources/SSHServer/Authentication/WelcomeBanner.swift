@@ -11,7 +11,7 @@ struct WelcomeBanner {
     var lines = ["Signed in as \(who) until \(CalendarTime(publisher.subject.expiresAt))."]
     var names: [String] = []
     for route in routes {
-      let name = route.origin.host.description
+      let name = route.origin.scheme.isWeb ? route.origin.host.description : route.origin.url
       if !names.contains(name) { names.append(name) }
     }
     let shown = names.prefix(namesShown).joined(separator: ", ")
@@ -27,15 +27,8 @@ struct WelcomeBanner {
 
   /// What a forward without a host would publish (security rule 4).
   static func unnamedChoice(_ publisher: Publisher, routes: [Route]) -> Route? {
+    let routes = routes.filter(\.origin.scheme.isWeb)
     guard routes.count == 1, let only = routes.first, publisher.subject.serviceAccount == nil else { return nil }
     return only.isPublic || only.origin.host.isWildcard ? nil : only
-  }
-}
-
-extension RouteOrigin {
-  /// The address visitors use.
-  var url: String {
-    let suffix = port.map { $0 == 443 ? "" : ":\($0)" } ?? ""
-    return "https://\(host)\(suffix)"
   }
 }
