@@ -108,13 +108,19 @@ extension Identity: SSHSignInDesk {
       logger.notice("ssh sign-in failed: wrong digits")
       return .failed(.denied)
     case .right(let entry):
-      guard let session = entry.openedBy.flatMap({ sessions.session($0, at: now) }),
-        let binding = try? await grant(entry, to: session)
-      else {
-        tell(codes.withLock { $0.settle(code, .denied) })
-        return .failed(.denied)
+      return await confirmed(entry, at: now)
+    }
+  }
+
+  private func confirmed(_ entry: SignInCodes.Entry, at now: UnixTime) async -> SSHConfirmation {
+    do throws(IdentityError) {
+      guard let session = entry.openedBy.flatMap({ sessions.session($0, at: now) }) else {
+        throw IdentityError(.forbidden, "The browser session that authorized this login has ended. Connect again.")
       }
-      return .approved(session, binding)
+      return .approved(session, try await grant(entry, to: session))
+    } catch {
+      tell(codes.withLock { $0.settle(entry.code, .refused(error.message)) })
+      return .failed(.refused(error.message))
     }
   }
 
@@ -147,7 +153,11 @@ extension Identity: SSHSignInDesk {
         ])
       return binding
     } catch {
-      codes.withLock { $0.giveUp(entry.code) }
+      switch error.kind {
+      // Nobody who holds this link can make it come true.
+      case .keyHeldByAnother: tell(codes.withLock { $0.settle(entry.code, .refused(error.message)) })
+      default: codes.withLock { $0.giveUp(entry.code) }
+      }
       throw error
     }
   }

@@ -62,6 +62,7 @@ extension Identity {
     handOvers.withLock { handOvers in
       for id in ids { handOvers.removeAll(sessionID: id) }
     }
+    for notice in codes.withLock({ $0.endConfirmations(of: ids) }) { tell(notice) }
     observers.tell(ended.map { .ended(sessionID: $0.id) })
     for session in ended {
       logger.info(

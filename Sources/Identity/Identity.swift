@@ -80,6 +80,12 @@ package final class Identity: Sendable {
       ? old.provider : ProviderClient(configuration: configuration.provider, fetcher: fetcher, clock: clock)
     let new = try Settings(configuration, provider: provider)
     current.withLock { $0 = new }
+    if old.providerFingerprint != new.providerFingerprint
+      || old.configuration.authenticateURL != new.configuration.authenticateURL
+    {
+      let outcome = SSHSignInOutcome.refused("Signing in works differently now. Connect again for a new link.")
+      for notice in codes.withLock({ $0.endAll(outcome) }) { tell(notice) }
+    }
     await end(sessions.sessions(notFrom: new.providerFingerprint), reason: "the identity provider was changed")
   }
 

@@ -7,9 +7,10 @@ extension OwnPages {
   /// `/.pomerium/sign_in`: from a route host with a signed request, from an ssh prompt with a code, or by hand.
   func signIn(_ visitor: Visitor) async -> OwnResponse {
     if visitor.query.contains(where: { $0.0 == "user_code" }) {
-      guard let code = visitor.parameter("user_code") else {
+      guard let written = visitor.parameter("user_code") else {
         return refusal(.badRequest("The address names a code more than once."), visitor.request, session: nil)
       }
+      let code = SignInCode.pasted(written)
       return visitor.request.method == .post ? await decide(code, visitor) : await verifyPage(code, visitor)
     }
     guard visitor.request.method == .get else { return refusal(.methodNotAllowed, visitor.request, session: nil) }

@@ -9,6 +9,8 @@ package enum SSHSignInOutcome: Sendable, Hashable {
   case expired
   /// Its place was needed for others and nobody had opened the link.
   case evicted
+  /// It could not be granted; a sentence for the terminal.
+  case refused(String)
   /// This connection hung up, or the waiting task was cancelled.
   case abandoned
 

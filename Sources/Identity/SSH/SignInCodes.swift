@@ -9,9 +9,11 @@ import Policy
 /// ```
 struct SignInCodes {
   struct Limits: Sendable {
-    var total = 1024
+    /// Codes of one source (security rule 11).
     var perSource = 32
-    /// Connections that wait on one code.
+    /// Connections that wait: in all, of one source, and on one code.
+    var connections = 1000
+    var connectionsPerSource = 64
     var perCode = 32
     /// Codes that were answered are remembered, so that a second answer can be told so.
     var remembered = 1024
@@ -36,6 +38,9 @@ struct SignInCodes {
     var openedBy: String?
     var stage = Stage.waiting
     var waiters: [SSHSignInWaiter]
+
+    /// Nobody who signed in has looked at it yet, so it may be given up for others (security rule 11).
+    var isEvictable: Bool { openedBy == nil && stage == .waiting }
   }
 
   /// Connections to tell, and what.
@@ -74,13 +79,15 @@ struct SignInCodes {
     let source = SourceAddress(request.sourceAddress)
     let key = ShareKey(fingerprint: request.keyFingerprint, scope: request.scope, source: source)
     if let code = shared[key], let entry = entries[code], now < entry.expiresAt {
-      guard entry.waiters.count < limits.perCode else { return .full }
+      guard entry.waiters.count < limits.perCode, let evicted = makeRoom(for: source.limitGroup, joining: code) else {
+        return .full
+      }
       entries[code]?.waiters.append(waiter)
       var mustConfirm = false
       if case .confirming = entry.stage { mustConfirm = true }
-      return .code(code, evicted: nil, mustConfirm: mustConfirm)
+      return .code(code, evicted: evicted.waiters.isEmpty ? nil : evicted, mustConfirm: mustConfirm)
     }
-    guard let evicted = makeRoom(for: source.limitGroup) else { return .full }
+    guard let evicted = makeRoom(for: source.limitGroup, joining: nil) else { return .full }
     lastOrder += 1
     entries[newCode] = Entry(
       code: newCode, request: request, source: source, createdAt: now, expiresAt: now.adding(seconds: lifetime),
@@ -107,6 +114,7 @@ struct SignInCodes {
     switch past[code] {
     case .decided: throw Self.decided
     case .expired: throw Self.expired
+    case nil where code.utf8.count < SignInCode.length: throw Self.incomplete
     case nil: throw IdentityError(.badRequest, "No ssh connection waits for this link. Connect again for a new one.")
     }
   }
@@ -187,6 +195,25 @@ struct SignInCodes {
     return (entry.waiters, .denied)
   }
 
+  /// The person who authorized has signed out before the digits were typed; whoever waits is told.
+  mutating func endConfirmations(of sessionIDs: Set<String>) -> [Notice] {
+    let ended = entries.values.filter { entry in
+      guard case .confirming = entry.stage, let opener = entry.openedBy else { return false }
+      return sessionIDs.contains(opener)
+    }
+    for entry in ended { remove(entry.code, as: .expired) }
+    return ended.map {
+      ($0.waiters, .refused("The browser session that authorized this login has ended. Connect again."))
+    }
+  }
+
+  /// The links lead nowhere any more.
+  mutating func endAll(_ outcome: SSHSignInOutcome) -> [Notice] {
+    let ended = entries.values.filter { $0.stage != .deciding }
+    for entry in ended { remove(entry.code, as: .expired) }
+    return ended.map { ($0.waiters, outcome) }
+  }
+
   // MARK: time
 
   mutating func removeExpired(at now: UnixTime) -> [Notice] {
@@ -197,24 +224,31 @@ struct SignInCodes {
 
   // MARK: room
 
-  /// Makes sure one more code fits. When its source, or the whole table, is full, the oldest code that nobody has opened
-  /// goes; from the source that holds most, unless the newcomer's own is full. Nil: nothing may go.
-  private mutating func makeRoom(for group: SourceAddress) -> Notice? {
-    let bySource = Dictionary(grouping: entries.values) { $0.source.limitGroup }
-    var candidates: [Entry] = []
-    if let own = bySource[group], own.count >= limits.perSource {
-      candidates = own.filter { $0.openedBy == nil }
-    } else if entries.count >= limits.total {
-      let evictable = bySource.mapValues { all in (held: all.count, unopened: all.filter { $0.openedBy == nil }) }
-        .values.filter { !$0.unopened.isEmpty }
-      candidates = evictable.max { $0.held < $1.held }?.unopened ?? []
+  /// Makes sure that one more connection fits, on the code it joins or on a new one. When its source, or the whole table,
+  /// is full, the oldest code that nobody has opened goes, with all who wait on it; from the source with most of them
+  /// waiting, unless the newcomer's own is full. Nil: nothing may go.
+  private mutating func makeRoom(for group: SourceAddress, joining code: String?) -> Notice? {
+    let own = entries.values.filter { $0.source.limitGroup == group }
+    let isOwnFull =
+      (code == nil && own.count >= limits.perSource) || Self.connections(own) >= limits.connectionsPerSource
+    let candidates: [Entry]
+    if isOwnFull {
+      candidates = own
+    } else if Self.connections(Array(entries.values)) >= limits.connections {
+      candidates =
+        Dictionary(grouping: entries.values) { $0.source.limitGroup }.values
+        .filter { $0.contains { $0.isEvictable && $0.code != code } }
+        .max { Self.connections($0) < Self.connections($1) } ?? []
     } else {
       return ([], .evicted)
     }
-    guard let victim = candidates.min(by: { $0.order < $1.order }) else { return nil }
+    let victim = candidates.filter { $0.isEvictable && $0.code != code }.min { $0.order < $1.order }
+    guard let victim else { return nil }
     remove(victim.code, as: .expired)
     return (victim.waiters, .evicted)
   }
+
+  private static func connections(_ entries: [Entry]) -> Int { entries.reduce(0) { $0 + $1.waiters.count } }
 
   private mutating func remove(_ code: String, as end: Past) {
     guard let entry = entries.removeValue(forKey: code) else { return }
@@ -230,6 +264,10 @@ struct SignInCodes {
 
   private static let decided = IdentityError(
     .alreadyDecided, "This ssh login has already been answered. Connect again if you still need it.")
+  private static let incomplete = IdentityError(
+    .badRequest,
+    "This link is not complete: its code has \(SignInCode.length) characters. Some terminals break long lines; copy the "
+      + "rest from the next line, too.")
   private static let expired = IdentityError(
     .expired, "The ssh connection behind this link is gone or has waited too long. Connect again for a new link.")
 }

@@ -51,6 +51,9 @@ final class WaitingSignIn: PendingSignIn {
       return .failed("Nobody signed in before the link expired; connect again for a new one.")
     case .evicted:
       return .failed("Too many sign-ins are waiting; this one was dropped. Connect again.")
+    case .refused(let text):
+      audit.record(.signInDenied(login))
+      return .failed(text)
     case .abandoned:
       return .failed("The sign-in was given up.")
     }

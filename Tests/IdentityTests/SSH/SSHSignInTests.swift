@@ -162,6 +162,40 @@ import Testing
     }
   }
 
+  @Test func aProviderThatChangesEndsWhatWaits() async throws {
+    let harness = try await Harness()
+    let waiting = try harness.identity.beginSSHSignIn(Harness.request())
+    var changed = harness.identity.settings.configuration
+    changed.authenticateURL = "https://signin.example.test"
+    try await harness.identity.replace(changed)
+    guard case .refused(let text) = await waiting.outcome() else {
+      Issue.record("a link to an address that is no more is still waited for")
+      return
+    }
+    #expect(text.contains("Connect again"))
+    let next = try harness.identity.beginSSHSignIn(Harness.request())
+    #expect(next.url.hasPrefix("https://signin.example.test/.pomerium/sign_in?user_code="))
+    try await harness.identity.replace(changed)
+    #expect(throws: Never.self) { try harness.identity.pendingSSHSignIn(code: next.code) }
+  }
+
+  @Test func whoSignsOutBeforeTheDigitsHasNotAuthorized() async throws {
+    let harness = try await Harness { $0.sshSignInCheck = .terminal }
+    let session = try await harness.session()
+    let waiting = try harness.identity.beginSSHSignIn(Harness.request())
+    guard case .confirmInTerminal(let digits) = try await harness.approve(waiting, as: session) else {
+      Issue.record("no digits")
+      return
+    }
+    #expect(await waiting.outcome() == .confirmInTerminal)
+    await harness.identity.signOut(sessionID: session.id)
+    guard case .refused = await waiting.outcome(), case .failed = await waiting.confirm(digits: digits) else {
+      Issue.record("a session that ended lets in")
+      return
+    }
+    #expect(harness.identity.keyBinding(fingerprint: "SHA256:key", scope: .edge) == nil)
+  }
+
   @Test func limitsASource() async throws {
     let harness = try await Harness()
     var waiting: [SSHSignIn] = []
@@ -212,6 +246,13 @@ import Testing
       let error = await #expect(throws: IdentityError.self) { try await bind(harness, bob, scope: scope) }
       #expect(error?.kind == .keyHeldByAnother)
       #expect(error?.status == 409)
+    }
+    // Who waits at the terminal is told, too.
+    let refusedLogin = try harness.identity.beginSSHSignIn(Harness.request(scope: .hosts))
+    _ = try? await harness.approve(refusedLogin, as: bob)
+    guard case .refused(let text) = await refusedLogin.outcome(), text.contains("bound to another person") else {
+      Issue.record("a key of somebody else is waited for")
+      return
     }
     let id = try #require(harness.identity.bindings(of: alice).first?.id)
     let refused = await #expect(throws: IdentityError.self) {

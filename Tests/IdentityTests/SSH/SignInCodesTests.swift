@@ -6,7 +6,9 @@ import Testing
 /// The machine alone: no store, no waiting.
 @Suite struct SignInCodesTests {
   let now = UnixTime(seconds: 1_700_000_000)
-  var codes = SignInCodes(limits: .init(total: 6, perSource: 3, remembered: 8, tries: 3))
+  var codes = SignInCodes(
+    limits: .init(
+      perSource: 3, connections: 6, connectionsPerSource: 4, perCode: 3, remembered: 8, tries: 3))
 
   @discardableResult
   mutating func join(
@@ -187,6 +189,75 @@ import Testing
     // One /48 is one source.
     #expect(kind("b1") == .expired)
     #expect(kind("a1") == nil)
+  }
+
+  @Test mutating func boundsTheConnectionsOfACodeAndOfASource() throws {
+    for _ in 0..<3 { #expect(code(join("c1", key: "k")) == "c1") }
+    guard case .full = join("c2", key: "k") else {
+      Issue.record("a fourth connection waits on a code for three")
+      return
+    }
+    #expect(code(join("c3", key: "l")) == "c3")
+    // Four of this source wait: the oldest code gives way, with all three who wait on it.
+    guard case .code("c3", let evicted?, _) = join("c4", key: "l") else {
+      Issue.record("nobody gave way")
+      return
+    }
+    #expect(evicted.waiters.count == 3)
+    #expect(kind("c1") == .expired)
+    #expect(code(join("c5", key: "m", from: "192.0.2.2")) == "c5")
+  }
+
+  @Test mutating func aCodeDoesNotGiveWayToItsOwnConnections() throws {
+    join("c1", key: "k")
+    join("c2", key: "l")
+    _ = try codes.open("c2", by: "s1", now: now) { _ in true }
+    join("c3", key: "l")
+    join("c4", key: "k")
+    guard case .full = join("c5", key: "k") else {
+      Issue.record("a code was evicted for one more connection of its own")
+      return
+    }
+    #expect(kind("c1") == nil)
+  }
+
+  @Test mutating func allEndTogetherWhenTheLinksDie() throws {
+    join("c1")
+    join("c2", from: "192.0.2.2")
+    _ = try codes.open("c2", by: "s1", now: now) { _ in true }
+    _ = try codes.beginApproval("c2", by: "s1", now: now)
+    let notices = codes.endAll(.refused("gone"))
+    #expect(notices.count == 1, "what is just being granted is granted")
+    #expect(notices.first?.outcome == .refused("gone"))
+    #expect(kind("c1") == .expired)
+  }
+
+  @Test mutating func digitsAreOverWhenWhoAuthorizedSignsOut() throws {
+    join("c1")
+    _ = try codes.open("c1", by: "s1", now: now) { _ in true }
+    _ = try codes.beginApproval("c1", by: "s1", now: now)
+    _ = codes.askForDigits("c1", digits: "123456")
+    #expect(codes.endConfirmations(of: ["s2"]).isEmpty)
+    #expect(codes.endConfirmations(of: ["s1"]).count == 1)
+    guard case .notAsked = codes.checkDigits("c1", "123456", now: now) else {
+      Issue.record("the digits of a session that has ended still count")
+      return
+    }
+  }
+
+  @Test func aLinkThatWasBrokenByTheTerminalIsPastedWhole() {
+    for broken in ["2nCEq55yCdqGoNQc3nd> _HA", "2nCEq55yCdqGoNQc3nd\r\n> _HA ", "2nCEq55yCdqGoNQc3nd | _HA"] {
+      #expect(SignInCode.pasted(broken) == "2nCEq55yCdqGoNQc3nd_HA")
+    }
+    #expect(SignInCode.pasted("2nCEq55yCdqGoNQc3nd_HA") == "2nCEq55yCdqGoNQc3nd_HA")
+    let long = String(repeating: "> ", count: 1000)
+    #expect(SignInCode.pasted(long) == long)
+    do throws(IdentityError) {
+      _ = try codes.entry("2nCEq55yCdqGoNQc3nd", now: now)
+      Issue.record("half a code is a code")
+    } catch {
+      #expect(error.message.contains("not complete"))
+    }
   }
 
   @Test mutating func forgetsOldAnswers() throws {
