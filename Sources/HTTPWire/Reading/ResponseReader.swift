@@ -99,12 +99,18 @@ package struct ResponseReader: Sendable {
       }
     case .head(var scanner):
       guard try scanner.headLength(in: buffer.readableBytesUInt8Span, limits: limits) != nil else {
+        // A service that speaks something else (SSH, a database) would be waited for until the time is over.
+        guard Self.mayBecomeHead(buffer) else { throw .malformed("a response that is no HTTP/1") }
         state = .head(scanner)
         return nil
       }
       let head = try ResponseHead(reading: &buffer, answering: method, limits: limits)
       return try accept(head)
     }
+  }
+
+  private static func mayBecomeHead(_ buffer: ByteBuffer) -> Bool {
+    zip(buffer.readableBytesView, "HTTP/1.".utf8).allSatisfy { $0 == $1 }
   }
 
   private mutating func accept(_ head: ResponseHead) throws(WireError) -> Event {

@@ -70,6 +70,13 @@ import Testing
     #expect(readResponses(text, thenCloses: true).error == .truncated)
   }
 
+  /// A service that is no HTTP server is known by its first bytes; nobody waits for the rest of a head.
+  @Test(arguments: ["SSH-2.0-x\r\n", "\u{5}\u{0}", "HTTP/2", "http/1.1", "220 mail"])
+  func rubbishIsKnownByItsFirstBytes(_ text: String) {
+    #expect(readResponses(text).error == .malformed("a response that is no HTTP/1"))
+    #expect(readResponses("HTTP/1").error == nil)
+  }
+
   @Test func bytesWithoutARequestAreAnError() {
     var reader = ResponseReader()
     var buffer = ByteBuffer(string: "HTTP/1.1 200 OK\r\n\r\n")
