@@ -114,9 +114,7 @@ extension SSHConnection {
   }
 
   package mutating func closeChannel(_ id: ChannelID, _ how: ChannelClosing = .afterQueued) {
-    run { (connection: inout Self) throws(SSHError) in
-      try connection.channels.close(id, how, &connection.transport)
-    }
+    channels.close(id, how, &transport)
   }
 
   /// Bytes were passed on; the peer gets credit for them, in larger amounts.
@@ -131,8 +129,12 @@ extension SSHConnection {
   /// Open and opening ones, and those whose close is not answered yet.
   package var channelCount: Int { channels.channels.count }
   package var sessionCount: Int { channels.sessions }
-  /// The shortest round trip seen, in nanoseconds.
-  package var roundTrip: UInt64? { channels.roundTrip }
+  /// Those of ours that take a place at the peer: open, opening, or closing for less than its time to answer.
+  package var channelsOpenedByUs: Int { channels.openedByUs }
+  /// What the windows announce together, in bytes.
+  package var announcedWindow: Int { channels.windows.reserved }
+  /// The shortest round trip of late, in nanoseconds.
+  package var roundTrip: UInt64? { channels.roundTrip.shortest }
 
   // MARK: client role
 

@@ -7,7 +7,8 @@ import NIOCore
 ///     we open ────▶ opening ──91──────┴─▶ open ──CLOSE sent and received──▶ gone
 final class Channel {
   enum State {
-    /// Our OPEN is out. `abandoned`: nobody wants it any more; it is closed as soon as it opens.
+    /// Our OPEN is out. `abandoned`: nobody wants it any more; it is closed as soon as it opens, and its number stays
+    /// taken until then.
     case opening(abandoned: Bool)
     /// The peer's OPEN waits for our decision.
     case requested
@@ -30,8 +31,22 @@ final class Channel {
   var state: State
   var peerNumber: UInt32 = 0
   var window: ReceiveWindow
+  /// What of the connection's window memory is reserved for it; given back when nothing of it is kept any more.
+  var reservedWindow: UInt32
+  /// When our OPEN left.
+  var openedAt: UInt64?
+  /// How long the peer has to answer our CLOSE, or an OPEN that nobody wants any more.
+  var answerDeadline: UInt64?
+  /// The peer did not: only its number is left.
+  var isTombstone = false
   var output = Deque<Output>()
   var queuedBytes = 0
+  /// Bytes, and what it takes to keep each piece however small.
+  var queuedCost = 0
+  /// What it may still send before it is the next one's turn.
+  var turn = 0
+  /// The peer reads no more (eow@openssh.com): what is written goes nowhere.
+  var discardsOutput = false
   var sendWindow: UInt32 = 0
   var maximumPacket = 0
   /// In the scheduler's round.
@@ -56,6 +71,7 @@ final class Channel {
     self.isOurs = isOurs
     self.isSession = isSession
     self.window = window
+    reservedWindow = window.size
   }
 
   var isOpen: Bool {
@@ -84,6 +100,8 @@ final class Channel {
     }
   }
 
-  /// Two full packets with their overhead fit into one 64 KiB buffer.
+  /// Two full packets with their overhead fit into one 64 KiB buffer. The turn of a channel has as many bytes.
   static let largestPiece = 32 * 1024 - 64
+  /// What a piece costs beside its bytes.
+  static let pieceCost = 128
 }

@@ -34,6 +34,9 @@ struct ChannelTable {
     return channel
   }
 
+  /// Whether a channel ever had this number: a message that crossed its end may still name it.
+  func hasKnown(_ number: UInt32) -> Bool { Int(number) < slots.count }
+
   mutating func remove(_ channel: Channel) {
     let index = Int(channel.id.number)
     guard index < slots.count, slots[index] === channel else { return }

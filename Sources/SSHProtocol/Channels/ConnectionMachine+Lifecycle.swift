@@ -16,7 +16,9 @@ extension ConnectionMachine {
     }
     guard case .known(let purpose) = message.purpose else { return }
     let isSession = purpose == .session
-    let window = newWindow()
+    guard let window = newWindow() else {
+      return refuse(message.sender, .resourceShortage, "out of memory for windows", &transport)
+    }
     let channel = channels.insert { id in
       Channel(id: id, state: .requested, isOurs: false, isSession: isSession, window: window)
     }
@@ -43,7 +45,7 @@ extension ConnectionMachine {
         }
         guard sessions < configuration.limits.sessions else { return (.resourceShortage, "too many sessions") }
       case .directTCPIP:
-        guard isServer, configuration.channels.permitsDirectTCPIP else {
+        guard isServer, configuration.channels.permitsDirectTCPIP, terms?.permitsForwarding != false else {
           return (.administrativelyProhibited, "direct connections are not permitted")
         }
       case .forwardedTCPIP:
@@ -96,12 +98,12 @@ extension ConnectionMachine {
   // MARK: we open
 
   mutating func openChannel(_ open: ChannelOpen, _ transport: inout TransportMachine) -> ChannelID? {
-    guard openedByUs < configuration.limits.channelsOpenedByUs else { return nil }
-    let window = newWindow()
+    guard openedByUs < configuration.limits.channelsOpenedByUs, let window = newWindow() else { return nil }
     let channel = channels.insert { id in
       Channel(id: id, state: .opening(abandoned: false), isOurs: true, isSession: open == .session, window: window)
     }
     openedByUs += 1
+    channel.openedAt = configuration.clock()
     if channel.isSession { sessions += 1 }
     let maximumPacket = configuration.channels.maximumPacket
     let id = channel.id
@@ -125,8 +127,11 @@ extension ConnectionMachine {
     channel.state = .open
     channel.peerNumber = peerNumber
     channel.peerAnnounced(window: window, maximumPacket: maximumPacket)
+    let now = configuration.clock()
+    // With what the peer did before it answered (OpenSSH connects first): no round trip is longer.
+    if let openedAt = channel.openedAt { roundTrip.note(now &- openedAt, now: now) }
     if abandoned {
-      try sendClose(channel, &transport)
+      sendClose(channel, &transport)
     } else {
       events.append(.channelOpened(channel.id))
       schedule(channel)
@@ -142,7 +147,9 @@ extension ConnectionMachine {
     guard let channel = channels[number], case .opening(let abandoned) = channel.state else {
       throw .channel("Failure of no open.", expected: "a channel being opened", got: "\(number)")
     }
+    let isTombstone = channel.isTombstone
     forget(channel)
+    if isTombstone { return }
     if abandoned {
       events.append(.channelClosed(channel.id, .finished))
     } else {
@@ -150,87 +157,8 @@ extension ConnectionMachine {
     }
   }
 
-  private func newWindow() -> ReceiveWindow {
-    ReceiveWindow(size: configuration.channels.initialWindow, now: configuration.clock())
-  }
-
-  // MARK: the end of a channel
-
-  mutating func endOfFile(_ payload: ByteBuffer) throws(SSHError) {
-    let channel = try existing(try number(payload, "CHANNEL_EOF"), "end of file")
-    guard !channel.receivedEOF else {
-      throw .channel("Second end of file.", expected: "one on \(channel.id)", got: "two")
-    }
-    channel.receivedEOF = true
-    if !channel.sentClose { events.append(.channelEOF(channel.id)) }
-  }
-
-  mutating func close(_ payload: ByteBuffer, _ transport: inout TransportMachine) throws(SSHError) {
-    let channel = try existing(try number(payload, "CHANNEL_CLOSE"), "a close")
-    channel.receivedClose = true
-    let inOrder = channel.receivedEOF || channel.sentClose
-    if !channel.sentClose { try sendClose(channel, &transport) }
-    closing -= 1
-    forget(channel)
-    events.append(.channelClosed(channel.id, inOrder ? .finished : .reset))
-  }
-
-  private func number(_ payload: ByteBuffer, _ message: String) throws(SSHError) -> UInt32 {
-    var reader = MessageReader(message: payload, message)
-    let number = try reader.uint32("channel")
-    try reader.end()
-    return number
-  }
-
-  func sendEOF(_ channel: Channel, _ transport: inout TransportMachine) {
-    guard !channel.sentEOF, !channel.sentClose else { return }
-    channel.sentEOF = true
-    send(MessageNumber.channelEOF, to: channel, &transport)
-  }
-
-  /// EOF goes before CLOSE even if we mean both: older clients hang otherwise (ssh.md 3.6).
-  mutating func sendClose(_ channel: Channel, _ transport: inout TransportMachine) throws(SSHError) {
-    guard !channel.sentClose else { return }
-    if !channel.receivedClose { sendEOF(channel, &transport) }
-    channel.sentClose = true
-    channel.output.removeAll()
-    channel.queuedBytes = 0
-    send(MessageNumber.channelClose, to: channel, &transport)
-    closing += 1
-    guard closing <= configuration.limits.tombstones else {
-      throw .limit("channels whose close is not answered", bound: configuration.limits.tombstones)
-    }
-    // It no longer takes the place of a useful one.
-    releaseCount(channel)
-  }
-
-  private func send(_ number: UInt8, to channel: Channel, _ transport: inout TransportMachine) {
-    let peerNumber = channel.peerNumber
-    transport.send(estimate: 8) { buffer in
-      buffer.writeInteger(number)
-      buffer.writeInteger(peerNumber)
-    }
-  }
-
-  private mutating func releaseCount(_ channel: Channel) {
-    if channel.isOurs { openedByUs -= 1 } else { openedByPeer -= 1 }
-    if channel.isSession { sessions -= 1 }
-  }
-
-  private mutating func forget(_ channel: Channel) {
-    if !channel.sentClose { releaseCount(channel) }
-    grownWindow -= Int(channel.window.size) - Int(configuration.channels.initialWindow)
-    channel.output.removeAll()
-    channels.remove(channel)
-  }
-
-  /// The connection is gone: every channel has ended.
-  mutating func connectionLost() {
-    for channel in channels.all {
-      channel.output.removeAll()
-      channels.remove(channel)
-      events.append(.channelClosed(channel.id, .connectionLost))
-    }
-    round.removeAll()
+  /// As large as there is memory for; nil when there is none.
+  private mutating func newWindow() -> ReceiveWindow? {
+    windows.open(configuration.channels.initialWindow).map { ReceiveWindow(size: $0, now: configuration.clock()) }
   }
 }

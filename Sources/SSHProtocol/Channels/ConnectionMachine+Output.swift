@@ -5,14 +5,16 @@ import NIOCore
 extension ConnectionMachine {
   func isWritable(_ id: ChannelID) -> Bool {
     guard let channel = channels[id] else { return false }
-    return !channel.isFinishing && channel.queuedBytes < configuration.channels.highWaterMark
+    // Nobody waits for room where everything is thrown away.
+    if channel.discardsOutput { return !channel.isClosing }
+    return !channel.isFinishing && !isBackedUp && channel.queuedCost < configuration.channels.highWaterMark
   }
 
   mutating func write(_ bytes: ByteBuffer, code: UInt32?, to id: ChannelID) {
     guard let channel = channels[id], !channel.isFinishing, bytes.readableBytes > 0 else { return }
     channel.output.append(code.map { .extendedData(bytes, code: $0) } ?? .data(bytes))
     channel.queuedBytes += bytes.readableBytes
-    if channel.queuedBytes >= configuration.channels.highWaterMark { channel.owesWritable = true }
+    queued(bytes.readableBytes + Channel.pieceCost, on: channel)
     schedule(channel)
   }
 
@@ -23,7 +25,7 @@ extension ConnectionMachine {
     schedule(channel)
   }
 
-  mutating func close(_ id: ChannelID, _ how: ChannelClosing, _ transport: inout TransportMachine) throws(SSHError) {
+  mutating func close(_ id: ChannelID, _ how: ChannelClosing, _ transport: inout TransportMachine) {
     guard let channel = channels[id] else { return }
     channel.isFinishing = true
     switch channel.state {
@@ -34,7 +36,7 @@ extension ConnectionMachine {
         channel.isClosing = true
         channel.output.append(.close)
       } else {
-        channel.state = .opening(abandoned: true)
+        abandon(channel)
       }
     case .requested:
       reject(id, .connectFailed, "closed", &transport)
@@ -42,7 +44,7 @@ extension ConnectionMachine {
       switch how {
       case .now:
         channel.isClosing = true
-        try sendClose(channel, &transport)
+        sendClose(channel, &transport)
       case .afterQueued:
         guard !channel.isClosing else { return }
         channel.isClosing = true
@@ -59,85 +61,181 @@ extension ConnectionMachine {
     var payload = ByteBuffer()
     request.write(recipient: channel.peerNumber, wantsReply: wantsReply, into: &payload)
     channel.output.append(.message(payload))
+    queued(payload.readableBytes + Channel.pieceCost, on: channel)
     schedule(channel)
   }
 
+  // MARK: credit for what came
+
   mutating func consumed(_ count: Int, from id: ChannelID, _ transport: inout TransportMachine) {
-    guard let channel = channels[id], let credit = channel.window.consume(count) else { return }
-    let (sum, overflow) = credit.addingReportingOverflow(growth(of: channel))
+    guard let channel = channels[id], channel.window.consume(count) else { return }
     // After our CLOSE nothing is sent; after the peer's EOF nothing is expected.
-    guard !overflow, channel.isOpen, !channel.sentClose, !channel.receivedEOF else { return }
+    guard channel.isOpen, !channel.sentClose, !channel.receivedEOF else { return }
+    var settled = channel.window.settle(
+      now: configuration.clock(), roundTrip: roundTrip.shortest ?? RoundTrip.assumed,
+      usual: configuration.channels.initialWindow, isShort: windows.isShort)
+    let size = channel.window.size
+    if size < channel.reservedWindow { releaseWindow(of: channel, downTo: size) }
+    if settled.isLimiting, size < configuration.channels.maximumWindow {
+      // Doubled (ssh.md 3.2).
+      let more = min(size, configuration.channels.maximumWindow - size)
+      if windows.grow(by: more) {
+        channel.reservedWindow += more
+        if channel.window.grow(by: more) { settled.credit += more }
+      }
+    }
+    guard settled.credit > 0 else { return }
     let peerNumber = channel.peerNumber
     transport.send(estimate: 16) { buffer in
       buffer.writeInteger(MessageNumber.channelWindowAdjust)
       buffer.writeInteger(peerNumber)
-      buffer.writeInteger(sum)
+      buffer.writeInteger(settled.credit)
     }
   }
 
-  /// Doubles a window that holds a quick consumer back, within the budget of the connection (ssh.md 3.2).
-  private mutating func growth(of channel: Channel) -> UInt32 {
-    guard channel.window.isLimiting(now: configuration.clock(), roundTrip: roundTrip) else { return 0 }
-    let size = channel.window.size
-    let room = UInt32(clamping: configuration.channels.windowBudget - grownWindow)
-    guard size < configuration.channels.maximumWindow, size <= room else { return 0 }
-    let more = channel.window.grow(by: min(size, configuration.channels.maximumWindow - size))
-    grownWindow += Int(more)
-    return more
+  mutating func releaseWindow(of channel: Channel, downTo size: UInt32 = 0) {
+    windows.release(channel.reservedWindow - size)
+    channel.reservedWindow = size
   }
 
-  /// Turns queued data into packets, one piece of each channel in turn, until `limit` bytes wait in the transport.
+  // MARK: in turn
+
+  /// Turns queued data into packets until `limit` bytes wait in the transport: deficit round robin, a packet's worth of
+  /// bytes for each channel in turn, however small its pieces.
   mutating func sealQueued(limit: Int, _ transport: inout TransportMachine) throws(SSHError) {
-    while transport.mayCarryMessages, transport.pendingBytes < limit, let channel = round.popFirst() {
-      channel.isScheduled = false
-      try sendNext(of: channel, &transport)
-      schedule(channel)
+    if let failure { throw failure }
+    while transport.mayCarryMessages, transport.pendingBytes < limit, let channel = round.first {
+      sendNext(of: channel, &transport)
+      if !channel.canSend {
+        round.removeFirst()
+        channel.isScheduled = false
+      } else if channel.turn <= 0 {
+        round.removeFirst()
+        channel.turn = Channel.largestPiece
+        round.append(channel)
+      }
     }
   }
 
-  private mutating func sendNext(of channel: Channel, _ transport: inout TransportMachine) throws(SSHError) {
-    guard channel.canSend, let first = channel.output.popFirst() else { return }
+  private mutating func sendNext(of channel: Channel, _ transport: inout TransportMachine) {
+    guard channel.canSend, let first = channel.output.first else { return }
     switch first {
-    case .data(let bytes):
-      var rest = bytes
-      sendPiece(of: &rest, code: nil, channel, &transport)
-      if rest.readableBytes > 0 { channel.output.prepend(.data(rest)) }
-    case .extendedData(let bytes, let code):
-      var rest = bytes
-      sendPiece(of: &rest, code: code, channel, &transport)
-      if rest.readableBytes > 0 { channel.output.prepend(.extendedData(rest, code: code)) }
+    case .data: sendPiece(code: nil, channel, &transport)
+    case .extendedData(_, let code): sendPiece(code: code, channel, &transport)
     case .message(let payload):
+      channel.output.removeFirst()
+      sent(payload.readableBytes + Channel.pieceCost, on: channel)
       transport.send(payload)
     case .endOfFile:
+      channel.output.removeFirst()
       sendEOF(channel, &transport)
     case .close:
-      try sendClose(channel, &transport)
+      channel.output.removeFirst()
+      sendClose(channel, &transport)
     }
   }
 
-  private mutating func sendPiece(
-    of rest: inout ByteBuffer, code: UInt32?, _ channel: Channel, _ transport: inout TransportMachine
-  ) {
-    let count = min(rest.readableBytes, channel.maximumPacket, Int(channel.sendWindow))
-    guard let piece = rest.readSlice(length: count) else { return }
+  /// One packet: as many of the pieces at the head of the queue as go into it.
+  private mutating func sendPiece(code: UInt32?, _ channel: Channel, _ transport: inout TransportMachine) {
+    let limit = min(channel.maximumPacket, channel.turn, Int(channel.sendWindow))
+    var count = 0
+    for piece in channel.output {
+      guard count < limit, let bytes = piece.bytes(code: code) else { break }
+      count += bytes
+    }
+    count = min(count, limit)
+    guard count > 0 else { return }
     channel.sendWindow -= UInt32(truncatingIfNeeded: count)
+    channel.turn -= count
     channel.queuedBytes -= count
     let peerNumber = channel.peerNumber
+    var cost = 0
     transport.send(estimate: count + 16) { buffer in
-      if let code {
-        buffer.writeInteger(MessageNumber.channelExtendedData)
-        buffer.writeInteger(peerNumber)
-        buffer.writeInteger(code)
-      } else {
-        buffer.writeInteger(MessageNumber.channelData)
-        buffer.writeInteger(peerNumber)
-      }
+      buffer.writeInteger(code == nil ? MessageNumber.channelData : MessageNumber.channelExtendedData)
+      buffer.writeInteger(peerNumber)
+      if let code { buffer.writeInteger(code) }
       buffer.writeInteger(UInt32(truncatingIfNeeded: count))
+      cost = channel.takePieces(count, into: &buffer)
+    }
+    sent(cost, on: channel)
+  }
+
+  // MARK: how much waits
+
+  mutating func queued(_ cost: Int, on channel: Channel) {
+    let settings = configuration.channels
+    channel.queuedCost += cost
+    queuedCost += cost
+    if queuedCost >= settings.sendQueueSoftLimit { isBackedUp = true }
+    if isBackedUp || channel.queuedCost >= settings.highWaterMark { channel.owesWritable = true }
+    if queuedCost > settings.sendQueueHardLimit, failure == nil {
+      failure = .limit("bytes waiting for you to read", bound: settings.sendQueueHardLimit)
+    }
+  }
+
+  mutating func sent(_ cost: Int, on channel: Channel) {
+    channel.queuedCost -= cost
+    queuedCost -= cost
+    if isBackedUp {
+      guard queuedCost <= configuration.channels.sendQueueSoftLimit / 4 * 3 else { return }
+      isBackedUp = false
+      // Also those who only looked: they may wait without having written.
+      for other in channels.all where !other.isFinishing && other.isOpen {
+        other.owesWritable = true
+        if other !== channel { tellWritable(other) }
+      }
+    }
+    if channel.owesWritable { tellWritable(channel) }
+  }
+
+  private mutating func tellWritable(_ channel: Channel) {
+    guard channel.queuedCost <= configuration.channels.lowWaterMark else { return }
+    channel.owesWritable = false
+    events.append(.channelWritable(channel.id))
+  }
+
+  /// What was queued goes nowhere: the channel is over, or its peer reads no more.
+  mutating func dropOutput(of channel: Channel) {
+    channel.output.removeAll()
+    channel.queuedBytes = 0
+    let cost = channel.queuedCost
+    channel.owesWritable = false
+    if cost > 0 { sent(cost, on: channel) }
+  }
+}
+
+extension Channel.Output {
+  /// How many bytes of this stream (nil: data, else extended data of this type) it holds.
+  fileprivate func bytes(code: UInt32?) -> Int? {
+    switch self {
+    case .data(let bytes) where code == nil: bytes.readableBytes
+    case .extendedData(let bytes, let own) where own == code: bytes.readableBytes
+    default: nil
+    }
+  }
+}
+
+extension Channel {
+  /// Moves `count` bytes from the head of the queue into a packet. Returns what they cost to keep.
+  fileprivate func takePieces(_ count: Int, into buffer: inout ByteBuffer) -> Int {
+    var left = count
+    var cost = count
+    while left > 0, let first = output.popFirst() {
+      var (rest, code): (ByteBuffer, UInt32?)
+      switch first {
+      case .data(let bytes): (rest, code) = (bytes, nil)
+      case .extendedData(let bytes, let own): (rest, code) = (bytes, own)
+      case .message, .endOfFile, .close: return cost - left
+      }
+      guard let piece = rest.readSlice(length: min(left, rest.readableBytes)) else { return cost - left }
       buffer.writeImmutableBuffer(piece)
+      left -= piece.readableBytes
+      if rest.readableBytes > 0 {
+        output.prepend(code.map { .extendedData(rest, code: $0) } ?? .data(rest))
+      } else {
+        cost += Channel.pieceCost
+      }
     }
-    if channel.owesWritable, channel.queuedBytes <= configuration.channels.lowWaterMark {
-      channel.owesWritable = false
-      events.append(.channelWritable(channel.id))
-    }
+    return cost
   }
 }

@@ -11,10 +11,9 @@ extension ConnectionMachine {
     let type = String(
       decoding: try reader.bytes("request type", limit: configuration.limits.nameLength * 4), as: UTF8.self)
     let wantsReply = try reader.boolean("want reply")
-    let channel = try existing(number, "a request")
+    guard let channel = try existingOrOver(number, "a request") else { return }
     // Requests that cross our CLOSE are dropped; no answer may follow it.
-    guard !channel.sentClose else { return }
-    let request = try ChannelRequest(type: type, &reader, limits: configuration.limits)
+    guard !channel.sentClose else { return try spendEmptyMessage() }
     var token: ReplyToken?
     if wantsReply {
       token = ReplyToken(
@@ -22,11 +21,19 @@ extension ConnectionMachine {
     } else {
       try spendEmptyMessage()
     }
+    let request: ChannelRequest
+    do {
+      request = try ChannelRequest(type: type, &reader, limits: configuration.limits)
+    } catch {
+      // One that does not parse fails, and costs nobody their tunnels (x/crypto 9beb694: a short exit-status).
+      if let token { answer(token, success: false, &transport) }
+      return
+    }
     switch request {
     case .other, .endOfWrite:
       // PuTTY sends winadj@… all the time and wants exactly this (ssh.md 3.7).
       if let token { answer(token, success: false, &transport) }
-      if request == .endOfWrite, !channel.isFinishing { finishWriting(channel.id) }
+      if request == .endOfWrite { endOfWrite(channel) }
     case .environment:
       channel.environmentVariables += 1
       if channel.environmentVariables > configuration.limits.environmentVariables {
@@ -34,7 +41,14 @@ extension ConnectionMachine {
       } else {
         events.append(.channelRequest(channel.id, request, reply: token))
       }
-    case .pty, .windowChange, .shell, .exec, .subsystem, .signal, .exitStatus, .exitSignal:
+    case .exitStatus, .exitSignal:
+      // Ours to send (ssh.md 3.7); a client tells it of a session that we opened, which we never do.
+      if configuration.role == .server {
+        if let token { answer(token, success: false, &transport) }
+      } else {
+        events.append(.channelRequest(channel.id, request, reply: token))
+      }
+    case .pty, .windowChange, .shell, .exec, .subsystem, .signal:
       events.append(.channelRequest(channel.id, request, reply: token))
     }
   }
@@ -43,6 +57,8 @@ extension ConnectionMachine {
     var reader = MessageReader(message: payload, success ? "CHANNEL_SUCCESS" : "CHANNEL_FAILURE")
     let number = try reader.uint32("channel")
     try reader.end()
+    // Also for a channel that is over (x/crypto CVE-2026-39830).
+    guard channels[number] != nil || !channels.hasKnown(number) else { return try spendUnaskedReply() }
     let channel = try existing(number, "an answer")
     guard channel.unanswered > 0 else { return try spendUnaskedReply() }
     channel.unanswered -= 1
@@ -68,6 +84,8 @@ extension ConnectionMachine {
       events.append(.forwardRequested(address, reply: token))
     case .cancelForward(let address) where isServer:
       events.append(.forwardCancelled(address, reply: token))
+    case .socketForward(let path) where isServer:
+      events.append(.socketForwardRequested(path: path, reply: token))
     case .noMoreSessions where isServer:
       refusesSessions = true
       if let token { answer(token, success: true, &transport) }
@@ -81,11 +99,11 @@ extension ConnectionMachine {
       payload.writeInteger(MessageNumber.requestSuccess)
       let proofs = try HostKeyAnnouncement.proofs(
         of: blobs, configuration: configuration, sessionID: sessionID,
-        negotiated: transport.established?.algorithms.hostKey)
+        negotiated: transport.established?.algorithms.hostKey.signature)
       guard let proofs else { return answer(token, success: false, &transport) }
       for proof in proofs { payload.writeSSHString(proof) }
       settle(token, payload, &transport)
-    case .forward, .cancelForward, .noMoreSessions, .proveHostKeys, .unknown:
+    case .forward, .cancelForward, .socketForward, .noMoreSessions, .proveHostKeys, .unknown:
       if let token { answer(token, success: false, &transport) }
     }
   }
@@ -94,22 +112,16 @@ extension ConnectionMachine {
     guard let first = sentRequests.popFirst() else { return try spendUnaskedReply() }
     var data = payload
     data.moveReaderIndex(forwardBy: 1)
-    if first.wanted {
-      events.append(.globalRequestAnswered(first.id, success: success, data: data))
-    } else if let sent = keepaliveSent {
-      noteRoundTrip(configuration.clock() &- sent)
-      keepaliveSent = nil
-    }
+    // Answers keep the order of the questions, so this is the one's own.
+    noteRoundTrip(configuration.clock() &- first.sentAt)
+    if first.wanted { events.append(.globalRequestAnswered(first.id, success: success, data: data)) }
   }
 
-  mutating func noteRoundTrip(_ sample: UInt64) {
-    roundTrip = min(roundTrip ?? sample, sample)
-  }
+  mutating func noteRoundTrip(_ sample: UInt64) { roundTrip.note(sample, now: configuration.clock()) }
 
   /// Any answer will do: clients answer FAILURE, or something.
-  mutating func sendKeepalive(now: UInt64, _ transport: inout TransportMachine) {
+  mutating func sendKeepalive(_ transport: inout TransportMachine) {
     guard sentRequests.count < configuration.limits.outstandingReplies else { return }
-    if keepaliveSent == nil, sentRequests.isEmpty { keepaliveSent = now }
     _ = sendGlobalRequest(GlobalRequest.keepalive, wantsReply: true, wanted: false, data: ByteBuffer(), &transport)
   }
 
@@ -129,7 +141,7 @@ extension ConnectionMachine {
     if wantsReply {
       let request = GlobalRequestID(number: nextRequest)
       nextRequest &+= 1
-      sentRequests.append((request, wanted))
+      sentRequests.append((request, wanted, configuration.clock()))
       id = request
     }
     transport.send { buffer in
@@ -191,7 +203,8 @@ enum HostKeyAnnouncement {
     for blob in blobs {
       guard let identity = configuration.identities.first(where: { $0.publicKey.blob == blob }),
         // An RSA key signs as it did in the key exchange, if it did.
-        let algorithm = identity.algorithms.first(where: { $0 == negotiated }) ?? identity.algorithms.first
+        let algorithm = identity.publicKey.signatureAlgorithms.first(where: { $0 == negotiated })
+          ?? identity.publicKey.signatureAlgorithms.first
       else { return nil }
       var signed = ByteBuffer()
       signed.writeSSHString(GlobalRequest.hostKeysProve)

@@ -4,35 +4,44 @@ import NIOCore
 
 /// RFC 4254: global requests and channels. Messages in, events out; what it sends goes straight into the transport.
 struct ConnectionMachine: ~Copyable {
-  let configuration: SSHConfiguration
+  private let shared: SharedSSHConfiguration
+  var configuration: SSHConfiguration { @inline(__always) _read { yield shared.value } }
   var channels = ChannelTable()
   var events = Deque<SSHEvent>()
   /// Channels with something to send, in turn.
   var round = Deque<Channel>()
   var globalReplies = ReplyQueue()
-  var sentRequests = Deque<(id: GlobalRequestID, wanted: Bool)>()
+  var sentRequests = Deque<(id: GlobalRequestID, wanted: Bool, sentAt: UInt64)>()
   var nextRequest: UInt32 = 0
   var unaskedReplies = 0
   var refusesSessions = false
+  /// What the certificate of whoever signed in takes from them.
+  var terms: CertificateTerms?
   var hostKeyProofs = 0
   var openedByPeer = 0
   var openedByUs = 0
   var sessions = 0
-  /// CLOSE sent, the peer's not yet received.
-  var closing = 0
-  /// What windows announce beyond their initial size.
-  var grownWindow = 0
+  /// Channels whose CLOSE the peer did not answer in time.
+  var tombstones = 0
+  /// When the next of them is due.
+  var deadline: UInt64?
+  /// What the windows of all channels come to.
+  var windows: WindowShare
+  /// What waits to leave, over all channels (`Channel.queuedCost`).
+  var queuedCost = 0
+  /// Above the soft limit of that: no channel is writable.
+  var isBackedUp = false
+  /// Of a call that cannot throw; thrown at the next that can.
+  var failure: SSHError?
   var opens: RateBudget
   var globalRequests: RateBudget
   var emptyMessages: RateBudget
-  /// The shortest round trip seen.
-  var roundTrip: UInt64?
-  /// When the keepalive left whose answer is a sample of the round trip.
-  var keepaliveSent: UInt64?
+  var roundTrip = RoundTrip()
 
-  init(_ configuration: SSHConfiguration, now: UInt64) {
-    self.configuration = configuration
-    let limits = configuration.limits
+  init(_ shared: SharedSSHConfiguration, now: UInt64) {
+    self.shared = shared
+    let limits = shared.value.limits
+    windows = WindowShare(limit: shared.value.channels.windowLimit, memory: shared.value.channels.windowMemory)
     opens = RateBudget(rate: limits.openRate, burst: limits.openBurst, now: now)
     globalRequests = RateBudget(rate: limits.globalRequestRate, burst: limits.globalRequestBurst, now: now)
     emptyMessages = RateBudget(rate: limits.emptyMessages, burst: limits.emptyMessages, now: now)
@@ -41,6 +50,7 @@ struct ConnectionMachine: ~Copyable {
   mutating func receive(
     _ payload: ByteBuffer, number: UInt8, sessionID: [UInt8], transport: inout TransportMachine
   ) throws(SSHError) {
+    if let failure { throw failure }
     switch number {
     case MessageNumber.channelData:
       try data(payload)
@@ -146,10 +156,20 @@ struct ConnectionMachine: ~Copyable {
     return channel
   }
 
+  /// A message that may cross the end of its channel: nil when that is over.
+  mutating func existingOrOver(_ number: UInt32, _ what: String) throws(SSHError) -> Channel? {
+    if channels[number] == nil, channels.hasKnown(number) {
+      try spendEmptyMessage()
+      return nil
+    }
+    return try existing(number, what)
+  }
+
   /// Puts a channel into the round if it has something that could leave.
   mutating func schedule(_ channel: Channel) {
     guard !channel.isScheduled, channel.canSend else { return }
     channel.isScheduled = true
+    channel.turn = Channel.largestPiece
     round.append(channel)
   }
 }

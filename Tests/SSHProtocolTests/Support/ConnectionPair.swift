@@ -107,7 +107,7 @@ final class ConnectionPair {
       guard serverError == nil else { return }
       let piece = rest.readSlice(length: min(rest.readableBytes, max(1, chunk?() ?? Int.max)))
       do {
-        try server.receive(ByteBuffer(bytes: piece?.bytes ?? []))
+        try server.receive(chunk == nil ? piece ?? ByteBuffer() : ByteBuffer(bytes: piece?.bytes ?? []))
         while let event = try server.nextEvent() { handleServer(event) }
       } catch {
         serverError = error
@@ -122,7 +122,7 @@ final class ConnectionPair {
       guard clientError == nil else { return }
       let piece = rest.readSlice(length: min(rest.readableBytes, max(1, chunk?() ?? Int.max)))
       do {
-        try client.receive(ByteBuffer(bytes: piece?.bytes ?? []))
+        try client.receive(chunk == nil ? piece ?? ByteBuffer() : ByteBuffer(bytes: piece?.bytes ?? []))
         while let event = try client.nextEvent() { handleClient(event) }
       } catch {
         clientError = error
@@ -157,6 +157,18 @@ final class ConnectionPair {
     }
     drainServer()
     run()
+  }
+
+  /// Time passes for the server alone: the client is deaf.
+  func advanceServer(by count: UInt64) {
+    time.advance(by: count)
+    do {
+      try server.timePassed()
+    } catch {
+      serverError = error
+      server.disconnect(error)
+    }
+    drainServer()
   }
 
   private func handleServer(_ event: SSHEvent) {
@@ -218,11 +230,15 @@ final class ConnectionPair {
   var clientChannels: Int { client.channelCount }
   var serverSessions: Int { server.sessionCount }
   var serverRoundTrip: UInt64? { server.roundTrip }
+  var announcedByServer: Int { server.announcedWindow }
+  var announcedByClient: Int { client.announcedWindow }
   var serverDeadline: UInt64? { server.deadline }
   var peerAlgorithms: [String]? { client.peerSignatureAlgorithms }
   var clientMayCarryMessages: Bool { client.transport.mayCarryMessages }
   var clientHasSealableData: Bool { client.hasSealableData }
   var serverPackets: UInt64 { server.transport.writer.packetsUnderKey }
+  var placesOfServer: Int { server.channelsOpenedByUs }
+  func serverIsWritable(_ id: ChannelID) -> Bool { server.isWritable(id) }
   func clientIsWritable(_ id: ChannelID) -> Bool { client.isWritable(id) }
   func clientQueuedBytes(_ id: ChannelID) -> Int { client.queuedBytes(id) }
 
