@@ -12,6 +12,7 @@ package final class SSHServer: Sendable {
   private let state: ServerState
   private let group: any EventLoopGroup
   private let listeners = Mutex<[any Channel]>([])
+  private let summaries = Mutex<RepeatedTask?>(nil)
 
   package init(
     configuration: SSHServerConfiguration, authenticator: any Authenticator, routes: CurrentRoutes,
@@ -26,6 +27,8 @@ package final class SSHServer: Sendable {
 
   /// Listens on every address, or throws and listens on none.
   package func start() async throws {
+    state.keyExchanges.start()
+    summaries.withLock { $0 = startSummaries() }
     for address in state.configuration.addresses {
       do {
         let listener = try await bind(address)
@@ -34,6 +37,7 @@ package final class SSHServer: Sendable {
           "starting SSH listener", metadata: ["address": "\(listener.localAddress?.description ?? "unknown")"])
       } catch {
         await stopListening()
+        await state.keyExchanges.stop()
         throw error
       }
     }
@@ -77,9 +81,31 @@ package final class SSHServer: Sendable {
       return promise.futureResult
     }
     for future in closed { try? await future.get() }
+    await state.keyExchanges.stop()
+  }
+
+  /// What the gate let in and turned away since the start.
+  package var gateCounts: GateCounts { state.gate.counts }
+
+  /// What was turned away meanwhile is told in sums.
+  private func startSummaries() -> RepeatedTask {
+    let interval = TimeAmount.seconds(RefusalJournal.interval)
+    return group.next().scheduleRepeatedTask(initialDelay: interval, delay: interval) { [state] _ in
+      for line in state.gate.summary() {
+        state.logger.info(
+          "ssh connections turned away",
+          metadata: [
+            "source-addr": "\(line.source ?? "others")", "reason": "\(line.reason.rawValue)", "count": "\(line.count)",
+          ])
+      }
+    }
   }
 
   private func stopListening() async {
+    summaries.withLock { summaries in
+      summaries?.cancel()
+      summaries = nil
+    }
     let all = listeners.withLock { listeners in
       let all = listeners
       listeners = []
@@ -101,38 +127,19 @@ package final class SSHServer: Sendable {
   }
 
   private func bootstrap() -> ServerBootstrap {
-    let state = state
+    let acceptor = ConnectionAcceptor(state: state)
     return ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: Self.backlog)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       // sshd leaves Nagle's algorithm on and pays with 40 ms a response.
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelOption(.socketOption(.so_keepalive), value: 1)
-      .childChannelOption(.maxMessagesPerRead, value: 4)
-      .childChannelOption(
-        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 64 * 1024)
-      )
+      .childChannelOption(.maxMessagesPerRead, value: 1)
+      .childChannelOption(.recvAllocator, value: ReadBuffers())
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          guard state.gate.enter() else {
-            state.logger.debug("ssh connection turned away, too many without a proved key")
-            throw TurnedAway()
-          }
-          let configuration = state.configuration
-          let handle = ConnectionHandle(
-            id: Self.connectionID(configuration.random(6)), eventLoop: channel.eventLoop)
-          let handler = ConnectionHandler(handle: handle, server: state, configuration: configuration)
-          SocketTuning.apply(to: channel)
-          state.add(handle)
-          try channel.pipeline.syncOperations.addHandler(handler)
+          try acceptor.accept(channel)
         }
       }
   }
-
-  private static func connectionID(_ bytes: [UInt8]) -> String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-  }
 }
-
-/// Too many clients have not proved a key yet.
-private struct TurnedAway: Error {}

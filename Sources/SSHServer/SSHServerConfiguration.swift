@@ -1,4 +1,5 @@
 import EdgeCrypto
+import Policy
 import SSHProtocol
 
 package struct SSHServerConfiguration: Sendable {
@@ -33,6 +34,14 @@ package struct SSHServerConfiguration: Sendable {
   package var loginGraceSeconds: Int64 = 120
   package var signInTimeoutSeconds: Int64 = 900
   package var maxStartups = MaxStartups()
+  package var sources = SourceLimits()
+  /// Connections of one person, from wherever they come.
+  package var maxConnectionsPerPerson = 1024
+  /// Whether a proxy must say whom it serves before anything else.
+  package var usesProxyProtocol = false
+  /// Whose word counts (security rule 22).
+  package var trustedProxies: [AddressRange] = []
+  package var proxyHeaderMilliseconds: Int64 = 5000
   package var maxForwards = 128
   package var keepaliveSeconds: Int64 = 15
   package var keepaliveMisses = 3
@@ -40,12 +49,17 @@ package struct SSHServerConfiguration: Sendable {
   package var refusalGraceMilliseconds: Int64 = 5000
   /// How long a connection may stay that never asked for anything.
   package var unusedConnectionSeconds: Int64 = 300
+  /// How long bytes for the client may wait without any of them leaving.
+  package var unwritableMilliseconds: Int64 = 60_000
   package var streamOpenTimeoutMilliseconds: Int64 = 10_000
+  /// When an open that is not answered yet raises doubt about its client.
+  package var slowOpenMilliseconds: Int64 = 2000
   /// How long a client may take to prove that it lives when its owner binds a name again.
   package var probeTimeoutMilliseconds: Int64 = 2000
   /// `runtime_flags.ssh_upstream_tunnel`.
   package var permitsPublishing = true
   package var events: TunnelEvents = { _ in }
+  package var gateEvents: GateEvents = { _ in }
   package var random: RandomSource = SecureRandom.source
 
   package init(addresses: [Address], hostKeys: [PrivateKey]) {

@@ -1,16 +1,25 @@
 import NIOCore
+import Routing
+import Synchronization
 
 /// A connection as other loops and tasks know it.
 final class ConnectionHandle: Sendable {
   let id: String
   let eventLoop: any EventLoop
+  /// What visitors do through this connection's tunnels, while a screen looks.
+  let traffic = TunnelTraffic()
   private let handler: NIOLoopBoundBox<ConnectionHandler?>
+  private let ended = Atomic(false)
 
   init(id: String, eventLoop: any EventLoop) {
     self.id = id
     self.eventLoop = eventLoop
     handler = .makeEmptyBox(eventLoop: eventLoop)
   }
+
+  /// Nobody waits any more for what is computed for this connection. May be asked on any thread.
+  var isGone: Bool { ended.load(ordering: .relaxed) }
+  func markGone() { ended.store(true, ordering: .relaxed) }
 
   /// On the loop: set while the connection lives.
   func attach(_ connection: ConnectionHandler?) { handler.value = connection }

@@ -23,6 +23,7 @@ extension ConnectionHandler {
     if case .ending = phase { return }
     logger.info(
       "ssh connection failed", metadata: ["kind": "\(error.kind)", "diagnostic": "\(error.diagnostic.printable())"])
+    judge(error)
     connection.disconnect(error)
     finish(.connectionLost, .connectionLost)
   }
@@ -44,8 +45,9 @@ extension ConnectionHandler {
     if case .signingIn(_, let pending) = phase { pending.hangUp() }
     // While it is still known who published.
     forwards.releaseAll(release)
-    phase = .ending
     leaveGate()
+    phase = .ending
+    handle.markGone()
     timers.cancelAll()
     cancelMachineTimer()
     let streams = streams.values
@@ -55,6 +57,7 @@ extension ConnectionHandler {
     self.openings = [:]
     for opening in openings { opening.fail(.gone) }
     sessions = [:]
+    roundTrips = [:]
     connection.transportClosed()
     server.remove(handle)
   }
@@ -85,6 +88,7 @@ extension ConnectionHandler {
   /// Ends when the streams under way are done.
   func drain() {
     isDraining = true
+    isForgiven = true
     if case .open = phase {
       for session in sessions.values { session.announce(Self.drainText) }
       endIfDrained()
@@ -135,10 +139,29 @@ extension ConnectionHandler {
     settle()
   }
 
-  func didAnswerProbe(_ id: GlobalRequestID) {
+  private func didAnswerProbe(_ id: GlobalRequestID) {
     guard let current = probe, current.id == id else { return }
     probe = nil
     timers.cancel(.probe)
     server.registry.confirm(connectionID: handle.id)
+  }
+
+  // MARK: Round trips
+
+  /// More at once tell nothing more.
+  private static let mostRoundTrips = 32
+
+  /// Runs `action` when the client has answered a question that is asked now: what it sent before, we have.
+  func afterRoundTrip(_ action: @escaping (ConnectionHandler) -> Void) {
+    guard case .open = phase, roundTrips.count < Self.mostRoundTrips,
+      let id = connection.sendGlobalRequest("keepalive@openssh.com", wantsReply: true, data: ByteBuffer())
+    else { return }
+    roundTrips[id] = action
+    setNeedsFlush()
+  }
+
+  func didAnswer(_ id: GlobalRequestID) {
+    if let action = roundTrips.removeValue(forKey: id) { action(self) }
+    didAnswerProbe(id)
   }
 }

@@ -1,4 +1,5 @@
 import Logging
+import NIOCore
 import Policy
 import Routing
 import SSHProtocol
@@ -13,6 +14,8 @@ extension ConnectionHandler {
         random: configuration.random,
         opener: { TunnelOpener(connection: handle, address: $0, routeID: $1) },
         probe: { handle.perform { $0.proveAlive() } },
+        // Not within the call of whoever let go: their state is being changed just now.
+        whenFree: { handle.eventLoop.execute { handle.perform { $0.reconsider() } } }, traffic: handle.traffic,
         events: { [unowned self] kind, bound, name in report(kind, bound, name) }))
   }
 
@@ -25,9 +28,8 @@ extension ConnectionHandler {
     guard let subject = currentSubject(of: publisher) else { return reconsider() }
     publisher.subject = subject
     phase = .open(publisher)
-    let current = server.configuration
     let result = forwards.request(
-      address, by: publisher, maxForwards: current.maxForwards, isPermitted: current.permitsPublishing)
+      address, by: publisher, maxForwards: server.configuration.maxForwards, permission: forwardPermission(publisher))
     switch result {
     case .success(let granted):
       if let reply { connection.answer(reply, success: true, port: granted.allocatedPort) }
@@ -39,14 +41,36 @@ extension ConnectionHandler {
       armExpiry()
     case .failure(let refusal):
       if let reply { connection.answer(reply, success: false) }
-      let what = "\(PublishedForwards.describe(address)): \(refusal.text)"
-      logger.info(
-        "tunnel refused", metadata: ["name": "\(PublishedForwards.describe(address))", "reason": "\(refusal.name)"])
-      refusals.append(what)
-      if refusals.count > 8 { refusals.removeFirst() }
-      for session in sessions.values { session.forwardRefused(what) }
-      armRefusal()
+      wasRefused(refusal, PublishedForwards.describe(address), publisher)
     }
+  }
+
+  func forwardPermission(_ publisher: Publisher) -> ForwardPermission {
+    if !server.configuration.permitsPublishing { return .refused(.publishingIsOff) }
+    return publisher.permitsForwarding ? .granted : .refused(.certificateForbids)
+  }
+
+  /// `streamlocal-forward@openssh.com`: there is nothing to listen on.
+  func refuseSocketForward(_ path: String, _ reply: ReplyToken?) {
+    if let reply { connection.answer(reply, success: false) }
+    guard case .open(let publisher) = phase else { return }
+    let what = path.printable(limit: 120)
+    forwards.refused(.unixSocket, what)
+    wasRefused(.unixSocket, what, publisher)
+  }
+
+  /// Tells why, wherever somebody may look: the log, the person's own pages, their sessions, and at last the text of the
+  /// disconnect.
+  private func wasRefused(_ refusal: ForwardRefusal, _ what: String, _ publisher: Publisher) {
+    let text = "\(what): \(refusal.text)"
+    logger.info("tunnel refused", metadata: ["name": "\(what)", "reason": "\(refusal.name)"])
+    refusals.append(text)
+    if refusals.count > 8 { refusals.removeFirst() }
+    server.registry.note(
+      RefusedForward(
+        connectionID: handle.id, sessionID: publisher.subject.sessionID, text: text, at: server.clock()))
+    for session in sessions.values { session.forwardRefused(text) }
+    armRefusal()
   }
 
   func cancelForward(_ address: ForwardAddress, _ reply: ReplyToken?) {
@@ -56,6 +80,8 @@ extension ConnectionHandler {
       logger.info("tunnel cancelled", metadata: ["name": "\(PublishedForwards.describe(address))"])
       armUnused()
       if !refusals.isEmpty { armRefusal() }
+      // Another forward of this connection may have been waiting for the name.
+      if !forwards.isEmpty { reconsider() }
     }
   }
 
@@ -64,6 +90,6 @@ extension ConnectionHandler {
     configuration.events(
       TunnelEvent(
         kind: kind, routeID: bound?.routeID, bindingID: bound?.id, name: name, owner: publisher.subject,
-        connectionID: handle.id, sourceAddress: remoteAddress, keyFingerprint: publisher.key.fingerprint))
+        connectionID: handle.id, sourceAddress: source.address, keyFingerprint: publisher.key.fingerprint))
   }
 }

@@ -17,7 +17,7 @@ extension ConnectionHandler {
     hold(.decision, true)
     let proved = ProvedLogin(
       username: name.user, route: name.route, keyBlob: login.key.blob, fingerprint: login.key.fingerprint,
-      keyType: login.key.algorithmName, sourceAddress: remoteAddress, sourcePort: remotePort,
+      keyType: login.key.algorithmName, sourceAddress: source.address, sourcePort: source.port,
       clientVersion: clientVersion, connectionID: handle.id)
     LoginTasks.admit(proved, as: login, by: server.authenticator, for: handle)
   }
@@ -43,7 +43,7 @@ extension ConnectionHandler {
       return pending.hangUp()
     }
     // From here on the codes are counted instead. Anybody can prove some key: that alone frees no place.
-    leaveGate()
+    server.gate.beganSignIn(&ticket)
     logger.info("ssh sign-in waits for the browser")
     timers.set(.signIn, in: configuration.signInTimeoutSeconds * 1000, on: handle) {
       $0.end(.byApplication, "The sign-in was not completed in time. Connect again for a new link.", .disconnected)
@@ -99,20 +99,27 @@ extension ConnectionHandler {
     }
     timers.cancel(.signIn)
     phase = .proving
+    server.gate.gaveUpSignIn(&ticket, handle)
   }
 
   private func accept(_ login: ProvenLogin, _ subject: Subject, _ banner: [String]) {
     let publisher = Publisher(
-      subject: subject, username: LoginName(login.username).user, key: login.key, sourceAddress: remoteAddress)
+      subject: subject, username: LoginName(login.username).user, key: login.key, sourceAddress: source.address,
+      permitsForwarding: login.proof.terms?.permitsForwarding ?? true)
     let routes = publisher.publishable(in: server.routes.current(), now: server.clock())
     let who = subject.displayName.printable(limit: 120)
     guard configuration.permitsPublishing, !routes.isEmpty else {
       // Security rule 7.
       logger.info("ssh client may publish nothing", metadata: ["user": "\(who)"])
+      judged = .refused
       let text = "You are signed in as \(who), and nothing here is available to you. Ask whoever runs this edge."
       return end(.byApplication, text, .disconnected)
     }
-    leaveGate()
+    guard server.gate.signedIn(&ticket, subject) else {
+      logRefusal(.person)
+      let text = "You have \(server.configuration.maxConnectionsPerPerson) connections already, which is the limit. End some first."
+      return end(.tooManyConnections, text, .disconnected)
+    }
     phase = .accepted(publisher)
     _ = connection.acceptLogin(
       login.attempt, banner: WelcomeBanner.lines(publisher, routes: routes, extra: banner))
@@ -129,12 +136,6 @@ extension ConnectionHandler {
     reconsider()
   }
 
-  func leaveGate() {
-    guard isCountedAtGate else { return }
-    isCountedAtGate = false
-    server.gate.leave()
-  }
-
   // MARK: Live decisions
 
   /// Configuration or session changed: every binding is decided again.
@@ -143,7 +144,7 @@ extension ConnectionHandler {
     guard let subject = currentSubject(of: publisher) else { return sessionEnded() }
     publisher.subject = subject
     phase = .open(publisher)
-    let changes = forwards.reconsider(publisher, isPermitted: server.configuration.permitsPublishing)
+    let changes = forwards.reconsider(publisher, isPermitted: forwardPermission(publisher) == .granted)
     for change in changes { apply(change) }
     armExpiry()
     settle()
@@ -184,9 +185,6 @@ extension ConnectionHandler {
     for session in sessions.values { session.bindingChanged(bound) }
   }
 
-  /// How often a binding is tried again that somebody else's keeps away: nobody tells of their going.
-  private static let holderCheckMilliseconds: Int64 = 2000
-
   /// A decision carries its earliest expiry, and a timer ends it (security rule 28).
   func armExpiry() {
     guard case .open(let publisher) = phase else { return }
@@ -194,8 +192,6 @@ extension ConnectionHandler {
     let (left, overflow) = until.milliseconds.subtractingReportingOverflow(server.clock().milliseconds)
     // Far-off moments are looked at again in a day; a passed one not more often than each second.
     let wait = overflow ? 86_400_000 : min(max(left, 1000), 86_400_000)
-    timers.set(.expiry, in: forwards.waitsForAnother ? min(wait, Self.holderCheckMilliseconds) : wait, on: handle) {
-      $0.reconsider()
-    }
+    timers.set(.expiry, in: wait, on: handle) { $0.reconsider() }
   }
 }

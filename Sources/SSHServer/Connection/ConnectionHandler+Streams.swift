@@ -8,7 +8,9 @@ struct StreamOpening {
   let address: ForwardAddress
   let bound: Forward.Bound
   let request: StreamRequest
-  let timeout: Scheduled<Void>
+  /// When it was asked for, on the machine's clock.
+  let since: UInt64
+  var timeout: Scheduled<Void>
   let completion: (Result<ChannelStream, StreamOpenFailure>) -> Void
 
   func fail(_ failure: StreamOpenFailure) {
@@ -34,11 +36,12 @@ extension ConnectionHandler {
       originatorPort: originator.port)
     guard let id = connection.openChannel(open) else { return completion(.failure(.outOfResources)) }
     let handle = handle
-    let timeout = eventLoop.scheduleTask(in: .milliseconds(configuration.streamOpenTimeoutMilliseconds)) {
-      handle.perform { $0.streamOpenTimedOut(id) }
+    let timeout = eventLoop.scheduleTask(in: .milliseconds(configuration.slowOpenMilliseconds)) {
+      handle.perform { $0.streamOpenIsSlow(id) }
     }
     openings[id] = StreamOpening(
-      address: address, bound: bound, request: request, timeout: timeout, completion: completion)
+      address: address, bound: bound, request: request, since: SystemClock.monotonic(), timeout: timeout,
+      completion: completion)
     setNeedsFlush()
   }
 
@@ -53,21 +56,30 @@ extension ConnectionHandler {
     }
     let stream = ChannelStream(id: id, bindingID: bound.id, counters: bound.counters, host: self)
     streams[id] = stream
-    guard forward?.speaksSOCKS == true else { return opening.completion(.success(stream)) }
+    guard let forward, forward.speaksSOCKS else { return opening.completion(.success(stream)) }
+    askSOCKS(stream, forward, opening)
+  }
+
+  private func askSOCKS(_ stream: ChannelStream, _ forward: Forward, _ opening: StreamOpening) {
     let handshake = SOCKSHandshake(
-      stream: stream, host: opening.request.destinationHost, port: opening.request.destinationPort)
-    handshake.run { [weak self] outcome in
-      switch outcome {
-      case .connected: opening.completion(.success(stream))
-      case .failed(let failure): opening.completion(.failure(failure))
-      case .notSOCKS:
-        // `-R 0:localhost:3000`: the client connects to one place whatever we ask. Begin anew without asking.
-        guard let self else { return opening.completion(.failure(.gone)) }
-        forwards.markFixed(opening.address)
-        logger.info("ssh forward has a fixed destination", metadata: ["name": "\(bound.name)"])
-        openStream(opening.address, bound.routeID, opening.request, completion: opening.completion)
-      }
-    }
+      stream: stream, host: opening.request.destinationHost, port: opening.request.destinationPort,
+      mayBeFixed: forward.destination == .unknown)
+    handshake.run(
+      afterRoundTrip: { [weak self] action in self?.afterRoundTrip { _ in action() } },
+      completion: { [weak self] outcome in
+        switch outcome {
+        case .connected:
+          self?.forwards.settle(opening.address, .asked)
+          opening.completion(.success(stream))
+        case .failed(let failure): opening.completion(.failure(failure))
+        case .notSOCKS:
+          // `-R 0:localhost:3000`: the client connects to one place whatever we ask. Begin anew without asking.
+          guard let self else { return opening.completion(.failure(.gone)) }
+          forwards.settle(opening.address, .fixed)
+          logger.info("ssh forward has a fixed destination", metadata: ["name": "\(opening.bound.name)"])
+          openStream(opening.address, opening.bound.routeID, opening.request, completion: opening.completion)
+        }
+      })
   }
 
   func streamOpenFailed(_ id: ChannelID, reason: UInt32, text: String) {
@@ -84,6 +96,34 @@ extension ConnectionHandler {
     case 1 where openStreams >= 16: .outOfResources
     default: .refused(text.printable(limit: 200))
     }
+  }
+
+  /// The client lets a visitor wait: its target is slow, or it has gone without a word. Until it is heard of again, others
+  /// of the same person are preferred.
+  private func streamOpenIsSlow(_ id: ChannelID) {
+    guard openings[id] != nil else { return }
+    server.registry.doubt(connectionID: handle.id)
+    afterRoundTrip { $0.server.registry.confirm(connectionID: $0.handle.id) }
+    waitOn(id, configuration.slowOpenMilliseconds) { $0.streamOpenIsVerySlow(id) }
+    settle()
+  }
+
+  /// A visitor whose client says nothing at all is sent on to another tunnel, where there is one.
+  private func streamOpenIsVerySlow(_ id: ChannelID) {
+    guard let opening = openings[id] else { return }
+    if connection.lastReceived < opening.since, server.registry.hasAlternative(to: opening.bound.id) {
+      return streamOpenTimedOut(id)
+    }
+    waitOn(id, max(0, configuration.streamOpenTimeoutMilliseconds - 2 * configuration.slowOpenMilliseconds)) {
+      $0.streamOpenTimedOut(id)
+    }
+  }
+
+  private func waitOn(
+    _ id: ChannelID, _ milliseconds: Int64, _ action: @escaping @Sendable (ConnectionHandler) -> Void
+  ) {
+    let handle = handle
+    openings[id]?.timeout = eventLoop.scheduleTask(in: .milliseconds(milliseconds)) { handle.perform(action) }
   }
 
   private func streamOpenTimedOut(_ id: ChannelID) {

@@ -39,15 +39,19 @@ final class ConnectionHandler: ChannelInboundHandler {
   let handle: ConnectionHandle
   let server: ServerState
   /// As of when the client came.
-  let configuration: SSHServerConfiguration
+  private let settings: ServerSettings
   let eventLoop: any EventLoop
   var logger: Logger
   var connection: SSHConnection
   var phase = Phase.proving
-  var remoteAddress = ""
-  var remotePort = 0
+  /// The peer, or whom a trusted proxy announced.
+  let source: ConnectionSource
   var clientVersion = ""
-  var isCountedAtGate = true
+  var ticket: GateTicket
+  /// What the source is to be charged with when the connection ends.
+  var judged: Misconduct?
+  /// The connection ends for no fault of the client's.
+  var isForgiven = false
   var isDraining = false
   var timers = ConnectionTimers()
 
@@ -57,6 +61,10 @@ final class ConnectionHandler: ChannelInboundHandler {
   var openings: [ChannelID: StreamOpening] = [:]
   var sessions: [ChannelID: SessionChannel] = [:]
   var probe: (id: GlobalRequestID?, since: UInt64)?
+  /// What is to be done when the client has answered.
+  var roundTrips: [GlobalRequestID: (ConnectionHandler) -> Void] = [:]
+
+  var configuration: SSHServerConfiguration { @inline(__always) _read { yield settings.server } }
 
   /// Who is signed in.
   var publisher: Publisher? {
@@ -74,12 +82,17 @@ final class ConnectionHandler: ChannelInboundHandler {
   private var isFlushScheduled = false
   private var machineTimer: (deadline: UInt64, task: Scheduled<Void>)?
 
-  init(handle: ConnectionHandle, server: ServerState, configuration: SSHServerConfiguration) {
+  init(
+    handle: ConnectionHandle, server: ServerState, settings: ServerSettings, source: ConnectionSource,
+    ticket: GateTicket
+  ) {
     self.handle = handle
     self.server = server
-    self.configuration = configuration
+    self.settings = settings
+    self.source = source
+    self.ticket = ticket
     eventLoop = handle.eventLoop
-    connection = SSHConnection(configuration.connection)
+    connection = SSHConnection(settings.machine)
     logger = server.logger
     logger[metadataKey: "connection"] = "\(handle.id)"
   }
@@ -104,10 +117,10 @@ final class ConnectionHandler: ChannelInboundHandler {
   }
 
   private func begin(_ context: ChannelHandlerContext) {
-    remoteAddress = context.remoteAddress?.ipAddress.map(Self.withoutMapping) ?? ""
-    remotePort = context.remoteAddress?.port ?? 0
-    logger[metadataKey: "source-addr"] = "\(remoteAddress):\(remotePort)"
+    logger[metadataKey: "source-addr"] = "\(source.address):\(source.port)"
+    if let proxy = source.proxy { logger[metadataKey: "proxy-addr"] = "\(proxy)" }
     logger.debug("ssh connection accepted")
+    connection.noteSource(source.address)
     connection.start()
     flushOutput()
   }
@@ -128,6 +141,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     touched.removeAll(keepingCapacity: true)
     for stream in concerned { stream.didCompleteRead() }
     isInReadCycle = false
+    if ticket.isYoung { tellOfKeyExchange() }
     flushOutput()
     context.fireChannelReadComplete()
   }
@@ -181,12 +195,14 @@ final class ConnectionHandler: ChannelInboundHandler {
       context?.close(promise: nil)
     case .login(let login): admit(login)
     case .loginAbandoned(let attempt): abandon(attempt)
+    case .certificateRefused(let reason): logger.info("ssh certificate refused", metadata: ["reason": "\(reason)"])
     case .promptAnswered(let attempt, let answers): confirm(attempt, digits: answers.first ?? "")
     case .signInShown, .channelRequestAnswered: break
     case .authenticated: didAuthenticate()
     case .forwardRequested(let address, let reply): requestForward(address, reply)
     case .forwardCancelled(let address, let reply): cancelForward(address, reply)
-    case .globalRequestAnswered(let id, _, _): didAnswerProbe(id)
+    case .socketForwardRequested(let path, let reply): refuseSocketForward(path, reply)
+    case .globalRequestAnswered(let id, _, _): didAnswer(id)
     case .channelOpenRequested(let id, let open): openRequested(id, open)
     case .channelOpened(let id): streamOpened(id)
     case .channelOpenFailed(let id, let reason, let text): streamOpenFailed(id, reason: reason, text: text)
@@ -277,12 +293,6 @@ final class ConnectionHandler: ChannelInboundHandler {
   func cancelMachineTimer() {
     machineTimer?.task.cancel()
     machineTimer = nil
-  }
-
-  /// `::ffff:192.0.2.1` of a socket for both families is the address behind it.
-  static func withoutMapping(_ address: String) -> String {
-    let lowered = address.lowercased()
-    return lowered.hasPrefix("::ffff:") && lowered.contains(".") ? String(address.dropFirst(7)) : address
   }
 }
 

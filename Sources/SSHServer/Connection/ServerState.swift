@@ -1,6 +1,7 @@
 import Logging
 import Policy
 import Routing
+import SSHProtocol
 import Synchronization
 
 /// What all connections of a server share.
@@ -11,32 +12,37 @@ final class ServerState: Sendable {
   let openStreams: OpenStreams
   let clock: UnixClock
   let logger: Logger
-  let gate: StartupGate
-  /// Computed or waiting to be; the pool's threads are few, and more would only queue.
-  let expensiveExchanges = WorkBudget(most: 256)
+  let gate: ConnectionGate
+  let keyExchanges = KeyExchangePool()
+  /// What users' certificates are checked against.
+  let certificates: CertificateSurroundings
 
-  private let current: Mutex<SSHServerConfiguration>
+  private let current: Mutex<ServerSettings>
   private let connections = Mutex<[String: ConnectionHandle]>([:])
 
   init(
     configuration: SSHServerConfiguration, authenticator: any Authenticator, routes: CurrentRoutes,
     registry: TunnelRegistry, openStreams: OpenStreams, clock: @escaping UnixClock, logger: Logger
   ) {
-    current = Mutex(configuration)
     self.authenticator = authenticator
     self.routes = routes
     self.registry = registry
     self.openStreams = openStreams
     self.clock = clock
+    let certificates = CertificateSurroundings(clock: clock)
+    self.certificates = certificates
+    current = Mutex(ServerSettings(configuration, certificates: certificates))
     self.logger = logger
-    gate = StartupGate(configuration.maxStartups, random: configuration.random)
+    gate = ConnectionGate(configuration, random: configuration.random)
   }
 
-  var configuration: SSHServerConfiguration { current.withLock { $0 } }
+  var settings: ServerSettings { current.withLock { $0 } }
+  var configuration: SSHServerConfiguration { settings.server }
 
   func replace(configuration: SSHServerConfiguration) {
-    current.withLock { $0 = configuration }
-    gate.configure(configuration.maxStartups)
+    let settings = ServerSettings(configuration, certificates: certificates)
+    current.withLock { $0 = settings }
+    gate.configure(configuration)
   }
 
   func add(_ connection: ConnectionHandle) { connections.withLock { $0[connection.id] = connection } }
