@@ -78,6 +78,7 @@ extension ConnectionHandler {
     if let reply { connection.answer(reply, success: isKnown) }
     if isKnown {
       logger.info("tunnel cancelled", metadata: ["name": "\(PublishedForwards.describe(address))"])
+      sessionsChanged()
       armUnused()
       if !refusals.isEmpty { armRefusal() }
       // Another forward of this connection may have been waiting for the name.

@@ -141,6 +141,7 @@ extension ConnectionHandler {
     }
     if let opening = openings.removeValue(forKey: id) { opening.fail(.gone) }
     if let session = sessions.removeValue(forKey: id) {
+      endSession(session)
       if session.hasSignedOut { return reconsider() }
       armUnused()
       if !refusals.isEmpty { armRefusal() }

@@ -3,6 +3,16 @@ import SSHProtocol
 
 /// One granted `tcpip-forward` of a connection.
 struct Forward {
+  /// Where the client's streams lead.
+  enum Destination {
+    /// To one place, whatever is asked.
+    case fixed
+    /// Port 0 was asked for, which may mean either; the first answer tells (product.md, fine point 2).
+    case unknown
+    /// Wherever SOCKS asks for.
+    case asked
+  }
+
   /// What opens and cancels repeat: the host as it was typed and the port, or the one allocated for port 0.
   let address: ForwardAddress
   let name: ForwardName
@@ -10,29 +20,42 @@ struct Forward {
   let pinnedRoute: RouteID?
   /// By route: what the registry holds for it.
   var bindings: [RouteID: Bound] = [:]
-  /// A dynamic forward whose client turned out to have a fixed destination (product.md, fine point 2).
-  var speaksSOCKS: Bool
+  var destination: Destination
+  /// As far as is known.
+  var speaksSOCKS: Bool { destination != .fixed }
 
   struct Bound {
     let id: BindingID
     let routeID: RouteID
-    let name: HostPattern
-    let url: String
+    /// Where visitors find it, under the name that was bound.
+    let origin: RouteOrigin
     let counters: BindingCounters
     var state: BindingState
+    /// Whether the route may have several publishers, as of the last decision.
+    var isShared: Bool
+
+    var name: HostPattern { origin.host }
+    var url: String { origin.url }
+    /// False: the tunnel stands, and this version lets nobody reach it.
+    var isServed: Bool { origin.scheme.isServed }
+
+    /// Its state in words.
+    var standing: String {
+      switch state {
+      case .attached where !isServed:
+        "bound, but not reachable: \(origin.scheme == .ssh ? "ssh" : "TCP") routes are not served yet"
+      case .attached: "published"
+      case .detached(let reason): "not reachable: \(reason.rawValue)"
+      }
+    }
   }
 
   /// Under which name the registry knows this forward on that route.
-  func boundName(on route: Route) -> HostPattern {
-    if case .host(let host) = name.meaning { return HostPattern(host) }
-    return route.origin.host
-  }
+  func boundName(on route: Route) -> HostPattern { name.host.map(HostPattern.init) ?? route.origin.host }
 
   /// The routes it names in this table.
   func routes(in table: RouteTable) -> [Route] {
-    if let pinnedRoute {
-      return table.tunnelRoutes(forward: name).filter { $0.id == pinnedRoute }
-    }
-    return table.tunnelRoutes(forward: name).filter(\.origin.scheme.isWeb)
+    let named = table.tunnelRoutes(forward: name)
+    return pinnedRoute.map { pinned in named.filter { $0.id == pinned } } ?? named
   }
 }

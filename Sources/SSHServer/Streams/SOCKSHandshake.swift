@@ -7,7 +7,7 @@ final class SOCKSHandshake: ByteStreamConsumer {
   enum Outcome {
     case connected
     case failed(StreamOpenFailure)
-    /// The first answer was something else, or none: the client has a fixed destination.
+    /// The first answer was something else: the client has a fixed destination.
     case notSOCKS
   }
 
@@ -17,24 +17,33 @@ final class SOCKSHandshake: ByteStreamConsumer {
     case done
   }
 
-  /// A service that waits for a whole line before it answers rubbish does not answer ours.
+  /// A service that waits for a whole line before it answers rubbish does not answer ours. A client that speaks SOCKS
+  /// does so at once: it is silent when it has answered a later question first.
   private static let answerTime = TimeAmount.seconds(2)
+  /// For the client to connect to where it was asked to.
+  private static let connectTime = TimeAmount.seconds(10)
 
   private let stream: ChannelStream
   private let host: String
   private let port: Int
+  /// Whether another answer than SOCKS is possible; not once the client has spoken it.
+  private let mayBeFixed: Bool
   private var step = Step.method
   private var received = ByteBuffer()
   private var completion: ((Outcome) -> Void)?
   private var timeout: Scheduled<Void>?
 
-  init(stream: ChannelStream, host: String, port: Int) {
+  init(stream: ChannelStream, host: String, port: Int, mayBeFixed: Bool) {
     self.stream = stream
     self.host = host
     self.port = port
+    self.mayBeFixed = mayBeFixed
   }
 
-  func run(_ completion: @escaping (Outcome) -> Void) {
+  /// `afterRoundTrip` runs its argument when the client has answered a question that is asked at that moment.
+  func run(
+    afterRoundTrip: @escaping (@escaping () -> Void) -> Void, completion: @escaping (Outcome) -> Void
+  ) {
     guard !host.isEmpty, host.utf8.count <= 255, (1...65535).contains(port) else {
       stream.close(.reset)
       return completion(.failed(.wrongForwardKind))
@@ -44,13 +53,31 @@ final class SOCKSHandshake: ByteStreamConsumer {
     stream.write(ByteBuffer(bytes: [5, 1, 0]))
     stream.flush()
     stream.resumeReading()
-    let this = NIOLoopBound(self, eventLoop: stream.eventLoop)
-    timeout = stream.eventLoop.scheduleTask(in: Self.answerTime) { this.value.timedOut() }
+    self.afterRoundTrip = afterRoundTrip
+    arm(Self.answerTime) { $0.isSilent() }
   }
 
-  private func timedOut() {
-    // Once it has spoken SOCKS the connection itself may take its time.
-    if step == .method { finish(.notSOCKS) }
+  private var afterRoundTrip: ((@escaping () -> Void) -> Void)?
+
+  private func arm(_ time: TimeAmount, _ action: @escaping @Sendable (SOCKSHandshake) -> Void) {
+    let this = NIOLoopBound(self, eventLoop: stream.eventLoop)
+    timeout?.cancel()
+    timeout = stream.eventLoop.scheduleTask(in: time) { action(this.value) }
+  }
+
+  /// Nothing may also mean that the network is slow.
+  private func isSilent() {
+    arm(Self.connectTime) { $0.finish(.failed(.timedOut)) }
+    guard step == .method, mayBeFixed else { return }
+    afterRoundTrip? { [weak self] in
+      guard let self, step == .method else { return }
+      finish(.notSOCKS)
+    }
+  }
+
+  /// What the end of the stream, or another answer, says before SOCKS was spoken.
+  private var unlikeSOCKS: Outcome {
+    mayBeFixed ? .notSOCKS : .failed(.refused("the client ended the stream before it was connected"))
   }
 
   func streamDidRead(_ bytes: ByteBuffer) {
@@ -61,7 +88,7 @@ final class SOCKSHandshake: ByteStreamConsumer {
       guard received.readableBytes >= 2 || received.getInteger(at: received.readerIndex, as: UInt8.self) != 5 else {
         return
       }
-      guard received.readBytes(length: 2) == [5, 0] else { return finish(.notSOCKS) }
+      guard received.readBytes(length: 2) == [5, 0] else { return finish(unlikeSOCKS) }
       step = .reply
       var request = ByteBuffer(bytes: [5, 1, 0])
       Self.writeDestination(host, port, into: &request)
@@ -105,7 +132,7 @@ final class SOCKSHandshake: ByteStreamConsumer {
 
   func streamDidCompleteRead() {}
 
-  func streamDidFinishReading() { finish(step == .method ? .notSOCKS : .failed(.refused("the client gave up"))) }
+  func streamDidFinishReading() { finish(step == .method ? unlikeSOCKS : .failed(.refused("the client gave up"))) }
 
   func streamWritabilityChanged(isWritable: Bool) {}
 
@@ -113,7 +140,7 @@ final class SOCKSHandshake: ByteStreamConsumer {
     switch end {
     case .connectionLost: finish(.failed(.gone))
     case .rightEnded: finish(.failed(.notPermitted))
-    case .finished, .reset: finish(step == .method ? .notSOCKS : .failed(.refused("the client gave up")))
+    case .finished, .reset: finish(step == .method ? unlikeSOCKS : .failed(.refused("the client gave up")))
     }
   }
 
@@ -121,6 +148,7 @@ final class SOCKSHandshake: ByteStreamConsumer {
     guard step != .done, let completion else { return }
     step = .done
     timeout?.cancel()
+    afterRoundTrip = nil
     self.completion = nil
     stream.consumer = nil
     stream.pauseReading()
