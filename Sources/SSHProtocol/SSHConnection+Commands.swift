@@ -45,6 +45,10 @@ extension SSHConnection {
     transport.completeKeyExchange(work, outcome)
   }
 
+  package mutating func completeHostKeyProofs(_ work: HostKeyProofWork, _ outcome: HostKeyProofWork.Outcome) {
+    channels.complete(work, outcome, &transport)
+  }
+
   // MARK: global requests
 
   /// `port` only when the request had port 0 (RFC 4254 §7.1; OpenSSH needs it then).

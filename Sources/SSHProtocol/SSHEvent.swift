@@ -10,6 +10,9 @@ package enum SSHEvent {
   /// Close the socket. The text is the peer's: make it printable before it goes anywhere.
   case peerDisconnected(reason: UInt32, text: String)
 
+  /// Likewise; answered with `completeHostKeyProofs`.
+  case hostKeyProofWork(HostKeyProofWork)
+
   // Server: authentication.
   /// A signature was verified. Answer once, whenever you like: `acceptLogin`, `requireSignIn` or `refuseLogin`.
   case login(ProvenLogin)

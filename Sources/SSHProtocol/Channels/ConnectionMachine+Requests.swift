@@ -95,14 +95,15 @@ extension ConnectionMachine {
       guard hostKeyProofs <= configuration.limits.hostKeyProofs else {
         return answer(token, success: false, &transport)
       }
-      var payload = ByteBuffer()
-      payload.writeInteger(MessageNumber.requestSuccess)
-      let proofs = try HostKeyAnnouncement.proofs(
+      let work = HostKeyProofWork(
         of: blobs, configuration: configuration, sessionID: sessionID,
-        negotiated: transport.established?.algorithms.hostKey.signature)
-      guard let proofs else { return answer(token, success: false, &transport) }
-      for proof in proofs { payload.writeSSHString(proof) }
-      settle(token, payload, &transport)
+        negotiated: transport.established?.algorithms.hostKey.signature, token: token)
+      guard let work else { return answer(token, success: false, &transport) }
+      if work.isExpensive, configuration.keyExchangeOffload == .expensive {
+        events.append(.hostKeyProofWork(work))
+      } else {
+        complete(work, try work.run(), &transport)
+      }
     case .forward, .cancelForward, .socketForward, .noMoreSessions, .proveHostKeys, .unknown:
       if let token { answer(token, success: false, &transport) }
     }
@@ -153,6 +154,12 @@ extension ConnectionMachine {
 
   // MARK: answers
 
+  mutating func complete(
+    _ work: HostKeyProofWork, _ outcome: HostKeyProofWork.Outcome, _ transport: inout TransportMachine
+  ) {
+    settle(work.token, outcome.reply, &transport)
+  }
+
   mutating func answer(
     _ token: ReplyToken, success: Bool, port: UInt32? = nil, _ transport: inout TransportMachine
   ) {
@@ -182,7 +189,7 @@ extension ConnectionMachine {
   }
 }
 
-/// hostkeys-00 and hostkeys-prove-00 (PROTOCOL §2.5): how OpenSSH clients learn of our other host keys.
+/// hostkeys-00 (PROTOCOL §2.5): how OpenSSH clients learn of our other host keys.
 enum HostKeyAnnouncement {
   static func data(_ configuration: SSHConfiguration) -> ByteBuffer {
     var data = ByteBuffer()
@@ -192,26 +199,5 @@ enum HostKeyAnnouncement {
       data.writeSSHString(identity.publicKey.blob)
     }
     return data
-  }
-
-  /// Nil when a blob is not one of our keys.
-  static func proofs(
-    of blobs: [[UInt8]], configuration: SSHConfiguration, sessionID: [UInt8], negotiated: SSHSignatureAlgorithm?
-  ) throws(SSHError) -> [[UInt8]]? {
-    guard !blobs.isEmpty, blobs.count <= configuration.identities.count else { return nil }
-    var proofs: [[UInt8]] = []
-    for blob in blobs {
-      guard let identity = configuration.identities.first(where: { $0.publicKey.blob == blob }),
-        // An RSA key signs as it did in the key exchange, if it did.
-        let algorithm = identity.publicKey.signatureAlgorithms.first(where: { $0 == negotiated })
-          ?? identity.publicKey.signatureAlgorithms.first
-      else { return nil }
-      var signed = ByteBuffer()
-      signed.writeSSHString(GlobalRequest.hostKeysProve)
-      signed.writeSSHString(sessionID)
-      signed.writeSSHString(blob)
-      proofs.append(try identity.privateKey.sshSignature(signed.bytes, algorithm: algorithm))
-    }
-    return proofs
   }
 }

@@ -37,7 +37,7 @@ package struct KeyExchangeWork: Sendable {
     switch method {
     case .group14, .group16, .group18, .ecdhP384, .ecdhP521: true
     case .mlkem768X25519, .curve25519, .curve25519LibSSH, .ecdhP256:
-      hostKeyAlgorithm.signature == .rsaSHA256 || hostKeyAlgorithm.signature == .rsaSHA512
+      hostKeyAlgorithm.signature.isExpensiveToSign
     }
   }
 }

@@ -18,4 +18,16 @@ extension ConnectionHandler {
     isForgiven = true
     end(.tooManyConnections, "Too many key exchanges at once. Try again in a moment.", .connectionLost)
   }
+
+  /// RSA host keys sign as slowly as the dear exchanges compute.
+  func prove(_ work: HostKeyProofWork) {
+    server.keyExchanges.prove(work, for: handle) { handler, result in
+      switch result {
+      case .success(let outcome):
+        handler.connection.completeHostKeyProofs(work, outcome)
+        handler.settle()
+      case .failure(let error): handler.fail(error)
+      }
+    }
+  }
 }

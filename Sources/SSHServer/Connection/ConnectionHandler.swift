@@ -60,6 +60,8 @@ final class ConnectionHandler: ChannelInboundHandler {
   var streams: [ChannelID: ChannelStream] = [:]
   var openings: [ChannelID: StreamOpening] = [:]
   var sessions: [ChannelID: SessionChannel] = [:]
+  /// While a shell looks.
+  var activity: ConnectionActivity?
   var probe: (id: GlobalRequestID?, since: UInt64)?
   /// What is to be done when the client has answered.
   var roundTrips: [GlobalRequestID: (ConnectionHandler) -> Void] = [:]
@@ -189,6 +191,7 @@ final class ConnectionHandler: ChannelInboundHandler {
       logger.debug("ssh keys established", metadata: ["client": "\(clientVersion)"])
     case .rekeyed: logger.debug("ssh keys renewed")
     case .keyExchangeWork(let work): compute(work)
+    case .hostKeyProofWork(let work): prove(work)
     case .peerDisconnected(_, let text):
       logger.debug("ssh client said goodbye", metadata: ["text": "\(text.printable())"])
       cleanUp(.disconnected, .connectionLost)

@@ -35,19 +35,37 @@ final class KeyExchangePool: Sendable {
   ) -> Bool {
     guard isSignedIn || unproved.enter() else { return false }
     let unproved = unproved
+    submit(for: connection, { () throws(SSHError) in try work.run() }, completion: completion) {
+      if !isSignedIn { unproved.leave() }
+    }
+    return true
+  }
+
+  /// Only people who are signed in may ask for proofs, a time or two on each connection.
+  func prove(
+    _ work: HostKeyProofWork, for connection: ConnectionHandle,
+    completion: @escaping @Sendable (ConnectionHandler, Result<HostKeyProofWork.Outcome, SSHError>) -> Void
+  ) {
+    submit(for: connection, { () throws(SSHError) in try work.run() }, completion: completion) {}
+  }
+
+  private func submit<Outcome: Sendable>(
+    for connection: ConnectionHandle, _ compute: @escaping @Sendable () throws(SSHError) -> Outcome,
+    completion: @escaping @Sendable (ConnectionHandler, Result<Outcome, SSHError>) -> Void,
+    whenDone: @escaping @Sendable () -> Void
+  ) {
     pool.submit { state in
-      defer { if !isSignedIn { unproved.leave() } }
+      defer { whenDone() }
       guard case .active = state, !connection.isGone else { return }
       // PRIO_PROCESS, which on Linux means this one thread.
       _ = setpriority(0, 0, Self.niceness)
-      let result: Result<KeyExchangeWork.Outcome, SSHError>
+      let result: Result<Outcome, SSHError>
       do throws(SSHError) {
-        result = .success(try work.run())
+        result = .success(try compute())
       } catch {
         result = .failure(error)
       }
       connection.perform { completion($0, result) }
     }
-    return true
   }
 }

@@ -440,6 +440,31 @@ struct RequestTests {
     #expect(pair.serverError == nil)
   }
 
+  @Test("proofs by RSA keys are handed out as work, and other answers wait their turn", arguments: [true, false])
+  func proofsAsWork(withRSA: Bool) throws {
+    let pair = ConnectionPair(server: {
+      $0.hostKeys = [Fixtures.ed25519, Fixtures.rsa]
+      $0.keyExchangeOffload = .expensive
+    })
+    pair.start()
+    var data = ByteBuffer()
+    data.writeSSHString(SSHPublicKey((withRSA ? Fixtures.rsa : Fixtures.ed25519).publicKey).blob)
+    _ = pair.client.sendGlobalRequest("hostkeys-prove-00@openssh.com", wantsReply: true, data: data)
+    _ = pair.client.sendGlobalRequest("unknown@example.test", wantsReply: true)
+    pair.run()
+    func answers() -> [Bool] {
+      pair.clientEvents.compactMap { event in
+        if case .globalRequestAnswered(_, let success, _) = event { success } else { nil }
+      }
+    }
+    #expect(answers() == (withRSA ? [] : [true, false]))
+    for event in pair.serverEvents {
+      if case .hostKeyProofWork(let work) = event { pair.server.completeHostKeyProofs(work, try work.run()) }
+    }
+    pair.run()
+    #expect(answers() == [true, false])
+  }
+
   @Test("a host that is no UTF-8 is refused without ado")
   func strangeHost() {
     let pair = ConnectionPair().start()
