@@ -155,9 +155,11 @@ def new_publisher(request, tmp_path):
 
     count = [0]
 
-    def make(edge, **more):
+    def make(edge, port=None, **more):
+        """`port`: of a relay that leads to the edge."""
         count[0] += 1
-        return Kept(tmp_path / f"publisher{count[0]}", edge.ssh_port, edge.host_public_keys(), **more)
+        directory = tmp_path / f"publisher{count[0]}"
+        return Kept(directory, port or edge.ssh_port, edge.host_public_keys(), **more)
 
     yield make
     report = getattr(request.node, "report_call", None)

@@ -1,34 +1,15 @@
 """Bodies of any size, in both directions, at constant memory."""
 
 import hashlib
-import json
 import select
 import socket
 import ssl
 import time
 
 import pytest
-from kit.service import blocks, checksum
+from kit.service import checksum
+from kit.transfers import download, upload
 from kit.waiting import until
-
-
-def upload(visitor, edge, size, chunked=False):
-    headers = {"Origin": edge.url("")}
-    if not chunked:
-        headers["Content-Length"] = str(size)
-    link, response = visitor.start("POST", edge.url("/upload"), blocks(size), headers)
-    told = json.loads(response.read())
-    link.close()
-    return response.status, told
-
-
-def download(visitor, edge, size):
-    link, response = visitor.start("GET", edge.url(f"/download?size={size}"))
-    digest = hashlib.sha256()
-    while piece := response.read(1 << 20):
-        digest.update(piece)
-    link.close()
-    return response.status, digest.hexdigest()
 
 
 def constant_memory(edge, publish, visitor, megabytes, direction):

@@ -16,8 +16,7 @@ BOB = Person("bob", "bob@example.test", "another long enough password")
 
 def approve(tunnel, visitor, person=ALICE):
     """Opens the address that ssh printed, signs in at the provider and presses Authorize."""
-    page = visitor.get(tunnel.sign_in_url())
-    page = visitor.sign_in(page, person.name, person.password)
+    page = browse(visitor, tunnel.sign_in_url(), person)
     assert page.host == "auth.localhost" and page.status == 200, repr(page)
     done = visitor.press(page, "Authorize")
     assert done.status == 200, repr(done)
