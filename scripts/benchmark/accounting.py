@@ -1,4 +1,4 @@
-"""CPU time and memory of a process tree, as the kernel counts them: children included, and in CPU time those already gone."""
+"""CPU time and memory of a process tree, as the kernel counts them; CPU time with that of children already gone."""
 
 import os
 import time
@@ -40,7 +40,7 @@ def cpu_of(roots):
 
 
 def memory_of(roots):
-    """Proportional set size in KiB: pages that processes share are counted once. The kernel's own memory is not in it."""
+    """Proportional set size in KiB: shared pages are counted once. The kernel's own memory is not in it."""
     total = 0
     for pid in _tree(roots):
         try:

@@ -1,4 +1,4 @@
-"""What tunnels cost that carry nothing, what a visitor pins who does not read, and what a flood of key exchanges spoils."""
+"""What idle tunnels cost, what a visitor pins who does not read, and what a flood of key exchanges spoils."""
 
 import contextlib
 import re
