@@ -19,6 +19,8 @@ package struct TunnelEvent: Sendable {
   package var bindingID: BindingID?
   /// The bound name, or what was asked for; printable.
   package var name: String
+  /// Where visitors find it, if anything is bound.
+  package var url: String?
   package var owner: Subject
   package var connectionID: String
   package var sourceAddress: String

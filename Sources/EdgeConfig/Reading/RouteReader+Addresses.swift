@@ -45,10 +45,10 @@ extension RouteReader {
       findings.warning(setting.place, "`from` begins with http://: the route is served by HTTPS", "write https://")
       return .https
     case "ssh":
-      findings.warning(setting.place, "ssh routes are loaded, but served by a later version only")
+      findings.warning(setting.place, "tunnels bind to ssh routes, but nobody reaches them: they are served by a later version")
       return .ssh
     case "tcp+https":
-      findings.warning(setting.place, "TCP routes are loaded, but served by a later version only")
+      findings.warning(setting.place, "tunnels bind to TCP routes, but nobody reaches them: they are served by a later version")
       return .tcp
     case "udp+https":
       section.error(setting, "UDP routes are not supported in this version")

@@ -27,7 +27,7 @@ extension OwnPages {
         <div><dt>Signed in with</dt><dd>\(session.provider)<small>\(subject.issuer)</small><small>as <code>\(subject.userID)</code></small></dd></div>
         </dl>
         <h2>Your tunnels</h2>
-        \(tunnelList(tunnels(of: session), none: "You publish nothing at the moment."))
+        \(tunnelList(tunnels(of: session), none: "You publish nothing at the moment."))\(refusedList(of: session, now: now))
         <h2>Your ssh keys</h2>
         <p>\(Self.keyCount(identity.bindings(of: session).count)) <a href="/.pomerium/session_binding_info">Look at them or revoke one</a></p>
         <div class="actions"><a class="button" href="/.pomerium/sign_out">Sign out…</a></div>
@@ -57,13 +57,29 @@ extension OwnPages {
   func tunnelList(_ tunnels: [Binding], none: HTML) -> HTML {
     guard !tunnels.isEmpty else { return "<p>\(none)</p>" }
     let items = tunnels.map { binding -> HTML in
+      let scheme = binding.origin.scheme
+      let name = scheme.isWeb ? binding.name.description : binding.origin.url
       switch binding.state {
-      case .attached: "<li>\(binding.name.description) <span class=\"tag\">published</span></li>"
-      case .detached(let reason):
-        "<li>\(binding.name.description) <span class=\"tag warn\">not published</span><br><span class=\"small\">\(reason.rawValue)</span></li>"
+      case .attached where scheme.isServed: return "<li>\(name) <span class=\"tag\">published</span></li>"
+      case .attached: return tunnel(name, not: "reachable", scheme.whyNotServed ?? "")
+      case .detached(let reason): return tunnel(name, not: "published", reason.rawValue)
       }
     }
     return "<ul class=\"plain\">\(items)</ul>"
+  }
+
+  private func tunnel(_ name: String, not what: HTML, _ reason: String) -> HTML {
+    "<li>\(name) <span class=\"tag warn\">not \(what)</span><br><span class=\"small\">\(reason)</span></li>"
+  }
+
+  /// What ssh clients asked for in vain that go on with other tunnels: with `-N` they cannot say it themselves.
+  private func refusedList(of session: Session, now: UnixTime) -> HTML {
+    let refused = registry.refusedForwards(sessionID: session.id).suffix(RefusedForward.most)
+    guard !refused.isEmpty else { return "" }
+    let items = refused.map { one -> HTML in
+      "<li>\(one.text) <span class=\"small\">\(PageTime.element(one.at, now: now))</span></li>"
+    }
+    return "<p>Asked for by your ssh clients and refused:</p>\n<ul class=\"plain\">\(items)</ul>"
   }
 
   static func keyCount(_ count: Int) -> HTML {

@@ -68,7 +68,17 @@ extension RouteOrigin.Scheme {
 
   /// Whether visitors can reach such routes in this version. Tunnels bind to the others, too, and everything that shows
   /// a binding says that nobody reaches it yet.
-  package var isServed: Bool { isWeb }
+  package var isServed: Bool { whyNotServed == nil }
+
+  /// In words for whoever publishes such a route.
+  package var whyNotServed: String? {
+    switch self {
+    case .https, .http: nil
+    case .ssh: "ssh routes are not served yet"
+    case .tcp: "TCP routes are not served yet"
+    case .udp: "UDP routes are not served yet"
+    }
+  }
 }
 
 /// Which paths of its host a route serves.

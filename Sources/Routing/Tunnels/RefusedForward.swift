@@ -16,5 +16,5 @@ package struct RefusedForward: Sendable, Hashable {
   }
 
   /// Kept of one connection; the oldest goes first.
-  static let most = 8
+  package static let most = 8
 }

@@ -90,7 +90,8 @@ extension ConnectionHandler {
     guard let publisher else { return }
     configuration.events(
       TunnelEvent(
-        kind: kind, routeID: bound?.routeID, bindingID: bound?.id, name: name, owner: publisher.subject,
+        kind: kind, routeID: bound?.routeID, bindingID: bound?.id, name: name, url: bound?.url,
+        owner: publisher.subject,
         connectionID: handle.id, sourceAddress: source.address, keyFingerprint: publisher.key.fingerprint))
   }
 }

@@ -42,9 +42,7 @@ struct Forward {
     /// Its state in words.
     var standing: String {
       switch state {
-      case .attached where !isServed:
-        "bound, but not reachable: \(origin.scheme == .ssh ? "ssh" : "TCP") routes are not served yet"
-      case .attached: "published"
+      case .attached: origin.scheme.whyNotServed.map { "bound, but not reachable: \($0)" } ?? "published"
       case .detached(let reason): "not reachable: \(reason.rawValue)"
       }
     }

@@ -11,6 +11,7 @@ package final class AuditLog: Sendable {
     case signInExpired(ProvedLogin)
     case newSource(ProvedLogin, Subject, approvedFrom: String)
     case tunnel(TunnelEvent)
+    case gate(GateEvent)
     case configurationApplied(path: String, routes: Int)
     case configurationRefused(path: String, errors: Int)
   }
@@ -47,6 +48,12 @@ package final class AuditLog: Sendable {
       add(subject, to: &line)
       line.add("approved-from", approvedFrom)
     case .tunnel(let event): add(event, to: &line)
+    case .gate(.penaltyBegan(let source, let seconds, let misconduct, let connection)):
+      line.add("event", "ssh source penalised")
+      line.add("source", source)
+      line.add("reason", misconduct.rawValue)
+      line.add("seconds", Int64(seconds))
+      line.add("connection", connection)
     case .configurationApplied(let path, let routes):
       line.add("event", "configuration applied")
       line.add("file", path)
@@ -90,6 +97,7 @@ package final class AuditLog: Sendable {
       line.add("reason", reason)
     }
     line.add("name", event.name)
+    if let url = event.url { line.add("url", url) }
     if let route = event.routeID { line.add("route", route.rawValue) }
     line.add("connection", event.connectionID)
     line.add("source", event.sourceAddress)
