@@ -132,6 +132,10 @@ package struct SSHConfiguration: Sendable, Equatable {
   package var loginGraceTime: Milliseconds
   package var signInTimeout: Milliseconds
   package var maxStartups: MaxStartups
+  package var sources: SourceLimitsConfiguration
+  package var maxConnectionsPerUser: Int
+  /// `ssh_use_proxy_protocol`: `trusted_proxies` must announce whom they serve.
+  package var usesProxyProtocol: Bool
   package var maxForwards: Int
   /// 0 is never.
   package var keepaliveInterval: Milliseconds

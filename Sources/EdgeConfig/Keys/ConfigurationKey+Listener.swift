@@ -47,7 +47,8 @@ extension ConfigurationKey {
       "Client certificates of visitors"),
     .init(
       .global, "use_proxy_protocol", .flag, default: "false",
-      .notYet("the PROXY protocol comes with a later version"), "PROXY headers on `address`"),
+      .notYet("the PROXY protocol on `address` comes with a later version; the ssh port has `ssh_use_proxy_protocol`"),
+      "PROXY headers on `address`"),
     .init(
       .global, "xff_num_trusted_hops", .number, default: "0", .notYet("name the proxies in `trusted_proxies` instead"),
       "How many proxies stand in front"),

@@ -10,6 +10,27 @@ extension ConfigurationKey {
     .init(
       .global, "ssh_max_startups", .text, default: "100:30:200",
       "Connections without a proved key: from the first number on some are refused (per cent), at the last all"),
+    .init(
+      .global, "ssh_per_source_max_startups", .number, default: "20",
+      "The same for one source; beyond it, those who take too long make room; 0 is no limit"),
+    .init(
+      .global, "ssh_per_source_net_block_size", .text, default: "32:64",
+      "What is one source: prefix lengths of IPv4 and IPv6 addresses"),
+    .init(
+      .global, "ssh_per_source_penalties", .text,
+      default: "crash:90s authfail:5s refuseconnection:10s noauth:1s grace-exceeded:10s max:600s min:15s "
+        + "max-sources4:65536 max-sources6:65536",
+      "How long a source is turned away for what, as in sshd_config; what is left out keeps its default; `no` is never"),
+    .init(
+      .global, "ssh_per_source_penalty_exempt_list", .list, default: "127.0.0.0/8,::1",
+      "Addresses and blocks that stand for many people: neither limited nor penalised as one source"),
+    .init(
+      .global, "ssh_max_connections_per_user", .number, default: "1024",
+      "Connections of one person who has signed in, from all their sources"),
+    .init(
+      .global, "ssh_use_proxy_protocol", .flag, default: "false",
+      "Whether `trusted_proxies` must announce whom they serve, by a PROXY header (version 1 or 2) before ssh's first byte"
+    ),
     .init(.global, "ssh_max_forwards", .number, default: "128", "Remote forwards of one connection"),
     .init(
       .global, "ssh_keepalive_interval", .duration, default: "15s",

@@ -14,6 +14,7 @@ extension ConnectionHandler {
   ) {
     if case .ending = phase { return }
     logger.info("ssh client disconnected", metadata: ["text": "\(text)"])
+    endSessions(text)
     connection.disconnect(reason, text)
     finish(release, end)
   }
@@ -24,6 +25,7 @@ extension ConnectionHandler {
     logger.info(
       "ssh connection failed", metadata: ["kind": "\(error.kind)", "diagnostic": "\(error.diagnostic.printable())"])
     judge(error)
+    endSessions(error.text)
     connection.disconnect(error)
     finish(.connectionLost, .connectionLost)
   }
@@ -56,7 +58,7 @@ extension ConnectionHandler {
     let openings = openings.values
     self.openings = [:]
     for opening in openings { opening.fail(.gone) }
-    sessions = [:]
+    forgetSessions()
     roundTrips = [:]
     connection.transportClosed()
     server.remove(handle)

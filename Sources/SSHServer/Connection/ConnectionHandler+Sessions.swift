@@ -30,8 +30,61 @@ extension ConnectionHandler {
     publisher.map {
       SessionFacts(
         publisher: $0, bound: forwards.bound,
-        publishable: $0.publishable(in: server.routes.current(), now: server.clock()), connectionID: handle.id)
+        publishable: $0.publishable(in: server.routes.current(), now: server.clock()), connectionID: handle.id,
+        refusals: refusals, allTunnels: tunnels(ofSession: $0.subject.sessionID))
     }
+  }
+
+  private func tunnels(ofSession id: String) -> [String] {
+    server.registry.bindings().filter { $0.owner.sessionID == id }.map { binding in
+      server.routes.current().routes.first { $0.id == binding.routeID }
+        .map { RouteOrigin(scheme: $0.origin.scheme, host: binding.name, port: $0.origin.port).url }
+        ?? binding.name.description
+    }
+  }
+
+  // MARK: Who looks
+
+  func beginActivity() {
+    if activity == nil { activity = ConnectionActivity(of: self) }
+  }
+
+  /// The screens are not up to date.
+  func sessionsChanged() {
+    for session in sessions.values { session.changed() }
+  }
+
+  func trafficChanged() {
+    guard activity != nil else { return }
+    sessionsChanged()
+  }
+
+  /// What became of a visitor's stream towards the local service: `nil` is that it was taken.
+  func noteService(_ failure: StreamOpenFailure?, on binding: BindingID) {
+    if activity?.note(failure, on: binding) == true { sessionsChanged() }
+  }
+
+  /// A session is gone.
+  func endSession(_ session: SessionChannel) {
+    session.didClose()
+    if sessions.values.contains(where: \.isShell) { return sessionsChanged() }
+    activity?.end()
+    activity = nil
+  }
+
+  /// Terminals are given back while their channels still take bytes.
+  func endSessions(_ text: String) {
+    guard !sessions.isEmpty else { return }
+    for session in sessions.values { session.connectionEnds(text) }
+    flushOutput()
+  }
+
+  func forgetSessions() {
+    let all = sessions.values
+    sessions = [:]
+    for session in all { session.didClose() }
+    activity?.end()
+    activity = nil
   }
 
   /// The person signs out: the session ends, and with it every connection of it.

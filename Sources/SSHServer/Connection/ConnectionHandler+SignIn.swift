@@ -117,8 +117,8 @@ extension ConnectionHandler {
     }
     guard server.gate.signedIn(&ticket, subject) else {
       logRefusal(.person)
-      let text = "You have \(server.configuration.maxConnectionsPerPerson) connections already, which is the limit. End some first."
-      return end(.tooManyConnections, text, .disconnected)
+      let most = server.configuration.maxConnectionsPerPerson
+      return end(.tooManyConnections, "You have \(most) connections already, the most there may be.", .disconnected)
     }
     phase = .accepted(publisher)
     _ = connection.acceptLogin(

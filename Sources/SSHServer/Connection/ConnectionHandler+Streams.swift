@@ -56,7 +56,10 @@ extension ConnectionHandler {
     }
     let stream = ChannelStream(id: id, bindingID: bound.id, counters: bound.counters, host: self)
     streams[id] = stream
-    guard let forward, forward.speaksSOCKS else { return opening.completion(.success(stream)) }
+    guard let forward, forward.speaksSOCKS else {
+      noteService(nil, on: bound.id)
+      return opening.completion(.success(stream))
+    }
     askSOCKS(stream, forward, opening)
   }
 
@@ -70,8 +73,11 @@ extension ConnectionHandler {
         switch outcome {
         case .connected:
           self?.forwards.settle(opening.address, .asked)
+          self?.noteService(nil, on: opening.bound.id)
           opening.completion(.success(stream))
-        case .failed(let failure): opening.completion(.failure(failure))
+        case .failed(let failure):
+          self?.noteService(failure, on: opening.bound.id)
+          opening.completion(.failure(failure))
         case .notSOCKS:
           // `-R 0:localhost:3000`: the client connects to one place whatever we ask. Begin anew without asking.
           guard let self else { return opening.completion(.failure(.gone)) }
@@ -84,7 +90,9 @@ extension ConnectionHandler {
 
   func streamOpenFailed(_ id: ChannelID, reason: UInt32, text: String) {
     guard let opening = openings.removeValue(forKey: id) else { return }
-    opening.fail(Self.failure(reason: reason, text: text, openStreams: streams.count))
+    let failure = Self.failure(reason: reason, text: text, openStreams: streams.count)
+    noteService(failure, on: opening.bound.id)
+    opening.fail(failure)
     endIfDrained()
   }
 
@@ -129,6 +137,7 @@ extension ConnectionHandler {
   private func streamOpenTimedOut(_ id: ChannelID) {
     guard let opening = openings.removeValue(forKey: id) else { return }
     connection.closeChannel(id, .now)
+    noteService(.timedOut, on: opening.bound.id)
     opening.fail(.timedOut)
     settle()
     endIfDrained()

@@ -26,7 +26,7 @@ struct EdgeSettings: Sendable {
   /// `sharedSecret`: for a file without one, made at the start of the process.
   init(_ configuration: EdgeConfiguration, sharedSecret: [UInt8], audit: AuditLog?) throws(EdgeSettingsError) {
     routes = configuration.routes.compactMap(Route.init)
-    reservedHosts = Set([configuration.authenticateURL.host].compactMap { HostName($0) })
+    reservedHosts = Self.reservedHosts(configuration)
     identity = try Self.identity(configuration, sharedSecret: sharedSecret)
     http = try Self.http(configuration)
     let hostKeys = try Self.hostKeys(configuration)
@@ -52,6 +52,12 @@ struct EdgeSettings: Sendable {
     } catch {
       return error.description
     }
+  }
+
+  /// Names that no route may take (security rule 3): the authenticate host, and that of the ssh listener where it has one.
+  private static func reservedHosts(_ configuration: EdgeConfiguration) -> Set<HostName> {
+    let listener = configuration.ssh.map(\.address.host).flatMap { $0 == "localhost" ? nil : $0 }
+    return Set([configuration.authenticateURL.host, listener].compactMap { $0.flatMap { HostName($0) } })
   }
 
   private static func identity(_ configuration: EdgeConfiguration, sharedSecret: [UInt8]) throws(EdgeSettingsError)
@@ -153,10 +159,19 @@ struct EdgeSettings: Sendable {
     ssh.signInTimeoutSeconds = written.signInTimeout / 1000
     ssh.maxStartups = .init(
       start: written.maxStartups.start, rate: written.maxStartups.rate, full: written.maxStartups.full)
+    ssh.sources = SourceLimits(written.sources)
+    // What a proxy sends without a header, or for itself, stands for many people, too.
+    ssh.sources.exempt += configuration.listener.trustedProxies
+    ssh.maxConnectionsPerPerson = written.maxConnectionsPerUser
+    ssh.usesProxyProtocol = written.usesProxyProtocol
+    ssh.trustedProxies = configuration.listener.trustedProxies
     ssh.maxForwards = written.maxForwards
     ssh.keepaliveSeconds = written.keepaliveInterval / 1000
     ssh.permitsPublishing = configuration.flags.sshUpstreamTunnel
-    if let audit { ssh.events = { audit.record(.tunnel($0)) } }
+    if let audit {
+      ssh.events = { audit.record(.tunnel($0)) }
+      ssh.gateEvents = { audit.record(.gate($0)) }
+    }
     return ssh
   }
 
@@ -196,6 +211,27 @@ extension ListenAddress {
     if host.isEmpty { return [(nil, port)] }
     if host == "localhost" || host.hasSuffix(".localhost") { return [("127.0.0.1", port), ("::1", port)] }
     return [(host, port)]
+  }
+}
+
+extension SourceLimits {
+  fileprivate init(_ written: SourceLimitsConfiguration) {
+    self.init()
+    maxStartups = written.maxStartups
+    block = SourceBlockSize(ipv4: written.ipv4Block, ipv6: written.ipv6Block)
+    exempt = written.exempt
+    penalties = written.penalties.map { written in
+      var penalties = SourcePenalties()
+      penalties.amounts = [
+        .protocolBreach: written.crash, .failedAuthentication: written.authfail, .refused: written.refuseConnection,
+        .noAttempt: written.noAuth, .graceExceeded: written.graceExceeded,
+      ]
+      penalties.minimum = written.minimum
+      penalties.maximum = written.maximum
+      penalties.maximumIPv4Sources = written.maximumSources4
+      penalties.maximumIPv6Sources = written.maximumSources6
+      return penalties
+    }
   }
 }
 
