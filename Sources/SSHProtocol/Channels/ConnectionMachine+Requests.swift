@@ -48,6 +48,8 @@ extension ConnectionMachine {
       } else {
         events.append(.channelRequest(channel.id, request, reply: token))
       }
+    case .pty where terms?.permitsTerminal == false:
+      if let token { answer(token, success: false, &transport) }
     case .pty, .windowChange, .shell, .exec, .subsystem, .signal:
       events.append(.channelRequest(channel.id, request, reply: token))
     }

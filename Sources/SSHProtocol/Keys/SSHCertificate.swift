@@ -52,7 +52,9 @@ package struct SSHCertificate: Sendable, Equatable {
     principals = try Self.principals(try reader.slice("principals", limit: Self.blobLimit))
     validAfter = try reader.uint64("valid after")
     validBefore = try reader.uint64("valid before")
-    guard validAfter < validBefore else { throw reader.failure("a time in which it is valid", "an end before its begin") }
+    guard validAfter < validBefore else {
+      throw reader.failure("a time in which it is valid", "an end before its begin")
+    }
     criticalOptions = try CertificateOptions(
       try reader.slice("critical options", limit: Self.blobLimit), "critical options")
     extensions = try CertificateOptions(try reader.slice("extensions", limit: Self.blobLimit), "extensions")

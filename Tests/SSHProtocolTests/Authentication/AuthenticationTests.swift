@@ -75,6 +75,23 @@ struct AuthenticationTests {
     }
   }
 
+  @Test("the service may be asked for again, as paramiko does before each request, but not without end")
+  func serviceAgain() throws {
+    var machine = AuthenticationMachine(SharedSSHConfiguration(SSHConfiguration(role: .server)), start: 0)
+    var ask = ByteBuffer()
+    ServiceMessage.write(MessageNumber.serviceRequest, "ssh-userauth", into: &ask)
+    for _ in 0...SSHLimits().authenticationRequests {
+      try machine.receive(ask, number: MessageNumber.serviceRequest)
+      #expect(machine.nextOutgoing(now: 0)?.payload.bytes.first == MessageNumber.serviceAccept)
+    }
+    do throws(SSHError) {
+      try machine.receive(ask, number: MessageNumber.serviceRequest)
+      Issue.record("requests are not counted")
+    } catch {
+      #expect(error.kind == .limit)
+    }
+  }
+
   @Test("a proved key that the client itself lays aside leaves no connection without a clock")
   func abandonedDecisionHasGrace() {
     let pair = pair()

@@ -192,7 +192,8 @@ struct SSHCertificateTests {
     #expect(try !isTaken(0x00, trusted.demands))
   }
 
-  @Test("what ssh-keygen signs is read", .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/ssh-keygen")))
+  @Test(
+    "what ssh-keygen signs is read", .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/ssh-keygen")))
   func sshKeygen() throws {
     let directory = FileManager.default.temporaryDirectory.appending(path: "te-cert-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)

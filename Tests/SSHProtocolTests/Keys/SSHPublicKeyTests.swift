@@ -99,7 +99,7 @@ struct SSHPublicKeyTests {
     replayed[replayed.count - 1] = 6
     #expect(!key.verify(signatureBlob: replayed, over: message, algorithm: .securityKeyED25519))
     #expect(!key.verify(signatureBlob: signature, over: message, algorithm: .ed25519))
-    // An application of the web is none of ours.
+    // An application of the web is none of ssh's own helper.
     var web = ByteBuffer()
     web.writeSSHString("sk-ssh-ed25519@openssh.com")
     web.writeSSHString(point)

@@ -242,6 +242,30 @@ final class ConnectionPair {
   func clientIsWritable(_ id: ChannelID) -> Bool { client.isWritable(id) }
   func clientQueuedBytes(_ id: ChannelID) -> Int { client.queuedBytes(id) }
 
+  /// Lets due answers of the server leave.
+  func passServerTime() {
+    guard serverError == nil else { return }
+    do {
+      try server.timePassed()
+    } catch {
+      serverError = error
+      server.disconnect(error)
+    }
+    drainServer()
+  }
+
+  var serverHeldMessages: Int { server.transport.held.count }
+
+  /// What the server says to the time.
+  var serverFailureByTime: SSHError? {
+    do {
+      try server.timePassed()
+      return nil
+    } catch {
+      return error
+    }
+  }
+
   /// Puts a payload of any kind into the client's stream, past every rule of the client.
   func inject(_ payload: [UInt8]) {
     do {

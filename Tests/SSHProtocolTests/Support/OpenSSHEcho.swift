@@ -23,6 +23,8 @@ struct OpenSSHEcho {
   var userKey = Fixtures.ed25519
   /// Asks for a sign-in and approves it when it was shown.
   var signsIn = false
+  /// What the client knows of the host; nil: whatever comes is believed.
+  var knownHosts: String?
 
   static let isAvailable = FileManager.default.isExecutableFile(atPath: "/usr/bin/ssh")
 
@@ -36,6 +38,9 @@ struct OpenSSHEcho {
     let inputFile = directory.appending(path: "input")
     try input.write(to: inputFile)
 
+    try (knownHosts ?? "").write(
+      toFile: directory.appending(path: "known_hosts").path, atomically: true, encoding: .utf8)
+
     let listener = try Listener()
     defer { close(listener.descriptor) }
     let process = Process()
@@ -44,7 +49,8 @@ struct OpenSSHEcho {
       [
         "-F", "/dev/null", "-p", "\(listener.port)", "-i", keyFile, "-o", "IdentitiesOnly=yes", "-o",
         "IdentityAgent=none",
-        "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=\(directory.path)/known_hosts", "-o",
+        "-o", "StrictHostKeyChecking=\(knownHosts == nil ? "no" : "yes")", "-o", "HostKeyAlias=127.0.0.1", "-o",
+        "UserKnownHostsFile=\(directory.path)/known_hosts", "-o",
         "BatchMode=no",
         "-o", "LogLevel=INFO", "-T",
       ] + options + ["alice@127.0.0.1", "echo"]

@@ -25,11 +25,11 @@ struct RawPeer: ~Copyable {
     guard error == nil else { return }
     do {
       try connection.receive(bytes)
-      while let event = try connection.nextEvent() { events.append(event) }
     } catch {
       self.error = error
-      connection.disconnect(error)
+      return connection.disconnect(error)
     }
+    drain()
   }
 
   mutating func passTime() -> SSHError? {
@@ -39,6 +39,51 @@ struct RawPeer: ~Copyable {
     } catch {
       return error
     }
+  }
+
+  /// As after a first, strict key exchange, but with packets in clear: for what may go wrong later, without the cost.
+  mutating func establish() {
+    let hostKey = SSHPublicKey(Fixtures.ed25519.publicKey)
+    let algorithms = NegotiatedAlgorithms(
+      keyExchange: .curve25519, hostKey: .plain(.ed25519), cipherToServer: .aes128GCM, cipherToClient: .aes128GCM)
+    let summary = KeyExchangeSummary(
+      peerIdentification: "SSH-2.0-RawPeer_1.0", sessionID: RawPeer.session, algorithms: algorithms, isStrict: true,
+      hostKey: hostKey, hostKeyBlob: hostKey.blob)
+    connection.transport.isStrict = true
+    connection.transport.ownOffer = OfferComposition.first(connection.configuration, nil, nil)
+    connection.transport.offerDeadline = nil
+    connection.transport.exchangeDeadline = nil
+    connection.transport.established = TransportMachine.Established(
+      sessionID: RawPeer.session, hostKey: hostKey, hostKeyBlob: hostKey.blob, algorithms: algorithms)
+    connection.transport.events.append(.keysEstablished(summary))
+    drain()
+  }
+
+  private static let session = [UInt8](repeating: 7, count: 32)
+
+  private mutating func drain() {
+    do {
+      while let event = try connection.nextEvent() { events.append(event) }
+    } catch {
+      self.error = error
+      connection.disconnect(error)
+    }
+  }
+
+  mutating func proveKey() { request(.publicKey(Fixtures.otherED25519)) }
+
+  mutating func request(_ method: ClientMethod) {
+    do {
+      var client = ClientAuthentication(SharedSSHConfiguration(SSHConfiguration(role: .client)))
+      send(try client.request(method, username: "alice", sessionID: RawPeer.session).bytes)
+    } catch {
+      self.error = error
+    }
+  }
+
+  var lastLogin: LoginAttempt? {
+    for case .login(let login) in events.reversed() { return login.attempt }
+    return nil
   }
 
   mutating func send(_ payload: [UInt8]) {

@@ -4,8 +4,8 @@ import Testing
 
 @testable import SSHProtocol
 
-/// Appendix B of the specification, number by number.
-@Suite("messages out of their phase")
+/// What the table of `MessageStateTests` has no room for: how often, how much, what is inside.
+@Suite("messages and their bounds")
 struct MessagePhaseTests {
   private func beforeSignIn(service: Bool) -> ConnectionPair {
     let pair = ConnectionPair()
@@ -16,62 +16,6 @@ struct MessagePhaseTests {
       pair.run()
     }
     return pair
-  }
-
-  @Test("after the keys, before the service: SERVICE_REQUEST and the ignorable only", arguments: 0...255)
-  func beforeService(number: Int) {
-    let pair = beforeSignIn(service: false)
-    pair.inject([UInt8(number), 0, 0, 0, 0])
-    pair.run()
-    switch number {
-    case 2, 3, 4: #expect(pair.serverError == nil, "\(number)")
-    case 7:
-      // Its one place: right after the client's first NEWKEYS.
-      #expect(pair.serverError == nil)
-    case 5: #expect(pair.serverError?.kind == .authentication)
-    default: #expect(pair.serverError != nil, "\(number)")
-    }
-  }
-
-  @Test("during authentication: USERAUTH_REQUEST and the ignorable only", arguments: 0...255)
-  func authenticating(number: Int) {
-    let pair = beforeSignIn(service: true)
-    pair.inject([UInt8(number), 0, 0, 0, 0])
-    pair.run()
-    switch number {
-    case 2, 3, 4: #expect(pair.serverError == nil, "\(number)")
-    case 1, 50: #expect(pair.serverError?.kind == .malformed)
-    default: #expect(pair.serverError?.kind == .outOfPhase, "\(number)")
-    }
-  }
-
-  @Test(
-    "while the authenticator decides, channel and server messages end the connection",
-    arguments: [6, 51, 52, 53, 60, 61, 80, 81, 90, 94, 98, 192])
-  func deciding(number: Int) {
-    let pair = beforeSignIn(service: true)
-    pair.client.authenticate(username: "alice", method: .publicKey(Fixtures.ed25519))
-    pair.run()
-    #expect(pair.serverEvents.contains { $0.name == "login" })
-    pair.inject([UInt8(number), 0, 0, 0, 0])
-    pair.run()
-    #expect(pair.serverError?.kind == .outOfPhase)
-  }
-
-  @Test("after sign-in: requests for it are ignored, unknown numbers answered, the rest refused", arguments: 0...255)
-  func signedIn(number: Int) {
-    let pair = ConnectionPair().start()
-    #expect(pair.isSignedIn)
-    pair.inject([UInt8(number), 0, 0, 0, 9])
-    pair.run()
-    switch number {
-    case 2, 3, 4, 50: #expect(pair.serverError == nil, "\(number)")
-    case 81, 82: #expect(pair.serverError == nil, "unasked, but few")
-    case 80, 90...100, 1, 7, 20...49, 0, 5, 6, 51...79: #expect(pair.serverError != nil, "\(number)")
-    case 192: #expect(pair.serverError?.kind == .malformed)
-    case 193: #expect(pair.serverError == nil)
-    default: #expect(pair.serverError == nil, "\(number): UNIMPLEMENTED")
-    }
   }
 
   @Test("a ping is echoed; too many small or unknown messages end the connection")

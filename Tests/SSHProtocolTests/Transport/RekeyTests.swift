@@ -52,7 +52,7 @@ struct RekeyTests {
     #expect(rekeys(pair.serverEvents) > 3)
   }
 
-  @Test("by packets, and by time when something was sent")
+  @Test("by packets, and by time when the keys have carried something")
   func byPacketsAndTime() {
     let pair = ConnectionPair(server: { $0.rekey.packets = 20 })
     pair.start()
@@ -65,8 +65,27 @@ struct RekeyTests {
     })
     timed.start()
     #expect(rekeys(timed.serverEvents) == 0)
+    // Idle: nothing is worn out.
+    timed.advance(by: .seconds(61))
+    #expect(rekeys(timed.serverEvents) == 0)
+    transfer(timed, bytes: 600_000)
     timed.advance(by: .seconds(61))
     #expect(rekeys(timed.serverEvents) == 1)
+  }
+
+  @Test("what waits for an exchange to end is bounded in answered pings, too")
+  func pings() {
+    let pair = ConnectionPair().start()
+    pair.server.startRekey()
+    var ping = ByteBuffer()
+    ping.writeInteger(MessageNumber.ping)
+    ping.writeSSHString("x")
+    for _ in 0..<100 { pair.inject(ping.bytes) }
+    for bytes in pair.takeClient() { pair.feedServer(bytes) }
+    #expect(pair.serverHeldMessages == 16)
+    pair.run()
+    #expect(pair.serverError == nil)
+    #expect(rekeys(pair.serverEvents) == 1)
   }
 
   @Test("in pieces, and without strict key exchange's sequence reset too", arguments: 0..<4)
@@ -159,6 +178,16 @@ struct RekeyTests {
     }
     #expect(pair.serverError?.kind == .limit)
 
+    // PuTTY renews its keys each hour, idle or not.
+    let patient = ConnectionPair(server: { $0.keepalive = nil }, client: { $0.keepalive = nil }).start()
+    for _ in 0..<30 {
+      patient.advance(by: .seconds(3600))
+      patient.client.startRekey()
+      patient.run()
+    }
+    #expect(patient.serverError == nil)
+    #expect(rekeys(patient.serverEvents) == 30)
+
     let early = ConnectionPair()
     early.automatic = false
     early.start()
@@ -166,6 +195,33 @@ struct RekeyTests {
     early.client.startRekey()
     early.run()
     #expect(early.serverError?.kind == .outOfPhase)
+  }
+
+  @Test("EXT_INFO is for the first keys only")
+  func lateExtensions() {
+    let pair = ConnectionPair().start()
+    pair.client.startRekey()
+    pair.run()
+    pair.inject([MessageNumber.extensionInfo, 0, 0, 0, 0])
+    pair.run()
+    #expect(pair.serverError?.kind == .outOfPhase)
+  }
+
+  @Test("a key exchange that stops halfway ends after 30 s, wherever it stopped", arguments: 0..<3)
+  func stopsHalfway(step: Int) {
+    let pair = ConnectionPair(server: { $0.keepalive = nil }, client: { $0.keepalive = nil }).start()
+    pair.client.startRekey()
+    for round in 0..<step {
+      for bytes in pair.takeClient() { pair.feedServer(bytes) }
+      if round + 1 < step { for bytes in pair.takeServer() { pair.feedClient(bytes) } }
+    }
+    if step == 0 { pair.server.startRekey() }
+    let begin = pair.time.now
+    #expect(pair.serverDeadline.map { $0 <= begin + .seconds(30) } == true)
+    pair.time.advance(by: .seconds(29))
+    #expect(pair.serverFailureByTime == nil)
+    pair.time.advance(by: .seconds(1))
+    #expect(pair.serverFailureByTime?.kind == .timedOut)
   }
 
   @Test("KEXINIT twice, NEWKEYS out of place and second NEWKEYS end the connection")
