@@ -106,7 +106,7 @@ extension Identity: SSHSignInDesk {
     case .failed(let notice):
       tell(notice)
       logger.notice("ssh sign-in failed: wrong digits")
-      return .failed(.denied)
+      return .failed(notice.outcome)
     case .right(let entry):
       return await confirmed(entry, at: now)
     }

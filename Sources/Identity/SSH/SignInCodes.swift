@@ -167,7 +167,8 @@ struct SignInCodes {
     }
     guard tries > 1 else {
       remove(code, as: .decided)
-      return .failed((entry.waiters, .denied))
+      let text = "These were the wrong digits once too often. Connect again for a new link."
+      return .failed((entry.waiters, .refused(text)))
     }
     entries[code]?.stage = .confirming(digits: expected, triesLeft: tries - 1)
     return .wrong(triesLeft: tries - 1)

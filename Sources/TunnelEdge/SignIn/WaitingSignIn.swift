@@ -17,45 +17,43 @@ final class WaitingSignIn: PendingSignIn {
   /// Blanks on both sides keep the URL apart where a client drops the line breaks.
   var instruction: String { " \(signIn.url) " }
 
-  func outcome() async -> SignInOutcome { answer(await signIn.outcome()) }
+  func outcome() async -> SignInOutcome {
+    let outcome = await signIn.outcome()
+    record(outcome)
+    switch outcome {
+    case .approved(let session, _): return .approved(session.subject, banner: [])
+    case .confirmInTerminal: return .confirmInTerminal(prompt: "Six digits shown in the browser: ")
+    case .denied, .expired, .evicted, .refused, .abandoned: return .failed(Self.text(outcome))
+    }
+  }
 
+  /// Whoever types is told of the end twice, here and by `outcome`; only that writes it into the audit log.
   func confirm(digits: String) async -> SignInConfirmation {
     switch await signIn.confirm(digits: digits) {
-    case .approved(let session, _):
-      audit.record(.signInApproved(login, session.subject))
-      return .approved(session.subject, banner: [])
-    case .wrong(let triesLeft): return .wrong(triesLeft: triesLeft)
-    case .failed(let outcome):
-      switch answer(outcome) {
-      case .approved(let subject, let banner): return .approved(subject, banner: banner)
-      case .failed(let text): return .failed(text)
-      case .confirmInTerminal: return .failed("The sign-in was not confirmed; connect again to try once more.")
-      }
+    case .approved(let session, _): .approved(session.subject, banner: [])
+    case .wrong(let triesLeft): .wrong(triesLeft: triesLeft)
+    case .failed(let outcome): .failed(Self.text(outcome))
     }
   }
 
   func hangUp() { signIn.hangUp() }
 
-  private func answer(_ outcome: SSHSignInOutcome) -> SignInOutcome {
+  private func record(_ outcome: SSHSignInOutcome) {
     switch outcome {
-    case .approved(let session, _):
-      audit.record(.signInApproved(login, session.subject))
-      return .approved(session.subject, banner: [])
-    case .confirmInTerminal:
-      return .confirmInTerminal(prompt: "Six digits shown in the browser: ")
-    case .denied:
-      audit.record(.signInDenied(login))
-      return .failed("The sign-in was denied in the browser.")
-    case .expired:
-      audit.record(.signInExpired(login))
-      return .failed("Nobody signed in before the link expired; connect again for a new one.")
-    case .evicted:
-      return .failed("Too many sign-ins are waiting; this one was dropped. Connect again.")
-    case .refused(let text):
-      audit.record(.signInDenied(login))
-      return .failed(text)
-    case .abandoned:
-      return .failed("The sign-in was given up.")
+    case .approved(let session, _): audit.record(.signInApproved(login, session.subject))
+    case .denied, .refused: audit.record(.signInDenied(login))
+    case .expired: audit.record(.signInExpired(login))
+    case .confirmInTerminal, .evicted, .abandoned: break
+    }
+  }
+
+  private static func text(_ outcome: SSHSignInOutcome) -> String {
+    switch outcome {
+    case .denied: "The sign-in was denied in the browser."
+    case .expired: "Nobody signed in before the link expired; connect again for a new one."
+    case .evicted: "Too many sign-ins are waiting; this one was dropped. Connect again."
+    case .refused(let text): text
+    case .approved, .confirmInTerminal, .abandoned: "The sign-in was given up. Connect again for a new link."
     }
   }
 }
