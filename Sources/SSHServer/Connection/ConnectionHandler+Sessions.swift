@@ -73,11 +73,16 @@ extension ConnectionHandler {
   }
 
   /// Terminals are given back while their channels still take bytes.
+  ///
+  /// Their last words are sealed before DISCONNECT, and nothing more of the client's is looked at: what it sent behind the
+  /// message that ends the connection would end it once more, each from within the other.
   func endSessions(_ text: String) {
     guard !sessions.isEmpty else { return }
     for session in sessions.values { session.connectionEnds(text) }
-    flushOutput()
+    connection.sealQueuedData(limit: Self.lastWords)
   }
+
+  private static let lastWords = 128 * 1024
 
   func forgetSessions() {
     let all = sessions.values
