@@ -128,6 +128,7 @@ package struct SSHConfiguration: Sendable, Equatable {
   package var address: ListenAddress
   /// In the order of the file; never empty.
   package var hostKeys: [PrivateKeyText]
+  package var hostCertificates: [CertificateText]
   package var userCAKey: PrivateKeyText?
   package var loginGraceTime: Milliseconds
   package var signInTimeout: Milliseconds
@@ -152,6 +153,13 @@ package struct SSHConfiguration: Sendable, Equatable {
 package struct PrivateKeyText: Sendable, Equatable {
   package var pem: SecretString
   /// For messages: its file, or the key of the configuration it came from.
+  package var name: String
+}
+
+/// An OpenSSH certificate: the line of a `-cert.pub` file.
+package struct CertificateText: Sendable, Equatable {
+  package var line: String
+  /// For messages: its file.
   package var name: String
 }
 

@@ -29,6 +29,8 @@ package struct SSHServerConfiguration: Sendable {
   package var addresses: [Address]
   /// Preferred first.
   package var hostKeys: [PrivateKey]
+  /// Certificates of these keys.
+  package var hostCertificates: [SSHCertificate] = []
   package var softwareVersion = "TunnelEdge_1.0"
   package var prefersAESGCM = true
   package var loginGraceSeconds: Int64 = 120
@@ -43,6 +45,10 @@ package struct SSHServerConfiguration: Sendable {
   package var trustedProxies: [AddressRange] = []
   package var proxyHeaderMilliseconds: Int64 = 5000
   package var maxForwards = 128
+  /// How many visitors' channels a client is asked to hold at once, at most; fewer once it has run out of descriptors.
+  package var maxChannels = 64
+  /// Bytes that the receive windows of all connections may announce together.
+  package var windowMemory = 1 << 30
   package var keepaliveSeconds: Int64 = 15
   package var keepaliveMisses = 3
   /// How long a connection may stay that was refused a forward and holds nothing else.
@@ -74,11 +80,16 @@ extension SSHServerConfiguration {
     var result = SSHConfiguration(role: .server)
     result.softwareVersion = softwareVersion
     result.hostKeys = hostKeys
+    result.hostCertificates = hostCertificates
     result.prefersAESGCM = prefersAESGCM
     result.authentication.graceTime = .seconds(UInt64(clamping: loginGraceSeconds))
     result.keepalive = KeepaliveConfiguration(
       interval: .seconds(UInt64(clamping: keepaliveSeconds)), misses: keepaliveMisses)
     result.keyExchangeOffload = .expensive
+    // What its producers may have under way when they are told to stop, at the most.
+    let underWay = maxChannels * 192 * 1024
+    result.channels.sendQueueHardLimit = max(
+      result.channels.sendQueueHardLimit, result.channels.sendQueueSoftLimit + underWay)
     result.random = random
     return result
   }

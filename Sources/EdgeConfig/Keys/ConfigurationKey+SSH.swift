@@ -3,6 +3,9 @@ extension ConfigurationKey {
     .init(.global, "ssh_address", .address, "Where ssh clients are served; no ssh without it (port 22 when left out)"),
     .init(.global, "ssh_host_key_files", .list, "Private host keys in OpenSSH format, one of each kind"),
     .init(.global, "ssh_host_keys", .list, secret: true, "Host keys as text (PEM, or base64 of it)"),
+    .init(
+      .global, "ssh_host_certificate_files", .list,
+      "OpenSSH certificates of host keys (`-cert.pub`), for clients that trust their authority"),
     .init(.global, "ssh_user_ca_key_file", .path, "The key that signs certificates for logins on ssh routes"),
     .init(.global, "ssh_user_ca_key", .pem, secret: true, "The same as text (PEM, or base64 of it)"),
     .init(.global, "ssh_login_grace_time", .duration, default: "120s", "For a client that has not proved a key yet"),

@@ -3,7 +3,9 @@ internal import Policy
 extension ConfigurationReader {
   func ssh() -> SSHConfiguration? {
     guard let setting = section.setting("ssh_address") else {
-      for name in ["ssh_host_key_files", "ssh_host_keys", "ssh_user_ca_key_file", "ssh_user_ca_key"] {
+      for name in [
+        "ssh_host_key_files", "ssh_host_keys", "ssh_host_certificate_files", "ssh_user_ca_key_file", "ssh_user_ca_key",
+      ] {
         guard let setting = section.setting(name) else { continue }
         findings.warning(setting.place, "`\(name)` has no effect without `ssh_address`")
       }
@@ -16,6 +18,7 @@ extension ConfigurationReader {
     }
     let configuration = SSHConfiguration(
       address: section.address("ssh_address", defaultPort: 22) ?? ListenAddress(host: "", port: 22), hostKeys: hostKeys,
+      hostCertificates: hostCertificates(),
       userCAKey: section.privateKey("ssh_user_ca_key", .ownerOnly),
       loginGraceTime: positive("ssh_login_grace_time"), signInTimeout: positive("ssh_sign_in_timeout"),
       maxStartups: maxStartups(), sources: sourceLimits(),
@@ -48,6 +51,15 @@ extension ConfigurationReader {
       }
     }
     return keys
+  }
+
+  private func hostCertificates() -> [CertificateText] {
+    guard section.isWritten("ssh_host_certificate_files") else { return [] }
+    return section.texts("ssh_host_certificate_files").compactMap { file in
+      section.context.text(of: file.text, namedAt: file.place).map {
+        CertificateText(line: String($0.prefix { $0 != "\n" && $0 != "\r\n" }), name: file.text)
+      }
+    }
   }
 
   /// A time limit that cannot be none.

@@ -28,8 +28,11 @@ struct CheckCommand: ParsableCommand {
       StandardError.write("\(path): \(errors) \(errors == 1 ? "error" : "errors")")
       throw EdgeExitCode.configuration
     }
-    if let problem = EdgeSettings.problem(in: configuration) {
-      StandardError.write("\(path): error: \(problem)")
+    do throws(EdgeSettingsError) {
+      let settings = try EdgeSettings.trial(configuration)
+      for warning in settings.warnings(at: SystemClock.now()) { StandardError.write("\(path): warning: \(warning)") }
+    } catch {
+      StandardError.write("\(path): error: \(error)")
       throw EdgeExitCode.configuration
     }
     print("\(path): fine, \(configuration.routes.count) \(configuration.routes.count == 1 ? "route" : "routes")")

@@ -69,6 +69,7 @@ package final class Edge: Sendable {
       throw Failure(kind: .configuration, description: "\(configuration.path): \(error.description)")
     }
     state = Mutex(State(configuration: configuration))
+    for warning in settings.warnings(at: clock()) { logger.warning("configuration", metadata: ["at": "\(warning)"]) }
     do {
       switch configuration.storage {
       case .memory: store = MemoryStore(clock: clock)
@@ -157,6 +158,9 @@ package final class Edge: Sendable {
       settings = try EdgeSettings(configuration, sharedSecret: secret(of: configuration), audit: logs.audit)
     } catch {
       throw Failure(kind: .configuration, description: "\(configuration.path): \(error.description)")
+    }
+    for warning in settings.warnings(at: SystemClock.now()) {
+      logger.warning("configuration", metadata: ["at": "\(warning)"])
     }
     let old = state.withLock { state in
       defer { state.configuration = configuration }

@@ -22,6 +22,7 @@ struct EdgeSettings: Sendable {
   var routes: [Route]
   var reservedHosts: Set<HostName>
   var hostKeyFingerprints: [String]
+  private let hostCertificates: HostCertificates
 
   /// `sharedSecret`: for a file without one, made at the start of the process.
   init(_ configuration: EdgeConfiguration, sharedSecret: [UInt8], audit: AuditLog?) throws(EdgeSettingsError) {
@@ -30,7 +31,9 @@ struct EdgeSettings: Sendable {
     identity = try Self.identity(configuration, sharedSecret: sharedSecret)
     http = try Self.http(configuration)
     let hostKeys = try Self.hostKeys(configuration)
+    hostCertificates = try HostCertificates(configuration.ssh?.hostCertificates ?? [], hostKeys: hostKeys)
     ssh = Self.ssh(configuration, hostKeys: hostKeys, audit: audit)
+    ssh?.hostCertificates = hostCertificates.certificates
     let publicKeys = hostKeys.map { SSHPublicKey($0.publicKey) }
     hostKeyFingerprints = publicKeys.map { "\($0.algorithmName) \($0.fingerprint)" }
     pages = Self.pages(configuration, hostKeys: publicKeys)
@@ -44,14 +47,12 @@ struct EdgeSettings: Sendable {
     return pages
   }
 
-  /// What would keep an edge from starting with this file, beyond what loading it tells.
-  static func problem(in configuration: EdgeConfiguration) -> String? {
-    do throws(EdgeSettingsError) {
-      _ = try EdgeSettings(configuration, sharedSecret: [UInt8](repeating: 0, count: 32), audit: nil)
-      return nil
-    } catch {
-      return error.description
-    }
+  /// What does not keep an edge from starting, and should be seen to.
+  func warnings(at now: UnixTime) -> [String] { hostCertificates.warnings(at: now) }
+
+  /// As `check` makes them: to see what would keep an edge from starting with this file, beyond what loading it tells.
+  static func trial(_ configuration: EdgeConfiguration) throws(EdgeSettingsError) -> EdgeSettings {
+    try EdgeSettings(configuration, sharedSecret: [UInt8](repeating: 0, count: 32), audit: nil)
   }
 
   /// Names that no route may take (security rule 3): the authenticate host, and that of the ssh listener where it has one.

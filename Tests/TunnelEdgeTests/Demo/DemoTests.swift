@@ -46,7 +46,7 @@ import Testing
     let load = EdgeConfiguration.load(path: state.configuration)
     #expect(load.diagnostics.filter { $0.severity != .note }.map(\.description) == [])
     let configuration = try #require(load.configuration)
-    #expect(EdgeSettings.problem(in: configuration) == nil)
+    #expect(throws: Never.self) { try EdgeSettings.trial(configuration) }
     #expect(configuration.routes.count == 1)
     // Security rule 35: only a demo may use what a demo made.
     #expect(SampleSecrets.demoKey(in: configuration) != nil)
