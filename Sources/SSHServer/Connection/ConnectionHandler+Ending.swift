@@ -53,11 +53,13 @@ extension ConnectionHandler {
     timers.cancelAll()
     cancelMachineTimer()
     let streams = streams.values
-    self.streams = [:]
+    self.streams.removeAll()
     for stream in streams { stream.didEnd(end) }
     let openings = openings.values
-    self.openings = [:]
+    self.openings.removeAll()
     for opening in openings { opening.fail(.gone) }
+    lasting = []
+    nobodyWaits()
     forgetSessions()
     roundTrips = [:]
     connection.transportClosed()
@@ -83,6 +85,25 @@ extension ConnectionHandler {
     }
   }
 
+  /// Bytes wait for the client. When not one of them has left for as long as allowed, nobody takes them: a client that goes
+  /// on talking but does not listen is not found by keepalives.
+  func armUnwritable() {
+    guard configuration.unwritableMilliseconds > 0, let taken = bytesTaken else { return }
+    timers.set(.unwritable, in: configuration.unwritableMilliseconds, on: handle) { handler in
+      guard case .ending = handler.phase else {
+        guard handler.context?.channel.isWritable == false else { return }
+        if let now = handler.bytesTaken, now > taken { return handler.armUnwritable() }
+        return handler.end(.connectionLost, "You took nothing of what was sent to you.", .connectionLost)
+      }
+    }
+  }
+
+  /// What has left for the kernel since the beginning.
+  private var bytesTaken: UInt64? {
+    guard let waiting = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes) else { return nil }
+    return bytesWritten &- UInt64(clamping: waiting)
+  }
+
   // MARK: Drain
 
   static let drainText = "The edge is shutting down. Connect again in a moment."
@@ -100,7 +121,7 @@ extension ConnectionHandler {
   }
 
   func endIfDrained() {
-    guard isDraining, streams.isEmpty, openings.isEmpty else { return }
+    guard isDraining, streams.isEmpty, openings.isEmpty, !places.isWaitedFor else { return }
     end(.byApplication, Self.drainText, .disconnected)
   }
 

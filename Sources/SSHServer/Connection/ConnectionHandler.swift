@@ -57,14 +57,19 @@ final class ConnectionHandler: ChannelInboundHandler {
 
   lazy var forwards = makeForwards()
   var refusals: [String] = []
-  var streams: [ChannelID: ChannelStream] = [:]
-  var openings: [ChannelID: StreamOpening] = [:]
+  var streams = ChannelMap<ChannelStream>()
+  var openings = ChannelMap<StreamOpening>()
+  /// Streams that stay open for as long as their visitors like.
+  var lasting: Set<ChannelID> = []
+  var places: ChannelPlaces<WantedStream>
   var sessions: [ChannelID: SessionChannel] = [:]
   /// While a shell looks.
   var activity: ConnectionActivity?
   var probe: (id: GlobalRequestID?, since: UInt64)?
   /// What is to be done when the client has answered.
   var roundTrips: [GlobalRequestID: (ConnectionHandler) -> Void] = [:]
+  /// Something of a visitor's left a moment ago.
+  var expectsAnswer = false
 
   var configuration: SSHServerConfiguration { @inline(__always) _read { yield settings.server } }
 
@@ -79,6 +84,8 @@ final class ConnectionHandler: ChannelInboundHandler {
   private(set) var context: ChannelHandlerContext?
   private var touched: [ChannelStream] = []
   private var readHolds: ReadHold = []
+  /// Handed to the channel; the kernel may not have taken them yet.
+  private(set) var bytesWritten: UInt64 = 0
   private var isInReadCycle = false
   private var isFlushing = false
   private var isFlushScheduled = false
@@ -95,6 +102,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     self.ticket = ticket
     eventLoop = handle.eventLoop
     connection = SSHConnection(settings.machine)
+    places = ChannelPlaces(most: settings.server.maxChannels)
     logger = server.logger
     logger[metadataKey: "connection"] = "\(handle.id)"
   }
@@ -150,8 +158,11 @@ final class ConnectionHandler: ChannelInboundHandler {
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
     if context.channel.isWritable {
+      timers.cancel(.unwritable)
       hold(.outbound, false)
       flushOutput()
+    } else {
+      armUnwritable()
     }
     context.fireChannelWritabilityChanged()
   }
@@ -226,7 +237,10 @@ final class ConnectionHandler: ChannelInboundHandler {
   private func received(_ bytes: ByteBuffer, on id: ChannelID) {
     if let stream = streams[id] {
       stream.didReceive(bytes)
-      touched.append(stream)
+      if !stream.isTouched {
+        stream.isTouched = true
+        touched.append(stream)
+      }
     } else {
       connection.consumed(bytes.readableBytes, from: id)
       sessions[id]?.didReceive(bytes)
@@ -243,6 +257,7 @@ final class ConnectionHandler: ChannelInboundHandler {
       wrote = false
       connection.sealQueuedData(limit: Self.sealedAtOnce)
       while let bytes = connection.takeOutbound() {
+        bytesWritten &+= UInt64(bytes.readableBytes)
         context.write(wrapOutboundOut(bytes), promise: nil)
         wrote = true
       }
@@ -306,9 +321,17 @@ extension ConnectionHandler: Sendable {}
 
 extension ConnectionHandler: ChannelHost {
   func isChannelWritable(_ id: ChannelID) -> Bool { connection.isWritable(id) }
-  func write(_ bytes: ByteBuffer, to id: ChannelID) { connection.write(bytes, to: id) }
+  func write(_ bytes: ByteBuffer, to id: ChannelID) {
+    connection.write(bytes, to: id)
+    if !expectsAnswer { expectAnswer(on: id) }
+  }
   func finishWriting(_ id: ChannelID) { connection.finishWriting(id) }
-  func consumed(_ count: Int, from id: ChannelID) { connection.consumed(count, from: id) }
+  func consumed(_ count: Int, from id: ChannelID) {
+    connection.consumed(count, from: id)
+    if connection.hasOutbound { setNeedsFlush() }
+  }
+  func noteLasting(_ id: ChannelID) { if streams[id] != nil { lasting.insert(id) } }
+  var windowMemory: WindowMemory { server.windowMemory }
   func closeChannel(_ id: ChannelID, _ how: ChannelClosing) { connection.closeChannel(id, how) }
 
   func setNeedsFlush() {

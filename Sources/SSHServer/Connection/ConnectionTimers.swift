@@ -17,6 +17,10 @@ struct ConnectionTimers {
     case farewell
     /// The other side does not close.
     case linger
+    /// Somebody waits for a channel.
+    case places
+    /// The client takes no bytes.
+    case unwritable
   }
 
   private var scheduled: [Purpose: Scheduled<Void>] = [:]
