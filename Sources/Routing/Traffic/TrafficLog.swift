@@ -14,6 +14,7 @@ struct TrafficLog {
   private var running: [UInt64: TrafficRecord] = [:]
   private var runningCount = 0
   private var ended = Deque<TrafficRecord>()
+  private var endedCount: UInt64 = 0
   private var totals: [BindingID: TrafficTotals] = [:]
   private var lastSeen: [String: UnixTime] = [:]
   private let firstID: UInt64
@@ -48,6 +49,7 @@ struct TrafficLog {
     totals[record.bindingID] = sum
     if ended.count >= Self.keptRequests { ended.removeFirst() }
     ended.append(record)
+    endedCount &+= 1
     note(record.visitor, at: time)
   }
 
@@ -67,6 +69,8 @@ struct TrafficLog {
     var result = TrafficSnapshot(since: since)
     result.requests = (Array(running.values) + ended).sorted { $0.id > $1.id }
     result.running = runningCount
+    result.ended = Array(ended)
+    result.endedCount = endedCount
     result.totals = totals
     result.visitors = lastSeen.count
     return result

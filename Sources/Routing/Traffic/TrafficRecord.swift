@@ -103,9 +103,13 @@ package struct TrafficTotals: Sendable, Equatable {
 package struct TrafficSnapshot: Sendable, Equatable {
   /// When counting began.
   package var since: UnixTime
-  /// Newest first.
+  /// Running and ended ones, newest first.
   package var requests: [TrafficRecord] = []
   package var running = 0
+  /// In the order in which they ended, the last of them last; older ones are not kept.
+  package var ended: [TrafficRecord] = []
+  /// How many have ended, those that are not kept included.
+  package var endedCount: UInt64 = 0
   package var totals: [BindingID: TrafficTotals] = [:]
   /// People and addresses that were seen in the last minute.
   package var visitors = 0

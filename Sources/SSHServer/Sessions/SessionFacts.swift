@@ -7,4 +7,8 @@ struct SessionFacts {
   let bound: [Forward.Bound]
   let publishable: [Route]
   let connectionID: String
+  /// What could not be published, and why.
+  let refusals: [String]
+  /// Addresses of every tunnel of this sign-in, on other connections too.
+  let allTunnels: [String]
 }

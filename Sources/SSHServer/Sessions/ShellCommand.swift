@@ -4,7 +4,7 @@ import SSHProtocol
 
 /// A command given to ssh: `ssh edge whoami`.
 struct ShellCommand {
-  struct Result {
+  struct Result: Equatable {
     var output: [String] = []
     var errors: [String] = []
     var status: UInt32 = 0
@@ -12,51 +12,69 @@ struct ShellCommand {
     var endsSession = false
   }
 
-  static let usage = [
-    "Commands: whoami, tunnels, routes, logout, help. Each takes --json.",
-    "Publish a local service: ssh -N -R HOST:443:localhost:3000 EDGE",
-  ]
+  private enum Name: String, CaseIterable {
+    case whoami, tunnels, routes, logout, help
+
+    var does: String {
+      switch self {
+      case .whoami: "who you are signed in as, and until when"
+      case .tunnels: "what this connection publishes, and how it stands"
+      case .routes: "what you may publish"
+      case .logout: "sign out, which ends every tunnel of this sign-in"
+      case .help: "this text"
+      }
+    }
+  }
+
+  /// sysexits(3), and what a shell answers to a command it does not find.
+  private static let usageError: UInt32 = 64
+  private static let notFound: UInt32 = 127
 
   private let words: [String]
   private let wantsJSON: Bool
 
   init(_ text: String) {
-    let all = text.split(separator: " ").map(String.init)
+    let all = text.split { $0 == " " || $0 == "\t" }.map(String.init)
     wantsJSON = all.contains("--json")
     words = all.filter { $0 != "--json" }
   }
 
   func run(_ facts: SessionFacts) -> Result {
-    guard words.count == 1, let word = words.first else { return unknown(words.joined(separator: " ")) }
-    switch word {
-    case "whoami": return whoami(facts)
-    case "tunnels": return tunnels(facts)
-    case "routes": return routes(facts)
-    case "logout":
-      var result = answer(
-        ["Signed out. Every connection of this sign-in ends."], .object([("signed_out", .bool(true))]))
-      result.endsSession = true
-      return result
-    case "help":
-      return answer(Self.usage, .list(["whoami", "tunnels", "routes", "logout", "help"].map(JSONText.string)))
-    default: return unknown(word)
+    guard let word = words.first else { return help(facts) }
+    guard let name = Name(rawValue: word) else { return unknown(word) }
+    if let more = words.dropFirst().first {
+      if more == "--help" || more == "-h" { return help(facts) }
+      let text = "\(word) takes nothing but --json, not \(more.printable(limit: 80)). See: ssh EDGE help"
+      return Result(errors: [text], status: Self.usageError)
+    }
+    switch name {
+    case .whoami: return whoami(facts)
+    case .tunnels: return tunnels(facts)
+    case .routes: return routes(facts)
+    case .logout: return logout(facts)
+    case .help: return help(facts)
     }
   }
 
   private func unknown(_ word: String) -> Result {
-    Result(errors: ["Unknown command: \(word.printable(limit: 80))"] + Self.usage, status: 1)
+    let names = Name.allCases.map(\.rawValue)
+    var text = "Unknown command: \(word.printable(limit: 80))."
+    if let nearest = Self.nearest(to: word, among: names) { text += " Did you mean \(nearest)?" }
+    return Result(errors: [text, "Commands: \(names.joined(separator: ", ")). Each takes --json."], status: Self.notFound)
   }
 
   private func answer(_ lines: [String], _ json: JSONText) -> Result {
     Result(output: wantsJSON ? [json.rendered] : lines)
   }
 
+  // MARK: Commands
+
   private func whoami(_ facts: SessionFacts) -> Result {
     let subject = facts.publisher.subject
-    let until = CalendarTime(subject.expiresAt).description
     let fields: [(String, String)] = [
       ("user", subject.displayName), ("user_id", subject.userID), ("issuer", subject.issuer),
-      ("session_expires", until), ("key", facts.publisher.key.fingerprint), ("source", facts.publisher.sourceAddress),
+      ("session_expires", wantsJSON ? CivilTime(subject.expiresAt).text : CalendarTime(subject.expiresAt).description),
+      ("key", facts.publisher.key.fingerprint), ("source", facts.publisher.sourceAddress),
       ("connection", facts.connectionID),
     ]
     return answer(
@@ -64,23 +82,111 @@ struct ShellCommand {
   }
 
   private func tunnels(_ facts: SessionFacts) -> Result {
-    let lines = facts.bound.map {
-      "\(ShellNotice.line($0))  \($0.counters.totalStreams) streams, \($0.counters.bytesFromPublisher) bytes out, "
-        + "\($0.counters.bytesToPublisher) bytes in"
+    let lines = facts.bound.map { bound in
+      let counters = bound.counters
+      return "\(ShellNotice.line(bound))  \(counters.totalStreams) streams, "
+        + "\(ShortText.bytes(counters.bytesToPublisher)) in, \(ShortText.bytes(counters.bytesFromPublisher)) out"
     }
     let json = facts.bound.map { bound in
       JSONText.object([
-        ("url", .string(bound.url)), ("attached", .bool(bound.state.isAttached)),
-        ("state", .string(ShellNotice.state(bound.state))), ("streams", .number(bound.counters.totalStreams)),
-        ("bytes_from_publisher", .number(bound.counters.bytesFromPublisher)),
+        ("url", .string(bound.url)), ("attached", .bool(bound.state.isAttached)), ("state", .string(bound.standing)),
+        ("open_streams", .number(UInt64(clamping: bound.counters.openStreams))),
+        ("streams", .number(bound.counters.totalStreams)),
         ("bytes_to_publisher", .number(bound.counters.bytesToPublisher)),
+        ("bytes_from_publisher", .number(bound.counters.bytesFromPublisher)),
       ])
     }
     return answer(lines.isEmpty ? ["Nothing is published on this connection."] : lines, .list(json))
   }
 
   private func routes(_ facts: SessionFacts) -> Result {
-    let urls = facts.publishable.map(\.origin.url)
-    return answer(urls.isEmpty ? ["You may publish nothing."] : urls, .list(urls.map(JSONText.string)))
+    let bound = Set(facts.bound.filter(\.state.isAttached).map(\.routeID))
+    let lines = facts.publishable.map { route in
+      "\(route.origin.url)  -R \(Self.forward(route.origin)):localhost:3000"
+        + (bound.contains(route.id) ? "  published here" : "")
+    }
+    let json = facts.publishable.map { route in
+      JSONText.object([
+        ("url", .string(route.origin.url)), ("forward", .string(Self.forward(route.origin))),
+        ("published", .bool(bound.contains(route.id))),
+      ])
+    }
+    return answer(lines.isEmpty ? ["You may publish nothing."] : lines, .list(json))
+  }
+
+  /// Names what it ends (security rule 21).
+  private func logout(_ facts: SessionFacts) -> Result {
+    let who = facts.publisher.subject.displayName
+    let ended = facts.allTunnels
+    var lines = ["Signed out \(who.printable(limit: 120))."]
+    if ended.isEmpty {
+      lines.append("No tunnel of this sign-in was open.")
+    } else {
+      lines.append("This ends \(ended.count == 1 ? "a tunnel" : "\(ended.count) tunnels"):")
+      lines += ended.map { "  \($0.printable(limit: 300))" }
+    }
+    lines.append("The next ssh with this key asks to sign in again.")
+    var result = answer(
+      lines,
+      .object([
+        ("signed_out", .bool(true)), ("user", .string(who)), ("ended_tunnels", .list(ended.map(JSONText.string))),
+      ]))
+    result.endsSession = true
+    return result
+  }
+
+  private func help(_ facts: SessionFacts) -> Result {
+    answer(
+      Self.usage(facts),
+      .list(Name.allCases.map { .object([("command", .string($0.rawValue)), ("does", .string($0.does))]) }))
+  }
+
+  // MARK: Texts
+
+  /// What a shell says when nothing is published.
+  static func welcome(_ facts: SessionFacts) -> [String] {
+    let who = facts.publisher.subject.displayName.printable(limit: 120)
+    return ["Signed in as \(who) until \(CalendarTime(facts.publisher.subject.expiresAt)).", ""] + usage(facts)
+  }
+
+  private static func usage(_ facts: SessionFacts) -> [String] {
+    let example = facts.publishable.first.map { forward($0.origin) } ?? "HOST:443"
+    let widest = Name.allCases.map(\.rawValue.count).max() ?? 0
+    var lines = ["Publish a local service, and look at its requests:", "  ssh -R \(example):localhost:3000 EDGE", ""]
+    lines.append("Commands, as in ssh EDGE whoami. Each takes --json:")
+    lines += Name.allCases.map { name in
+      "  \(name.rawValue)\(String(repeating: " ", count: widest - name.rawValue.count))  \(name.does)"
+    }
+    return lines
+  }
+
+  /// What is written before the local address in `-R`.
+  private static func forward(_ origin: RouteOrigin) -> String {
+    let usual = origin.scheme == .ssh ? 22 : 443
+    return "\(origin.host):\(origin.port ?? usual)".printable(limit: 300)
+  }
+
+  /// Damerau's distance of two at most: a slip of the finger.
+  private static func nearest(to word: String, among names: [String]) -> String? {
+    guard word.utf8.count <= 16 else { return nil }
+    let distances = names.map { (name: $0, distance: distance(Array(word.lowercased().utf8), Array($0.utf8))) }
+    guard let best = distances.min(by: { $0.distance < $1.distance }), best.distance <= 2 else { return nil }
+    return best.name
+  }
+
+  private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+    var rows = [Array(0...right.count)]
+    for (index, byte) in left.enumerated() {
+      var row = [index + 1]
+      for (other, candidate) in right.enumerated() {
+        var best = min(rows[index][other + 1] + 1, row[other] + 1, rows[index][other] + (byte == candidate ? 0 : 1))
+        if index > 0, other > 0, byte == right[other - 1], left[index - 1] == candidate {
+          best = min(best, rows[index - 1][other - 1] + 1)
+        }
+        row.append(best)
+      }
+      rows.append(row)
+    }
+    return rows.last?.last ?? 0
   }
 }

@@ -1,0 +1,187 @@
+import Policy
+import Routing
+import SSHProtocol
+
+/// A status screen without its channel: keys and changes in, frames out.
+///
+/// Frames are not queued. A change only makes the next frame due; it is drawn from the model as it is then, at most ten
+/// times a second, and not before the last frame has left.
+///
+///     touch, keys, resize ─▶ due ──(100 ms since the last, and room)──▶ frame ─▶ idle ─▶ …
+///                              └──(no room)──▶ asked for again, ever more slowly
+struct ScreenMachine {
+  /// Milliseconds between two frames.
+  static let frameTime: UInt64 = 100
+  /// How long a client without room is left alone at most.
+  private static let longestWait: UInt64 = 2000
+  /// How often running times are redrawn, and how often who is there.
+  private static let runningTime: UInt64 = 1000
+  private static let presenceTime: UInt64 = 15_000
+
+  private let terminal: TerminalKind
+  private var renderer: ScreenRenderer
+  private var decoder = KeyDecoder()
+  private(set) var view = ScreenView()
+  private var shown: Grid?
+  private var hasEntered = false
+
+  private var isDue = true
+  private var nextFrame: UInt64 = 0
+  private var wait = frameTime
+  /// When what was drawn last grows old by itself.
+  private var refresh: UInt64?
+  /// As of the last frame: what keys refer to.
+  private var model = ScreenModel()
+
+  init(terminal: TerminalKind, size: TerminalSize) {
+    self.terminal = terminal
+    renderer = ScreenRenderer(terminal: terminal, columns: size.columns, rows: size.rows)
+  }
+
+  // MARK: What happens
+
+  /// Something that is drawn has changed.
+  mutating func touch() { isDue = true }
+
+  mutating func resize(_ size: TerminalSize) {
+    renderer = ScreenRenderer(terminal: terminal, columns: size.columns, rows: size.rows)
+    // What the terminal made of the old frame is its own affair.
+    shown = nil
+    isDue = true
+  }
+
+  /// Bytes from the client; true when it wants to quit.
+  mutating func receive(_ bytes: some Sequence<UInt8>, now: UInt64) -> Bool {
+    press(decoder.receive(bytes, now: now))
+  }
+
+  /// A deadline has passed; true when somebody wants to quit.
+  mutating func timePassed(_ now: UInt64) -> Bool {
+    if let refresh, refresh <= now {
+      self.refresh = nil
+      isDue = true
+    }
+    return press(decoder.timePassed(now))
+  }
+
+  /// When to call `timePassed` and `frame` again.
+  var deadline: UInt64? {
+    [isDue ? nextFrame : nil, decoder.deadline, refresh].compactMap(\.self).min()
+  }
+
+  // MARK: Frames
+
+  /// Whether a frame is due now: then the caller makes a model and calls `frame`. Without room it is put off.
+  mutating func wantsFrame(now: UInt64, hasRoom: Bool) -> Bool {
+    guard isDue, nextFrame <= now else { return false }
+    if hasRoom {
+      wait = Self.frameTime
+      return true
+    }
+    nextFrame = now &+ wait
+    wait = min(wait * 2, Self.longestWait)
+    return false
+  }
+
+  /// What leads from the last frame to this one.
+  mutating func frame(_ model: ScreenModel, now: UInt64) -> [UInt8] {
+    self.model = model
+    settle()
+    let grid = renderer.draw(model, view)
+    var writer = TerminalWriter(terminal)
+    if !hasEntered { writer.enter() }
+    hasEntered = true
+    if grid != shown { writer.draw(grid, over: shown) }
+    shown = grid
+    isDue = false
+    nextFrame = now &+ Self.frameTime
+    let isRunning = view.paused == nil && model.traffic.running > 0
+    refresh = isRunning ? now &+ Self.runningTime : model.traffic.visitors > 0 ? now &+ Self.presenceTime : nil
+    return writer.bytes
+  }
+
+  /// Gives the terminal back; the text is for whoever looks at it then.
+  func leave(_ text: String?) -> [UInt8] {
+    var writer = TerminalWriter(terminal)
+    if hasEntered { writer.leave() }
+    if let text { writer.send(text + "\r\n") }
+    return writer.bytes
+  }
+
+  // MARK: Keys
+
+  private mutating func press(_ keys: [Key]) -> Bool {
+    for key in keys {
+      isDue = true
+      if view.isEditingFilter, !Self.quits(key) { edit(key) } else if act(key) { return true }
+    }
+    return false
+  }
+
+  private static func quits(_ key: Key) -> Bool { key == .control("C") || key == .control("D") }
+
+  private mutating func edit(_ key: Key) {
+    switch key {
+    case .character(let scalar): view.filter.unicodeScalars.append(scalar)
+    case .pasted(let text): view.filter += text
+    case .backspace: if !view.filter.isEmpty { view.filter.removeLast() }
+    case .control("U"): view.filter = ""
+    case .enter: view.isEditingFilter = false
+    case .escape:
+      view.isEditingFilter = false
+      view.filter = ""
+    case .control, .tab, .backTab, .up, .down, .left, .right, .pageUp, .pageDown, .home, .end: break
+    }
+    view.filter = String(view.filter.prefix(Self.longestFilter))
+    view.top = nil
+  }
+
+  private static let longestFilter = 100
+
+  /// True when it quits.
+  private mutating func act(_ key: Key) -> Bool {
+    let page = max(1, renderer.visibleRequests(model) - 1)
+    switch key {
+    case .control("C"), .control("D"), .character("q"): return true
+    case .character("Q"): view.panel = view.panel == .code ? .requests : .code
+    case .character("?"), .character("h"): view.panel = view.panel == .help ? .requests : .help
+    case .escape:
+      if view.panel != .requests { view.panel = .requests } else { view.filter = "" }
+    case .character("i"): if view.panel == .code { view.isCodeInverted.toggle() }
+    case .tab, .right: view.chosenTunnel += view.chosenTunnel < model.tunnels.count - 1 ? 1 : -view.chosenTunnel
+    case .backTab, .left:
+      view.chosenTunnel = view.chosenTunnel > 0 ? view.chosenTunnel - 1 : max(0, model.tunnels.count - 1)
+    case .up, .character("k"): scroll(-1)
+    case .down, .character("j"): scroll(1)
+    case .pageUp, .control("B"): scroll(-page)
+    case .pageDown, .control("F"), .character(" "): scroll(page)
+    case .home, .character("g"): view.top = nil
+    case .end, .character("G"): scroll(Int(Int32.max))
+    case .character("p"): view.paused = view.paused == nil ? model.traffic : nil
+    case .character("/"):
+      view.panel = .requests
+      view.isEditingFilter = true
+    case .character("c"):
+      view.clearedThrough = model.traffic.requests.first?.id ?? view.clearedThrough
+      view.paused = nil
+      view.top = nil
+    case .control("L"): shown = nil
+    case .character, .control, .enter, .backspace, .pasted: break
+    }
+    return false
+  }
+
+  private mutating func scroll(_ count: Int) {
+    guard view.panel == .requests else { return }
+    let requests = view.requests(in: model)
+    let visible = renderer.visibleRequests(model)
+    let first = view.first(of: requests, rows: visible)
+    let wanted = max(0, min(first + count, requests.count - visible))
+    view.top = wanted == 0 ? nil : requests.indices.contains(wanted) ? requests[wanted].id : nil
+  }
+
+  /// What the view refers to may be gone.
+  private mutating func settle() {
+    if view.chosenTunnel >= model.tunnels.count { view.chosenTunnel = max(0, model.tunnels.count - 1) }
+  }
+}
