@@ -46,10 +46,28 @@ extension Exchange {
       isOver(max(lastBodyAt, waitingSince), configuration.readTimeout, now)
     {
       refuseSlowBody()
+    } else if !hasSentHead, canRetry, !hasRetried, isOver(waitingSince, Self.patience, now), isWithSilentClient {
+      goElsewhere()
     } else if !hasSentHead, !isWaitingForBody, isOver(max(waitingSince, lastBodyAt), configuration.upstreamTimeout, now)
     {
       timeOut("upstream_response_timeout")
     }
+  }
+
+  /// How long a request waits with a client of whom nothing is heard, while another of the same person is there.
+  private static let patience: Int64 = 3000
+
+  private var isWithSilentClient: Bool {
+    guard case .relaying = state, let upstream, !upstream.hasAnswered, case .tunnel(let id) = upstream.key else {
+      return false
+    }
+    return loop.shared.registry.isSilent(id)
+  }
+
+  private func goElsewhere() {
+    if case .tunnel(let id) = upstream?.key { tried.insert(id) }
+    end(upstream: .reset)
+    retry()
   }
 
   /// While the visitor still sends, the service is not late.
@@ -141,6 +159,7 @@ extension Exchange {
   /// Writes the access-log line. The last thing an exchange does, and done once.
   func finish(detail: String) {
     state = .done
+    stopWaiting()
     guard !isLogged else { return }
     isLogged = true
     if let openStream {

@@ -204,6 +204,11 @@ extension RegistryState {
     }
   }
 
+  func isSuspect(_ id: BindingID) -> Bool {
+    guard let routeID = routeOfBinding[id] else { return false }
+    return routes[routeID]?.entries.first { $0.binding.id == id }?.isSuspect == true
+  }
+
   func hasAlternative(to id: BindingID) -> Bool {
     guard let routeID = routeOfBinding[id], let entries = routes[routeID]?.entries,
       let one = entries.first(where: { $0.binding.id == id })?.binding

@@ -78,6 +78,11 @@ package final class TunnelRegistry: Sendable {
   /// Whether the same person has another tunnel for the same name that is in no doubt.
   package func hasAlternative(to id: BindingID) -> Bool { state.withLock { $0.hasAlternative(to: id) } }
 
+  /// Whether nothing is heard of this tunnel's client, while another tunnel of the same person could serve.
+  package func isSilent(_ id: BindingID) -> Bool {
+    state.withLock { $0.isSuspect(id) && $0.hasAlternative(to: id) }
+  }
+
   /// Kept for the person's own pages until the connection ends.
   package func note(_ refused: RefusedForward) { state.withLock { $0.note(refused) } }
 
