@@ -44,9 +44,9 @@ package struct HTTPProxyConfiguration: Sendable {
   package var upstreamTimeout: Int64 = 30_000
   package var maximumConnections = 16_384
   package var tunnelPool = TunnelPool.shared
-  /// Connections to one service that one loop keeps without a request.
-  package var pooledPerBinding = 32
-  /// How long: less than what common servers allow (node 5 s).
+  /// Connections to one service that are kept without a request for longer than a moment.
+  package var pooledPerBinding = 8
+  /// How long, where the service does not say: less than what common servers allow (node 5 s).
   package var pooledIdleTime: Int64 = 4_000
 
   package init(addresses: [Address], tls: TLSServerContext?) {

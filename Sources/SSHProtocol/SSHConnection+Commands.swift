@@ -133,6 +133,9 @@ extension SSHConnection {
   /// Open and opening ones, and those whose close is not answered yet.
   package var channelCount: Int { channels.channels.count }
   package var sessionCount: Int { channels.sessions }
+  /// Something waits to be taken.
+  package var hasOutbound: Bool { transport.pendingBytes > 0 }
+
   /// Those of ours that take a place at the peer: open, opening, or closing for less than its time to answer.
   package var channelsOpenedByUs: Int { channels.openedByUs }
   /// What the windows announce together, in bytes.

@@ -71,36 +71,79 @@ extension Exchange {
   }
 
   private func connect(_ key: UpstreamKey, through opener: any StreamOpener, binding: BindingID?) {
-    guard let plan, let head else { return }
+    guard let plan else { return }
     upstreamName = key.text
-    if let connection = loop.pool.take(key, session: visitor?.sessionID, canRetry: canRetry && !hasRetried) {
+    stopWaiting()
+    if !isLasting,
+      let connection = loop.pool.take(key, session: visitor?.sessionID, canRetry: canRetry && !hasRetried)
+    {
       start(on: connection)
       return
     }
     state = .waiting
+    let shelf = loop.pool.shelf(key, load: opener.load)
+    let waiter = UpstreamWaiter(session: visitor?.sessionID) { [weak self] connection, waiter in
+      self?.isServed(by: connection, waiter) ?? false
+    }
+    wait = (waiter, shelf)
     let target = plan.target()
-    let request = StreamRequest(
+    var request = StreamRequest(
       originatorAddress: clientAddress, originatorPort: clientAddress == peerAddress ? side.remotePort : 0,
       destinationHost: target?.host ?? "localhost",
       destinationPort: target?.port ?? 80)
+    request.claim = waiter.claim
+    request.isLasting = isLasting
+    if !isLasting { loop.pool.wait(waiter, on: shelf) }
     opener.open(request, on: loop.eventLoop).assumeIsolated().whenComplete { result in
-      self.opened(result, key: key, binding: binding, isHTTP10: head.version == .http10)
+      self.opened(result, for: waiter, shelf, binding: binding)
     }
   }
 
+  /// What will probably stay open takes a channel for itself, and not one of the last (ssh.md 3.5).
+  private var isLasting: Bool {
+    guard grant?.upgrade == nil else { return true }
+    guard let head, let field = head.headers.firstField(.accept) else { return false }
+    return head.headers.valueEquals(field, "text/event-stream")
+  }
+
+  /// A connection has become free before the stream opened that was asked for.
+  private func isServed(by connection: UpstreamConnection, _ waiter: UpstreamWaiter) -> Bool {
+    guard case .waiting = state, wait?.waiter === waiter else { return false }
+    wait = nil
+    waiter.claim.withdraw()
+    guard stillMay() else { return false }
+    start(on: connection)
+    return true
+  }
+
+  /// The request is answered, or over.
+  func stopWaiting() {
+    guard let (waiter, shelf) = wait else { return }
+    wait = nil
+    loop.pool.stopWaiting(waiter, on: shelf)
+    waiter.claim.withdraw()
+  }
+
   private func opened(
-    _ result: Result<NIOLoopBound<any ByteStream>, any Error>, key: UpstreamKey, binding: BindingID?, isHTTP10: Bool
+    _ result: Result<NIOLoopBound<any ByteStream>, any Error>, for waiter: UpstreamWaiter, _ shelf: UpstreamShelf,
+    binding: BindingID?
   ) {
+    let isWaited = wait?.waiter === waiter
+    if isWaited {
+      wait = nil
+      loop.pool.stopWaiting(waiter, on: shelf)
+    }
     switch result {
     case .success(let stream):
-      let connection = UpstreamConnection(stream: stream.value, key: key, pool: loop.pool)
-      guard case .waiting = state, stillMay() else {
-        connection.close(.reset)
+      let connection = UpstreamConnection(stream: stream.value, shelf: shelf, pool: loop.pool)
+      guard isWaited, case .waiting = state, stillMay() else {
+        // Another request may want it.
+        connection.offer()
         return
       }
       start(on: connection)
     case .failure(let error):
-      guard case .waiting = state, let plan else { return }
+      guard isWaited, case .waiting = state, let plan else { return }
       if let binding { tried.insert(binding) }
       // A tunnel that was lost before it was asked has refused nothing, and its person may be back in a moment.
       if binding == nil || error as? StreamOpenFailure != .gone {

@@ -30,6 +30,9 @@ extension Exchange {
     }
     // The service may have switched all the same: what it sends next is not to be read as HTTP (security rule 23).
     if grant?.upgrade != nil { upstream?.taint() }
+    if response.framing == .chunked || response.framing == .untilClose, Self.isEventStream(response) {
+      upstream?.noteLasting()
+    }
     status = response.status
     hasSentHead = true
     if !requestEnded, status >= 400 || (head.expectsContinue && !hasSentContinue) { side.closeAfterResponse() }
@@ -41,6 +44,11 @@ extension Exchange {
       additions.append(fields)
     }
     side.sendHead(response, mask: filter.mask, additions: additions)
+  }
+
+  private static func isEventStream(_ response: ResponseHead) -> Bool {
+    guard let field = response.headers.firstField(.contentType) else { return false }
+    return response.headers.value(field).lowercased().hasPrefix("text/event-stream")
   }
 
   func serviceSentBody(_ bytes: ByteBuffer) {

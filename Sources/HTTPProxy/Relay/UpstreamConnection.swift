@@ -26,7 +26,8 @@ final class UpstreamConnection: ByteStreamConsumer {
   }
 
   let stream: any ByteStream
-  let key: UpstreamKey
+  let shelf: UpstreamShelf
+  var key: UpstreamKey { shelf.key }
   private let pool: UpstreamPool
   private var reader = ResponseReader()
   private var inbound = ByteBuffer()
@@ -42,15 +43,19 @@ final class UpstreamConnection: ByteStreamConsumer {
   private var isRaw = false
   private var isReading = false
   var idleSince = NIODeadline.now()
+  /// As the service says.
+  private var keepAlive: TimeAmount?
 
-  init(stream: any ByteStream, key: UpstreamKey, pool: UpstreamPool) {
+  init(stream: any ByteStream, shelf: UpstreamShelf, pool: UpstreamPool) {
     self.stream = stream
-    self.key = key
+    self.shelf = shelf
     self.pool = pool
     stream.consumer = self
   }
 
   var isWritable: Bool { stream.isWritable }
+  /// How long it may wait for its next request.
+  func idleLimit(_ usual: TimeAmount) -> TimeAmount { keepAlive ?? usual }
 
   // MARK: Requests
 
@@ -99,7 +104,13 @@ final class UpstreamConnection: ByteStreamConsumer {
   /// Not to be used again, for whatever reason.
   func taint() { isTainted = true }
 
-  func becomeRaw() { isRaw = true }
+  func becomeRaw() {
+    isRaw = true
+    noteLasting()
+  }
+
+  /// It stays open for as long as the visitor likes, and is no place for plain requests.
+  func noteLasting() { stream.noteLasting() }
 
   /// The next user must be this session: the request had a body, which might be the start of another request to a service
   /// that reads differently.
@@ -124,6 +135,12 @@ final class UpstreamConnection: ByteStreamConsumer {
     } else {
       close(.finished)
     }
+  }
+
+  /// It was opened for a request that is served otherwise by now.
+  func offer() {
+    setReading(true)
+    pool.put(self)
   }
 
   func close(_ end: StreamEnd) {
@@ -157,6 +174,7 @@ final class UpstreamConnection: ByteStreamConsumer {
         case .interim(let head): exchange.serviceSentInterim(head)
         case .head(let head):
           if !head.keepsAlive { taint() }
+          keepAlive = KeepAlive.idleLimit(head.headers)
           exchange.serviceSentHead(head)
         case .body(let bytes):
           if isRaw { exchange.serviceSentRaw(bytes) } else { exchange.serviceSentBody(bytes) }

@@ -67,6 +67,8 @@ final class Exchange {
   var openFailures = 0
   var hasRetried = false
   var upstreamName: String?
+  /// While a stream opens for it.
+  var wait: (waiter: UpstreamWaiter, shelf: UpstreamShelf)?
   /// The tunnel that counts it as under way.
   private var countedAt: BindingCounters?
   /// Whose tunnel it goes through, where that is one person's.

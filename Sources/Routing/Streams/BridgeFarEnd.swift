@@ -15,6 +15,7 @@ final class BridgeFarEnd: ByteStreamConsumer {
     self.stream = stream
     self.link = link
     link.far.value = self
+    stream.isToldWhatIsTaken = true
     stream.consumer = self
   }
 
@@ -26,13 +27,15 @@ final class BridgeFarEnd: ByteStreamConsumer {
       switch item {
       case .start: resumeIfPossible()
       case .bytes(let bytes):
-        unconfirmed += bytes.readableBytes
+        unconfirmed += BridgeLink.cost(bytes)
         stream.write(bytes)
       case .flush: stream.flush()
       case .finish: stream.finishWriting()
-      case .passedOn(let count):
-        inFlight -= count
+      case .passedOn(let cost, let bytes):
+        inFlight -= cost
+        stream.didTake(bytes)
         resumeIfPossible()
+      case .lasting: stream.noteLasting()
       case .close(let end): stream.close(end)
       }
     }

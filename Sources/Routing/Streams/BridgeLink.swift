@@ -3,8 +3,10 @@ import Synchronization
 
 /// What a `LoopBridge` and its far end share.
 final class BridgeLink: Sendable {
-  /// How many bytes may be under way in one direction.
+  /// How many bytes may be under way from the stream; they count against its window until they are taken.
   static let bytesInFlight = 256 * 1024
+  /// And to the stream: they add to what waits in it when its peer takes nothing.
+  static let bytesInFlightOut = 64 * 1024
 
   /// What a piece under way counts for: its bytes, and what it takes to hold it, however small it is.
   static func cost(_ bytes: ByteBuffer) -> Int { bytes.readableBytes + 128 }
@@ -30,8 +32,9 @@ enum BridgeWrite: Sendable {
   case bytes(ByteBuffer)
   case flush
   case finish
-  /// What arrived and has been given to the consumer came to this (`BridgeLink.cost`).
-  case passedOn(Int)
+  /// What arrived and has been given to the consumer: what it counted for (`BridgeLink.cost`), and its bytes.
+  case passedOn(cost: Int, bytes: Int)
+  case lasting
   case close(StreamEnd)
 }
 
@@ -41,7 +44,7 @@ enum BridgeRead: Sendable {
   case endOfCycle
   case finished
   case closed(StreamEnd)
-  /// So many bytes have been given to the stream while it was writable.
+  /// What counted for so much has been given to the stream while it was writable.
   case confirmed(Int)
   case writable(Bool)
 }

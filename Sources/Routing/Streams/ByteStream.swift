@@ -25,6 +25,23 @@ package protocol ByteStream: AnyObject {
 
   /// Ends both directions at once; queued bytes may be lost. The consumer's `streamDidClose` follows, later on the loop.
   func close(_ end: StreamEnd)
+
+  /// Whether bytes count as taken only when `didTake` says so; else as soon as they are handed over. The far side may send
+  /// as much again as was taken.
+  var isToldWhatIsTaken: Bool { get set }
+  func didTake(_ count: Int)
+
+  /// It turned out to stay open for as long as its visitor likes.
+  func noteLasting()
+}
+
+extension ByteStream {
+  package var isToldWhatIsTaken: Bool {
+    get { false }
+    set {}
+  }
+  package func didTake(_ count: Int) {}
+  package func noteLasting() {}
 }
 
 /// The other side of a `ByteStream`; called on its event loop.

@@ -20,7 +20,7 @@ package final class LoopBridge: ByteStream {
   private var farEndIsWritable = true
   private var wasWritable = true
   private var arrived = CircularBuffer<BridgeRead>()
-  private var passedOn = 0
+  private var passedOn = (cost: 0, bytes: 0)
   private var isReading = false
   private var isDelivering = false
   /// We asked for the end; nothing more is delivered but the end itself.
@@ -52,11 +52,11 @@ package final class LoopBridge: ByteStream {
     toFarEnd = link.toFar
   }
 
-  package var isWritable: Bool { farEndIsWritable && unconfirmed < BridgeLink.bytesInFlight }
+  package var isWritable: Bool { farEndIsWritable && unconfirmed < BridgeLink.bytesInFlightOut }
 
   package func write(_ bytes: ByteBuffer) {
     guard !isClosing, !isClosed, bytes.readableBytes > 0 else { return }
-    unconfirmed += bytes.readableBytes
+    unconfirmed += BridgeLink.cost(bytes)
     collected.append(.bytes(bytes))
     noteWritability()
   }
@@ -83,6 +83,11 @@ package final class LoopBridge: ByteStream {
       let this = NIOLoopBound(self, eventLoop: eventLoop)
       eventLoop.execute { this.value.deliver() }
     }
+  }
+
+  package func noteLasting() {
+    collected.append(.lasting)
+    post()
   }
 
   package func close(_ end: StreamEnd) {
@@ -118,7 +123,10 @@ package final class LoopBridge: ByteStream {
         arrived.removeAll()
         arrived.append(item)
       case .closed: arrived.append(item)
-      case .bytes, .endOfCycle, .finished: if !isClosing { arrived.append(item) }
+      case .bytes(let bytes):
+        // What has to wait must not hold the whole read it came in.
+        if !isClosing { arrived.append(isReading ? item : .bytes(bytes.withoutWaste)) }
+      case .endOfCycle, .finished: if !isClosing { arrived.append(item) }
       }
     }
     deliver()
@@ -138,7 +146,8 @@ package final class LoopBridge: ByteStream {
       arrived.removeFirst()
       switch item {
       case .bytes(let bytes):
-        passedOn += BridgeLink.cost(bytes)
+        passedOn.cost += BridgeLink.cost(bytes)
+        passedOn.bytes += bytes.readableBytes
         consumer?.streamDidRead(bytes)
       case .endOfCycle: consumer?.streamDidCompleteRead()
       case .finished: consumer?.streamDidFinishReading()
@@ -146,9 +155,9 @@ package final class LoopBridge: ByteStream {
       }
     }
     isDelivering = false
-    if passedOn > 0, !isClosed {
-      toFarEnd.post([.passedOn(passedOn)])
-      passedOn = 0
+    if passedOn.cost > 0, !isClosed {
+      toFarEnd.post([.passedOn(cost: passedOn.cost, bytes: passedOn.bytes)])
+      passedOn = (0, 0)
     }
   }
 
@@ -171,6 +180,13 @@ package final class LoopBridge: ByteStream {
 
 @available(*, unavailable)
 extension LoopBridge: Sendable {}
+
+extension ByteBuffer {
+  /// The same bytes in storage of their own where they would keep more than twice as much from being freed.
+  package var withoutWaste: ByteBuffer {
+    readableBytes * 2 >= storageCapacity ? self : ByteBuffer(bytes: readableBytesView)
+  }
+}
 
 extension EventLoopFuture {
   /// If the other loop is gone (shutdown), the stream must not stay open unseen.

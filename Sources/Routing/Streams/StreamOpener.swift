@@ -4,6 +4,13 @@ import NIOCore
 package protocol StreamOpener: Sendable {
   /// The stream is used on `eventLoop`; an opener that works on another loop bridges. Fails with `StreamOpenFailure`.
   func open(_ request: StreamRequest, on eventLoop: any EventLoop) -> EventLoopFuture<NIOLoopBound<any ByteStream>>
+
+  /// What others know of it; nil where streams are not scarce.
+  var load: OpenerLoad? { get }
+}
+
+extension StreamOpener {
+  package var load: OpenerLoad? { nil }
 }
 
 /// For whom a stream is opened: what the far side is told of the visitor.
@@ -13,6 +20,9 @@ package struct StreamRequest: Sendable {
   /// Where a SOCKS-speaking publisher is asked to connect; comes from the route's `to` only (security rule 6).
   package var destinationHost: String
   package var destinationPort: Int
+  /// It will stay open for as long as its visitor likes (WebSocket, events): such streams do not take the last places.
+  package var isLasting = false
+  package var claim: StreamClaim?
 
   package init(originatorAddress: String, originatorPort: Int, destinationHost: String, destinationPort: Int) {
     self.originatorAddress = originatorAddress
@@ -26,7 +36,7 @@ package struct StreamRequest: Sendable {
 package enum StreamOpenFailure: Error, Sendable, Equatable {
   /// The publisher's client could not reach the local service; its own words.
   case refused(String)
-  /// The publisher's client is out of descriptors or channels.
+  /// The publisher's client is out of descriptors or channels, and no place became free in time.
   case outOfResources
   case timedOut
   /// The connection behind it is gone.

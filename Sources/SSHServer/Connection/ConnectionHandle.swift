@@ -8,6 +8,8 @@ final class ConnectionHandle: Sendable {
   let eventLoop: any EventLoop
   /// What visitors do through this connection's tunnels, while a screen looks.
   let traffic = TunnelTraffic()
+  /// Whether visitors wait for a channel.
+  let demand = PlaceDemand()
   private let handler: NIOLoopBoundBox<ConnectionHandler?>
   private let ended = Atomic(false)
 

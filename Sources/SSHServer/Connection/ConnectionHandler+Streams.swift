@@ -8,8 +8,10 @@ struct StreamOpening {
   let address: ForwardAddress
   let bound: Forward.Bound
   let request: StreamRequest
-  /// When it was asked for, on the machine's clock.
+  /// When the client was asked, on the machine's clock.
   let since: UInt64
+  /// When we were.
+  let wantedSince: UInt64
   var timeout: Scheduled<Void>
   let completion: (Result<ChannelStream, StreamOpenFailure>) -> Void
 
@@ -21,27 +23,39 @@ struct StreamOpening {
 
 /// `forwarded-tcpip` channels towards the client.
 extension ConnectionHandler {
+  /// Opens a channel, or waits for a place where the client has no more.
   func openStream(
     _ address: ForwardAddress, _ routeID: RouteID, _ request: StreamRequest,
     completion: @escaping (Result<ChannelStream, StreamOpenFailure>) -> Void
   ) {
-    guard case .open = phase else { return completion(.failure(.gone)) }
-    guard let bound = forwards.forward(address)?.bindings[routeID], bound.state.isAttached else {
-      return completion(.failure(.notPermitted))
+    let wanted = WantedStream(address: address, routeID: routeID, request: request, completion: completion)
+    let now = SystemClock.monotonic()
+    let hasRoom = places.hasRoom(
+      isLasting: request.isLasting, taken: connection.channelsOpenedByUs, takenByLasting: lasting.count, now: now)
+    if hasRoom { open(wanted, since: now) } else { waitForPlace(wanted, now: now) }
+  }
+
+  /// Asks the client, who has a place.
+  func open(_ wanted: WantedStream, since: UInt64) {
+    guard case .open = phase else { return wanted.completion(.failure(.gone)) }
+    guard let bound = forwards.forward(wanted.address)?.bindings[wanted.routeID], bound.state.isAttached else {
+      return wanted.completion(.failure(.notPermitted))
     }
-    let originator = Originator(address: request.originatorAddress, port: request.originatorPort)
+    let originator = Originator(
+      address: wanted.request.originatorAddress, port: wanted.request.originatorPort)
     // The client compares host and port with what it asked for, byte for byte (ssh.md section 3.4).
     let open = ChannelOpen.forwardedTCPIP(
-      connectedHost: address.host, connectedPort: address.port, originatorHost: originator.address,
+      connectedHost: wanted.address.host, connectedPort: wanted.address.port, originatorHost: originator.address,
       originatorPort: originator.port)
-    guard let id = connection.openChannel(open) else { return completion(.failure(.outOfResources)) }
+    guard let id = connection.openChannel(open) else { return waitForPlaceAgain(wanted, since: since) }
     let handle = handle
     let timeout = eventLoop.scheduleTask(in: .milliseconds(configuration.slowOpenMilliseconds)) {
       handle.perform { $0.streamOpenIsSlow(id) }
     }
+    if wanted.request.isLasting { lasting.insert(id) }
     openings[id] = StreamOpening(
-      address: address, bound: bound, request: request, since: SystemClock.monotonic(), timeout: timeout,
-      completion: completion)
+      address: wanted.address, bound: bound, request: wanted.request, since: SystemClock.monotonic(),
+      wantedSince: since, timeout: timeout, completion: wanted.completion)
     setNeedsFlush()
   }
 
@@ -89,29 +103,31 @@ extension ConnectionHandler {
   }
 
   func streamOpenFailed(_ id: ChannelID, reason: UInt32, text: String) {
+    lasting.remove(id)
+    defer { admitWaiting() }
     guard let opening = openings.removeValue(forKey: id) else { return }
-    let failure = Self.failure(reason: reason, text: text, openStreams: streams.count)
+    let failure = StreamOpenFailure(
+      reason: reason, text: text, openStreams: streams.count,
+      hasServed: opening.bound.counters.totalStreams > 0)
+    if failure == .outOfResources, connection.channelsOpenedByUs > 0 {
+      // Nothing was asked of the service yet: the visitor waits for a place, whatever the method (security rule 26).
+      opening.timeout.cancel()
+      clientRanOut()
+      return waitForPlaceAgain(
+        WantedStream(
+          address: opening.address, routeID: opening.bound.routeID, request: opening.request,
+          completion: opening.completion), since: opening.wantedSince)
+    }
     noteService(failure, on: opening.bound.id)
     opening.fail(failure)
     endIfDrained()
-  }
-
-  /// OpenSSH says "administratively prohibited" both for a target it cannot resolve and when it is out of descriptors;
-  /// the latter happens only to a client that has many channels open.
-  static func failure(reason: UInt32, text: String, openStreams: Int) -> StreamOpenFailure {
-    switch reason {
-    case 4: .outOfResources
-    case 1 where openStreams >= 16: .outOfResources
-    default: .refused(text.printable(limit: 200))
-    }
   }
 
   /// The client lets a visitor wait: its target is slow, or it has gone without a word. Until it is heard of again, others
   /// of the same person are preferred.
   private func streamOpenIsSlow(_ id: ChannelID) {
     guard openings[id] != nil else { return }
-    server.registry.doubt(connectionID: handle.id)
-    afterRoundTrip { $0.server.registry.confirm(connectionID: $0.handle.id) }
+    doubtClient()
     waitOn(id, configuration.slowOpenMilliseconds) { $0.streamOpenIsVerySlow(id) }
     settle()
   }
@@ -144,6 +160,8 @@ extension ConnectionHandler {
   }
 
   func channelClosed(_ id: ChannelID, _ end: ChannelEnd) {
+    lasting.remove(id)
+    defer { admitWaiting() }
     if let stream = streams.removeValue(forKey: id) {
       stream.didEnd(StreamEnd(end))
       endIfDrained()
@@ -156,6 +174,28 @@ extension ConnectionHandler {
       if !refusals.isEmpty { armRefusal() }
     }
   }
+}
+
+extension StreamOpenFailure {
+  /// What a client means by the failure of an open.
+  ///
+  /// Clients that are out of descriptors say so in their own ways: reason 4, the system's words for it, or, OpenSSH, just
+  /// "open failed" with reason 1, which it also says of a host that it cannot resolve. That one has served, though.
+  init(reason: UInt32, text: String, openStreams: Int, hasServed: Bool) {
+    let words = text.lowercased()
+    let isShort =
+      switch reason {
+      case 4: true
+      case 1 where openStreams >= 4 && hasServed && words == "open failed": true
+      default: Self.shortageWords.contains { words.contains($0) }
+      }
+    self = isShort ? .outOfResources : .refused(text.printable(limit: 200))
+  }
+
+  private static let shortageWords = [
+    "too many open files", "no file descriptors", "emfile", "enfile", "resource temporarily unavailable",
+    "resource shortage", "no buffer space", "too many channels",
+  ]
 }
 
 /// What the client is told of the visitor. Go's library refuses an open whose originator is no IP literal or whose port

@@ -5,10 +5,11 @@ final class ServerSettings: Sendable {
   let server: SSHServerConfiguration
   let machine: SharedSSHConfiguration
 
-  init(_ server: SSHServerConfiguration, certificates: CertificateSurroundings) {
+  init(_ server: SSHServerConfiguration, certificates: CertificateSurroundings, windowMemory: WindowMemory) {
     self.server = server
     var machine = server.connection
     machine.certificates = certificates
+    machine.channels.windowMemory = windowMemory
     self.machine = SharedSSHConfiguration(machine)
   }
 }

@@ -14,6 +14,7 @@ final class ServerState: Sendable {
   let logger: Logger
   let gate: ConnectionGate
   let keyExchanges = KeyExchangePool()
+  let windowMemory: WindowMemory
   /// What users' certificates are checked against.
   let certificates: CertificateSurroundings
 
@@ -31,7 +32,9 @@ final class ServerState: Sendable {
     self.clock = clock
     let certificates = CertificateSurroundings(clock: clock)
     self.certificates = certificates
-    current = Mutex(ServerSettings(configuration, certificates: certificates))
+    let windowMemory = WindowMemory(limit: configuration.windowMemory)
+    self.windowMemory = windowMemory
+    current = Mutex(ServerSettings(configuration, certificates: certificates, windowMemory: windowMemory))
     self.logger = logger
     gate = ConnectionGate(configuration, random: configuration.random)
   }
@@ -40,7 +43,8 @@ final class ServerState: Sendable {
   var configuration: SSHServerConfiguration { settings.server }
 
   func replace(configuration: SSHServerConfiguration) {
-    let settings = ServerSettings(configuration, certificates: certificates)
+    windowMemory.setLimit(configuration.windowMemory)
+    let settings = ServerSettings(configuration, certificates: certificates, windowMemory: windowMemory)
     current.withLock { $0 = settings }
     gate.configure(configuration)
   }

@@ -21,6 +21,15 @@ final class ChannelStream: ByteStream {
   private var hasFarEnd = false
   private var hasUnfinishedCycle = false
   private var ending: StreamEnd?
+  var isToldWhatIsTaken = false
+  /// Received, and not yet taken by whoever reads.
+  private var held = 0
+  /// Taken already, and put back: no credit is due for it again.
+  private var putBackBytes = 0
+  /// What is held after the channel's end is no longer in its window; it is counted here.
+  private var memory: WindowMemory?
+  /// In the connection's list of those that were read for in this cycle.
+  var isTouched = false
 
   init(id: ChannelID, bindingID: BindingID, counters: BindingCounters, host: any ChannelHost) {
     self.id = id
@@ -30,6 +39,8 @@ final class ChannelStream: ByteStream {
     eventLoop = host.eventLoop
     counters.streamOpened()
   }
+
+  deinit { memory?.release(held) }
 
   var isWritable: Bool { connection?.isChannelWritable(id) ?? false }
 
@@ -59,7 +70,7 @@ final class ChannelStream: ByteStream {
 
   func close(_ end: StreamEnd) {
     // Nobody reads on: the end must not wait for what was not delivered.
-    arrived.removeAll()
+    dropHeld()
     hasFarEnd = false
     guard let connection else { return deliverSoon() }
     connection.closeChannel(id, .now)
@@ -71,6 +82,7 @@ final class ChannelStream: ByteStream {
 
   func didReceive(_ bytes: ByteBuffer) {
     counters.received(bytes.readableBytes)
+    held += bytes.readableBytes
     guard isReading, arrived.isEmpty, !isDelivering else {
       keep(bytes)
       return
@@ -80,7 +92,7 @@ final class ChannelStream: ByteStream {
 
   /// Waits for the consumer. Small pieces are put together: one byte must not hold the whole read it came in.
   private func keep(_ bytes: ByteBuffer) {
-    guard bytes.readableBytes < Self.smallPiece else { return arrived.append(bytes) }
+    guard bytes.readableBytes < Self.smallPiece else { return arrived.append(bytes.withoutWaste) }
     // Only the count is looked at before: a second reference would make each addition a copy of the whole.
     let waiting = arrived.last?.readableBytes ?? Self.smallPiece
     if waiting + bytes.readableBytes <= Self.smallPiece {
@@ -96,10 +108,37 @@ final class ChannelStream: ByteStream {
 
   /// Bytes that were read too far, for the next consumer.
   func putBack(_ bytes: ByteBuffer) {
-    if bytes.readableBytes > 0 { arrived.prepend(bytes) }
+    guard bytes.readableBytes > 0 else { return }
+    putBackBytes += bytes.readableBytes
+    arrived.prepend(bytes)
+  }
+
+  /// The consumer has passed so much on: the client may send as much again.
+  func didTake(_ count: Int) {
+    let known = min(putBackBytes, count)
+    putBackBytes -= known
+    let taken = min(count - known, held)
+    guard taken > 0 else { return }
+    held -= taken
+    if let connection {
+      connection.consumed(taken, from: id)
+    } else {
+      memory?.release(taken)
+    }
+  }
+
+  func noteLasting() { connection?.noteLasting(id) }
+
+  private func dropHeld() {
+    arrived.removeAll()
+    memory?.release(held)
+    memory = nil
+    held = 0
+    putBackBytes = 0
   }
 
   func didCompleteRead() {
+    isTouched = false
     guard hasUnfinishedCycle else { return }
     hasUnfinishedCycle = false
     consumer?.streamDidCompleteRead()
@@ -116,11 +155,15 @@ final class ChannelStream: ByteStream {
   func didEnd(_ end: StreamEnd) {
     guard ending == nil else { return }
     ending = end
+    if held > 0 {
+      memory = connection?.windowMemory
+      memory?.add(held)
+    }
     connection = nil
     counters.streamClosed()
     switch end {
     case .finished, .connectionLost: break
-    case .reset, .rightEnded: arrived.removeAll()
+    case .reset, .rightEnded: dropHeld()
     }
     deliverSoon()
   }
@@ -133,7 +176,7 @@ final class ChannelStream: ByteStream {
 
   private func pass(_ bytes: ByteBuffer) {
     hasUnfinishedCycle = true
-    connection?.consumed(bytes.readableBytes, from: id)
+    if !isToldWhatIsTaken { didTake(bytes.readableBytes) }
     consumer?.streamDidRead(bytes)
   }
 
@@ -175,8 +218,12 @@ protocol ChannelHost: AnyObject {
   func isChannelWritable(_ id: ChannelID) -> Bool
   func write(_ bytes: ByteBuffer, to id: ChannelID)
   func finishWriting(_ id: ChannelID)
+  /// Credit that comes of it leaves by itself.
   func consumed(_ count: Int, from id: ChannelID)
   func closeChannel(_ id: ChannelID, _ how: ChannelClosing)
+  func noteLasting(_ id: ChannelID)
+  /// What all channels of all connections may hold.
+  var windowMemory: WindowMemory { get }
   /// Seals and writes what was queued, once, after the present work.
   func setNeedsFlush()
 }

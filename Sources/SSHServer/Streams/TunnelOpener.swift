@@ -7,6 +7,16 @@ struct TunnelOpener: StreamOpener {
   let connection: ConnectionHandle
   let address: ForwardAddress
   let routeID: RouteID
+  private let ownLoad: OpenerLoad
+
+  init(connection: ConnectionHandle, address: ForwardAddress, routeID: RouteID) {
+    self.connection = connection
+    self.address = address
+    self.routeID = routeID
+    ownLoad = OpenerLoad(demand: connection.demand)
+  }
+
+  var load: OpenerLoad? { ownLoad }
 
   func open(_ request: StreamRequest, on eventLoop: any EventLoop) -> EventLoopFuture<NIOLoopBound<any ByteStream>> {
     let promise = eventLoop.makePromise(of: NIOLoopBound<any ByteStream>.self)

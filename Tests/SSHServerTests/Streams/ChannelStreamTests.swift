@@ -17,7 +17,10 @@ struct ChannelStreamTests {
     func isChannelWritable(_ id: ChannelID) -> Bool { true }
     func write(_ bytes: ByteBuffer, to id: ChannelID) {}
     func finishWriting(_ id: ChannelID) {}
-    func consumed(_ count: Int, from id: ChannelID) {}
+    var credited = 0
+    let windowMemory = WindowMemory(limit: 1 << 20)
+    func consumed(_ count: Int, from id: ChannelID) { credited += count }
+    func noteLasting(_ id: ChannelID) {}
     func closeChannel(_ id: ChannelID, _ how: ChannelClosing) { closed.append(how) }
     func setNeedsFlush() {}
   }

@@ -22,12 +22,24 @@ struct EchoService {
 private final class EchoHandler: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
 
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) { context.write(data, promise: nil) }
+  private var unwritten = 0
+  private var isInputClosed = false
+
+  /// Once its input is closed NIO closes a channel whole, with what waits to be written: not before that has left.
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    unwritten += 1
+    context.write(data).assumeIsolated().whenComplete { _ in
+      self.unwritten -= 1
+      if self.isInputClosed, self.unwritten == 0 { context.close(promise: nil) }
+    }
+  }
   func channelReadComplete(context: ChannelHandlerContext) { context.flush() }
   func channelWritabilityChanged(context: ChannelHandlerContext) {
     try? context.channel.syncOptions?.setOption(.autoRead, value: context.channel.isWritable)
   }
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    if case .inputClosed = event as? ChannelEvent { context.close(mode: .output, promise: nil) }
+    guard case .inputClosed = event as? ChannelEvent else { return }
+    isInputClosed = true
+    if unwritten == 0 { context.close(promise: nil) }
   }
 }
