@@ -138,6 +138,9 @@ package struct SSHConfiguration: Sendable, Equatable {
   /// `ssh_use_proxy_protocol`: `trusted_proxies` must announce whom they serve.
   package var usesProxyProtocol: Bool
   package var maxForwards: Int
+  package var maxChannels: Int
+  /// Bytes; 0 is a quarter of the memory.
+  package var windowMemory: Int
   /// 0 is never.
   package var keepaliveInterval: Milliseconds
   /// None: where the processor has AES.

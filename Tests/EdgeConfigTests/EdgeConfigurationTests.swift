@@ -29,6 +29,8 @@ import Testing
     #expect(ssh.signInTimeout == 900_000)
     #expect(ssh.maxStartups == MaxStartups(start: 100, rate: 30, full: 200))
     #expect(ssh.maxForwards == 128)
+    #expect(ssh.maxChannels == 64)
+    #expect(ssh.windowMemory == 0)
     #expect(ssh.keepaliveInterval == 15_000)
     #expect(ssh.prefersAESGCM == nil)
     #expect(ssh.newSource == .notify)

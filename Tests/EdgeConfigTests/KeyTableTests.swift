@@ -48,6 +48,7 @@ import Testing
     "ssh_max_connections_per_user": "\(ssh)ssh_max_connections_per_user: 5",
     "ssh_use_proxy_protocol": "\(ssh)trusted_proxies: [10.0.0.0/8]\nssh_use_proxy_protocol: true",
     "ssh_host_certificate_files": "\(ssh)ssh_host_certificate_files: [/keys/host.pub]",
+    "ssh_max_channels": "\(ssh)ssh_max_channels: 32", "ssh_window_memory": "\(ssh)ssh_window_memory: 100",
     "ssh_max_forwards": "\(ssh)ssh_max_forwards: 3", "ssh_keepalive_interval": "\(ssh)ssh_keepalive_interval: 0",
     "ssh_prefer_aes_gcm": "\(ssh)ssh_prefer_aes_gcm: false", "ssh_new_source": "\(ssh)ssh_new_source: sign_in",
     "ssh_sign_in_check": "\(ssh)ssh_sign_in_check: terminal",

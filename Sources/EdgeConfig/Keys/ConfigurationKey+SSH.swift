@@ -36,6 +36,12 @@ extension ConfigurationKey {
     ),
     .init(.global, "ssh_max_forwards", .number, default: "128", "Remote forwards of one connection"),
     .init(
+      .global, "ssh_max_channels", .number, default: "64",
+      "Visitors' channels that one client is asked to hold at once; the others wait"),
+    .init(
+      .global, "ssh_window_memory", .number, default: "0",
+      "MiB that all clients together may have under way to visitors; 0 is a quarter of the memory"),
+    .init(
       .global, "ssh_keepalive_interval", .duration, default: "15s",
       "How often a silent client is asked; three misses end it; 0 is never"),
     .init(

@@ -167,6 +167,8 @@ struct EdgeSettings: Sendable {
     ssh.usesProxyProtocol = written.usesProxyProtocol
     ssh.trustedProxies = configuration.listener.trustedProxies
     ssh.maxForwards = written.maxForwards
+    ssh.maxChannels = written.maxChannels
+    ssh.windowMemory = written.windowMemory > 0 ? written.windowMemory : SystemMemory.bytes / 4
     ssh.keepaliveSeconds = written.keepaliveInterval / 1000
     ssh.permitsPublishing = configuration.flags.sshUpstreamTunnel
     if let audit {
