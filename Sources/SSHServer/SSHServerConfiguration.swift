@@ -49,6 +49,7 @@ package struct SSHServerConfiguration: Sendable {
   package var maxChannels = 64
   /// Bytes that the receive windows of all connections may announce together.
   package var windowMemory = 1 << 30
+  /// 0: nobody is asked.
   package var keepaliveSeconds: Int64 = 15
   package var keepaliveMisses = 3
   /// How long a connection may stay that was refused a forward and holds nothing else.
@@ -83,8 +84,9 @@ extension SSHServerConfiguration {
     result.hostCertificates = hostCertificates
     result.prefersAESGCM = prefersAESGCM
     result.authentication.graceTime = .seconds(UInt64(clamping: loginGraceSeconds))
-    result.keepalive = KeepaliveConfiguration(
-      interval: .seconds(UInt64(clamping: keepaliveSeconds)), misses: keepaliveMisses)
+    result.keepalive =
+      keepaliveSeconds > 0
+      ? KeepaliveConfiguration(interval: .seconds(UInt64(clamping: keepaliveSeconds)), misses: keepaliveMisses) : nil
     result.keyExchangeOffload = .expensive
     // What its producers may have under way when they are told to stop, at the most.
     let underWay = maxChannels * 192 * 1024
