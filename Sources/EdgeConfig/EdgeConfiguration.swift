@@ -164,6 +164,11 @@ package struct CertificateText: Sendable, Equatable {
   package var line: String
   /// For messages: its file.
   package var name: String
+
+  package init(line: String, name: String) {
+    self.line = line
+    self.name = name
+  }
 }
 
 /// `start:rate:full`.

@@ -117,7 +117,8 @@ package struct SSHConnection: ~Copyable {
   private mutating func keysEstablished(_ summary: KeyExchangeSummary) {
     authentication.begin(sessionID: summary.sessionID, hostKey: summary.hostKeyBlob)
     peerIsOpenSSH = transport.peerIdentification?.isOpenSSH == true
-    authentication.client.announcesOldRSACertificates = transport.peerIdentification?.announcesOldRSACertificates == true
+    authentication.client.announcesOldRSACertificates =
+      transport.peerIdentification?.announcesOldRSACertificates == true
     if let sample = transport.roundTripSample { channels.noteRoundTrip(sample) }
     events.append(.keysEstablished(summary))
   }

@@ -92,7 +92,7 @@ extension SSHError {
     SSHError(
       kind: .authentication, reason: .noMoreAuthenticationMethods,
       text: "Your certificate is not accepted: \(refusal.reason).",
-      diagnostic: "expected a certificate that still holds at the end of the sign-in, got one of which \(refusal.reason)")
+      diagnostic: "expected a certificate that holds until the sign-in ends, got one of which \(refusal.reason)")
   }
 
   package static func channel(_ text: String, expected: String, got: String) -> SSHError {

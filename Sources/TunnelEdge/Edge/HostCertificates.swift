@@ -56,7 +56,7 @@ struct HostCertificates: Sendable {
     let second = UInt64(clamping: now.milliseconds / 1000)
     return zip(names, certificates).compactMap { name, certificate in
       if certificate.principals.isEmpty {
-        return "\(name): this certificate names no hosts, so no client believes it; sign the host key with ssh-keygen -n"
+        return "\(name): this certificate names no hosts, and no client believes it; sign the host key with -n"
       }
       if second >= certificate.validBefore {
         return "\(name): this certificate has expired; sign the host key again"

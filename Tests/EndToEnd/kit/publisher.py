@@ -33,33 +33,26 @@ class Publisher:
         self.known_hosts.write_text("".join(known_hosts_line(port, key) for key in host_public_keys))
         self._count = 0
 
-    def options(self, key=True):
-        chosen = [
-            "-F",
-            "/dev/null",
-            "-p",
-            self.port,
-            "-o",
-            f"UserKnownHostsFile={self.known_hosts}",
-            "-o",
-            "GlobalKnownHostsFile=/dev/null",
-            "-o",
-            "StrictHostKeyChecking=yes",
-            "-o",
-            "IdentitiesOnly=yes",
-            "-o",
-            "IdentityAgent=none",
-        ]
-        return chosen + (["-i", self.key] if key else [])
+    def options(self, key=True, agent=None):
+        """`agent`: the socket of an ssh-agent, whose keys are the only ones."""
+        keys = ["IdentityFile=none", f"IdentityAgent={agent}"] if agent else ["IdentitiesOnly=yes", "IdentityAgent=none"]
+        trust = [f"UserKnownHostsFile={self.known_hosts}", "GlobalKnownHostsFile=/dev/null", "StrictHostKeyChecking=yes"]
+        chosen = ["-F", "/dev/null", "-p", self.port]
+        for option in trust + keys:
+            chosen += ["-o", option]
+        return chosen + (["-i", self.key] if key and not agent else [])
 
-    def command(self, *arguments, program="ssh"):
-        return [program, *self.options(), *arguments, f"{self.user}@127.0.0.1"]
+    def command(self, *arguments, program="ssh", agent=None):
+        return [program, *self.options(agent=agent), *arguments, f"{self.user}@127.0.0.1"]
 
     def ssh(self, *arguments, remote=()):
         """Starts ssh with these arguments."""
+        return self.program(self.command(*arguments) + list(remote))
+
+    def program(self, command):
+        """Starts a whole command line."""
         self._count += 1
-        log = self.directory / f"ssh.{self._count}.log"
-        return Tunnel(self.command(*arguments) + list(remote), log=log)
+        return Tunnel(command, log=self.directory / f"ssh.{self._count}.log")
 
     def forward(self, *forwards, options=()):
         """Starts `ssh -v -N -R …`; `-v` tells when each forward was granted."""

@@ -20,7 +20,8 @@ import Testing
   }
 
   private func certificate(
-    of key: PrivateKey, _ name: String, _ more: [String] = ["-h", "-n", "edge.example"], validity: String = "always:forever"
+    of key: PrivateKey, _ name: String, _ more: [String] = ["-h", "-n", "edge.example"],
+    validity: String = "always:forever"
   ) throws -> CertificateText {
     func write(_ key: PrivateKey, _ path: String) throws {
       try Data(key.openSSHPEM().utf8).write(to: URL(filePath: path))
