@@ -24,6 +24,9 @@ final class KeyExchangePool: Sendable {
   private let pool = NIOThreadPool(numberOfThreads: threads)
   private let unproved = WorkBudget(most: mostUnproved)
 
+  /// Exchanges of clients that have not signed in, computed or waiting, now.
+  var unprovedCount: Int { unproved.current }
+
   func start() { pool.start() }
   func stop() async { try? await pool.shutdownGracefully() }
 

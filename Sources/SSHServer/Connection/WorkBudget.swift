@@ -7,6 +7,8 @@ final class WorkBudget: Sendable {
 
   init(most: Int) { self.most = most }
 
+  var current: Int { count.withLock { $0 } }
+
   func enter() -> Bool {
     count.withLock {
       guard $0 < most else { return false }
