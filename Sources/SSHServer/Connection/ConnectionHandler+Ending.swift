@@ -72,8 +72,7 @@ extension ConnectionHandler {
   func armRefusal() {
     timers.set(.refusal, in: configuration.refusalGraceMilliseconds, on: handle) { handler in
       guard handler.forwards.isEmpty, handler.sessions.isEmpty else { return }
-      let what = handler.refusals.suffix(3).joined(separator: "; ")
-      handler.end(.byApplication, "Could not publish \(what).", .disconnected)
+      handler.end(.byApplication, ForwardRefusal.farewell(handler.refusals), .disconnected)
     }
   }
 

@@ -1,3 +1,5 @@
+import Routing
+
 /// Why a `tcpip-forward` was refused, in words the client may hear: unknown, forbidden and taken names sound alike
 /// (security rule 3).
 enum ForwardRefusal: Error, Sendable, Hashable {
@@ -47,6 +49,22 @@ enum ForwardRefusal: Error, Sendable, Hashable {
     case .publishingIsOff: "publishing-is-off"
     case .certificateForbids: "certificate-forbids"
     }
+  }
+}
+
+extension ForwardRefusal {
+  /// What a connection is told that ends because of these, the last of them last: as many as clients print (OpenSSH cuts at
+  /// 400 characters).
+  static func farewell(_ refusals: [String]) -> String {
+    var told: [String] = []
+    var length = 0
+    for refusal in refusals.reversed() {
+      length += refusal.utf8.count + 2
+      if !told.isEmpty, length > 250 { break }
+      told.insert(refusal.printable(limit: 320), at: 0)
+    }
+    let others = refusals.count - told.count
+    return "Could not publish \(told.joined(separator: "; "))\(others > 0 ? "; and \(others) more" : "")."
   }
 }
 

@@ -215,6 +215,15 @@ struct PublishedForwardsTests {
       ])
   }
 
+  @Test func theFarewellNamesWhatItCan() {
+    #expect(ForwardRefusal.farewell(["a:443: no"]) == "Could not publish a:443: no.")
+    #expect(ForwardRefusal.farewell(["a: no", "b: no"]) == "Could not publish a: no; b: no.")
+    let long = (0..<8).map { "\($0)\(String(repeating: "x", count: 120)).example:443: not available to you" }
+    let text = ForwardRefusal.farewell(long)
+    #expect(text.hasSuffix("\(long[7]); and 7 more.") && text.utf8.count < 400)
+    #expect(ForwardRefusal.farewell([String(repeating: "y", count: 5000)]).utf8.count < 400)
+  }
+
   // MARK: What changes later
 
   @Test func aForwardGrantedInPartTakesTheRestWhenItsHolderGoes() throws {
