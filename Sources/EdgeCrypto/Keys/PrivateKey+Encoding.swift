@@ -26,6 +26,10 @@ extension PrivateKey {
       throw .library("the private key is damaged", .malformed)
     }
     try self.init(handle: unsafe KeyHandle(key))
+    // OpenSSL takes both halves as they stand; such a key would sign what its own public half refuses.
+    guard handle.isConsistent() else {
+      throw CryptoError(.keyMismatch, "The halves of the private key do not belong together.")
+    }
   }
 
   package func pkcs8PEM() throws(CryptoError) -> String {

@@ -62,6 +62,20 @@ import Testing
     #expect(again.comment == "c")
   }
 
+  /// A damaged scalar, or exponent, beside an undamaged public half.
+  @Test(arguments: [
+    (PrivateKey.Kind.ecdsa(.p256), 40), (.ecdsa(.p384), 40), (.ecdsa(.p521), 45), (.rsa(bits: 2048), 320),
+  ])
+  func halvesOfTwoKeysAreNoKey(kind: PrivateKey.Kind, position: Int) throws {
+    let pem = try PrivateKey.generate(kind).pkcs8PEM()
+    let lines = pem.split(separator: "\n").filter { !$0.hasPrefix("-----") }
+    var bytes = try #require(Base64.decodeLenient(lines.joined()))
+    bytes[position] ^= 1
+    let damaged = "-----BEGIN PRIVATE KEY-----\n\(Base64.encode(bytes))\n-----END PRIVATE KEY-----\n"
+    #expect(throws: CryptoError.self) { try PrivateKey(text: damaged) }
+    #expect(throws: Never.self) { try PrivateKey(text: pem) }
+  }
+
   @Test(arguments: [
     ["genpkey", "-algorithm", "ed25519"], ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
     ["ecparam", "-genkey", "-name", "secp384r1"], ["ecparam", "-genkey", "-noout", "-name", "prime256v1"],
