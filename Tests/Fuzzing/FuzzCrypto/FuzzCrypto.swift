@@ -1,3 +1,5 @@
+import FuzzDriver
+
 @testable import EdgeCrypto
 
 // Everything that reads foreign bytes behind the door to OpenSSL. The first byte chooses what reads the rest:
@@ -6,27 +8,12 @@
 //   9 public keys and key exchanges.
 // Whatever the bytes are: no trap, no endless loop. "With changes" takes the input as edits: position (2 bytes), value.
 
-@_silgen_name("LLVMFuzzerRunDriver")
-func runDriver(
-  _ count: UnsafeMutablePointer<CInt>,
-  _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
-  _ one: @convention(c) (UnsafePointer<UInt8>, Int) -> CInt
-) -> CInt
-
 @_cdecl("FuzzCrypto_main")
 func fuzzMain(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> CInt {
-  var count = count
-  var arguments = arguments
-  return runDriver(&count, &arguments, LLVMFuzzerTestOneInput)
-}
-
-// swift-format-ignore: AlwaysUseLowerCamelCase
-@_cdecl("LLVMFuzzerTestOneInput")
-func LLVMFuzzerTestOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
-  guard size > 0 else { return 0 }
-  let bytes = Array(UnsafeBufferPointer(start: data + 1, count: size - 1))
-  do { try feed(bytes, to: data[0] % 10) } catch {}
-  return 0
+  FuzzDriver.run(count, arguments) { input in
+    guard let reader = input.first else { return }
+    do { try feed(Array(input.dropFirst()), to: reader % 10) } catch {}
+  }
 }
 
 private func feed(_ bytes: [UInt8], to reader: UInt8) throws {
@@ -34,16 +21,16 @@ private func feed(_ bytes: [UInt8], to reader: UInt8) throws {
   switch reader {
   case 0:
     _ = try? PrivateKey(text: text)
-    _ = try PrivateKey(text: String(decoding: changed(Fixture.keyText.get(), by: bytes), as: UTF8.self))
-  case 1: _ = try OpenSSHKeyFile(changed(Fixture.keyFile.get(), by: bytes))
+    _ = try PrivateKey(text: String(decoding: FuzzInput.changed(Fixture.keyText.get(), by: bytes), as: UTF8.self))
+  case 1: _ = try OpenSSHKeyFile(FuzzInput.changed(Fixture.keyFile.get(), by: bytes))
   case 2: _ = try OpenSSHKeyFile(bytes)
-  case 3: _ = try Certificate(der: changed(Fixture.identity.get().leaf.der, by: bytes))
+  case 3: _ = try Certificate(der: FuzzInput.changed(Fixture.identity.get().leaf.der, by: bytes))
   case 4: answer(of: try TLSEngine(Fixture.server.get()), to: bytes)
-  case 5: answer(of: try TLSEngine(Fixture.server.get()), to: changed(try Fixture.hello(), by: bytes))
+  case 5: answer(of: try TLSEngine(Fixture.server.get()), to: FuzzInput.changed(try Fixture.hello(), by: bytes))
   case 6:
     let client = try TLSEngine(Fixture.client.get(), serverName: "a.test")
     let hello = answer(of: client, to: [])
-    answer(of: client, to: changed(answer(of: try TLSEngine(Fixture.server.get()), to: hello), by: bytes))
+    answer(of: client, to: FuzzInput.changed(answer(of: try TLSEngine(Fixture.server.get()), to: hello), by: bytes))
   case 7: try openPackets(bytes)
   case 8:
     _ = TLSServerContext.hostName(inExtension: bytes)
@@ -109,14 +96,6 @@ private func answer(of engine: TLSEngine, to bytes: [UInt8]) -> [UInt8] {
     if progress.status != .plaintextFull { break }
   }
   return records
-}
-
-private func changed(_ original: [UInt8], by edits: [UInt8]) -> [UInt8] {
-  var bytes = original
-  for start in stride(from: 0, to: edits.count - 2, by: 3) where !bytes.isEmpty {
-    bytes[(Int(edits[start]) << 8 | Int(edits[start + 1])) % bytes.count] = edits[start + 2]
-  }
-  return bytes
 }
 
 private func openPackets(_ bytes: [UInt8]) throws {

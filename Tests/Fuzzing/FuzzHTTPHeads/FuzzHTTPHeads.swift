@@ -1,36 +1,22 @@
+import FuzzDriver
 import HTTPWire
 import NIOCore
 
 // Requests and responses as a peer may send them. Whatever the bytes are: no trap, no endless loop, and the same events
 // whether they come at once or one by one (a reader that depends on packet borders can be smuggled past).
 
-@_silgen_name("LLVMFuzzerRunDriver")
-func runDriver(
-  _ count: UnsafeMutablePointer<CInt>,
-  _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
-  _ one: @convention(c) (UnsafePointer<UInt8>, Int) -> CInt
-) -> CInt
-
 @_cdecl("FuzzHTTPHeads_main")
 func fuzzMain(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> CInt {
-  var count = count
-  var arguments = arguments
-  return runDriver(&count, &arguments, LLVMFuzzerTestOneInput)
-}
-
-// swift-format-ignore: AlwaysUseLowerCamelCase
-@_cdecl("LLVMFuzzerTestOneInput")
-func LLVMFuzzerTestOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
-  guard size > 1 else { return 0 }
-  let bytes = Array(UnsafeBufferPointer(start: data + 1, count: size - 1))
-  let isResponse = data[0] & 1 == 1
-  let read = isResponse ? responseEvents : requestEvents
-  let atOnce = read([bytes])
-  let oneByOne = read(bytes.map { [$0] })
-  guard atOnce == oneByOne else {
-    fatalError("at once: \(atOnce)\none by one: \(oneByOne)")
+  FuzzDriver.run(count, arguments) { input in
+    guard input.count > 1 else { return }
+    let bytes = Array(input.dropFirst())
+    let read = input[0] & 1 == 1 ? responseEvents : requestEvents
+    let atOnce = read([bytes])
+    let oneByOne = read(bytes.map { [$0] })
+    guard atOnce == oneByOne else {
+      fatalError("at once: \(atOnce)\none by one: \(oneByOne)")
+    }
   }
-  return 0
 }
 
 private func requestEvents(_ pieces: [[UInt8]]) -> String {

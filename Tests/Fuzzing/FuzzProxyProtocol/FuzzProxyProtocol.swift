@@ -1,3 +1,4 @@
+import FuzzDriver
 import NIOCore
 
 @testable import ProxyProtocol
@@ -5,36 +6,21 @@ import NIOCore
 // What may come before the first byte of a connection from a trusted proxy. Read whole and byte by byte, which must come to
 // the same; never a trap, never more kept than a header is long.
 
-@_silgen_name("LLVMFuzzerRunDriver")
-func runDriver(
-  _ count: UnsafeMutablePointer<CInt>,
-  _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
-  _ one: @convention(c) (UnsafePointer<UInt8>, Int) -> CInt
-) -> CInt
-
 @_cdecl("FuzzProxyProtocol_main")
 func fuzzMain(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> CInt {
-  var count = count
-  var arguments = arguments
-  return runDriver(&count, &arguments, LLVMFuzzerTestOneInput)
-}
-
-// swift-format-ignore: AlwaysUseLowerCamelCase
-@_cdecl("LLVMFuzzerTestOneInput")
-func LLVMFuzzerTestOneInput(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
-  let bytes = Array(UnsafeBufferPointer(start: data, count: size))
-  let whole = Reading(bytes[...])
-  var dripped = Reading([])
-  var kept = ByteBuffer()
-  for byte in bytes {
-    kept.writeInteger(byte)
-    dripped = Reading(&kept)
-    guard case .waiting = dripped.outcome else { break }
-    // A header may be as long as its longest form and not a byte longer.
-    guard kept.readableBytes < 16 + ProxyHeaderVersion2.longestBody else { fatalError("kept \(kept.readableBytes)") }
+  FuzzDriver.run(count, arguments) { bytes in
+    let whole = Reading(bytes[...])
+    var dripped = Reading([])
+    var kept = ByteBuffer()
+    for byte in bytes {
+      kept.writeInteger(byte)
+      dripped = Reading(&kept)
+      guard case .waiting = dripped.outcome else { break }
+      // A header may be as long as its longest form and not a byte longer.
+      guard kept.readableBytes < 16 + ProxyHeaderVersion2.longestBody else { fatalError("kept \(kept.readableBytes)") }
+    }
+    guard whole.outcome == dripped.outcome else { fatalError("\(whole.outcome) whole, \(dripped.outcome) in drops") }
   }
-  guard whole.outcome == dripped.outcome else { fatalError("\(whole.outcome) whole, \(dripped.outcome) in drops") }
-  return 0
 }
 
 private struct Reading {
