@@ -44,7 +44,12 @@ extension VisitorConnection: VisitorSide {
     if gathered.readableBytes > 0 { context.write(wrapOutboundOut(gathered), promise: nil) }
     context.write(wrapOutboundOut(large), promise: nil)
     hasWritten = true
+    // Whether the visitor takes them is known only after a flush: no more than this is written without knowing.
+    unflushed += gathered.readableBytes + large.readableBytes
+    if unflushed >= Self.flushLimit { flush() }
   }
+
+  private static let flushLimit = 64 << 10
 
   func sendEnd(trailers: HeaderList?) {
     writer.writeEnd(trailers: trailers)
@@ -72,6 +77,7 @@ extension VisitorConnection: VisitorSide {
 
   func flush() {
     guard let context else { return }
+    unflushed = 0
     if var bytes = writer.take() {
       hasWritten = false
       context.write(wrapOutboundOut(bytes), promise: nil)

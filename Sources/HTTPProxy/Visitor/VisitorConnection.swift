@@ -27,6 +27,7 @@ final class VisitorConnection: ChannelInboundHandler {
   var writer = MessageWriter()
   /// Something was written to the channel and not flushed.
   var hasWritten = false
+  var unflushed = 0
   private(set) var exchange: Exchange?
   private var requestIsWhole = true
   var responseIsWhole = true

@@ -182,9 +182,9 @@ package final class LoopBridge: ByteStream {
 extension LoopBridge: Sendable {}
 
 extension ByteBuffer {
-  /// The same bytes in storage of their own where they would keep more than twice as much from being freed.
+  /// The same bytes in storage of their own where they would keep much more than themselves from being freed.
   package var withoutWaste: ByteBuffer {
-    readableBytes * 2 >= storageCapacity ? self : ByteBuffer(bytes: readableBytesView)
+    readableBytes >= storageCapacity / 4 * 3 ? self : ByteBuffer(bytes: readableBytesView)
   }
 }
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import struct
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -39,7 +40,7 @@ class Service:
         class Handler(_Handler):
             service = outer
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -52,6 +53,10 @@ class Service:
         self.release.set()
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 256  # many connect at once; beyond this the kernel drops them for a second
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -151,6 +156,10 @@ class _Handler(BaseHTTPRequestHandler):
     def at_slow(self):
         self.service.release.wait(60)
         self.send(200, b"at last\n")
+
+    def at_pause(self):
+        time.sleep(int(self.query["ms"]) / 1000)
+        self.send(200, b"after a pause\n")
 
     def at_broken(self):
         self.close_connection = True

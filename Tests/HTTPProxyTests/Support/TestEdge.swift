@@ -80,6 +80,8 @@ struct TestPages: PageSource {
 /// A front door on a free port, with one tunnel route `app.example.com` to a service of the test.
 final class TestEdge: Sendable {
   static let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+  /// For visitors who must meet on a loop.
+  static let oneLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
   let proxy: HTTPProxy
   let identity = TestIdentity()
@@ -112,7 +114,8 @@ final class TestEdge: Sendable {
   }
 
   init(
-    routes list: [Route], tls: TLSServerContext? = nil, configure: (inout HTTPProxyConfiguration) -> Void = { _ in }
+    routes list: [Route], tls: TLSServerContext? = nil, group: MultiThreadedEventLoopGroup = TestEdge.group,
+    configure: (inout HTTPProxyConfiguration) -> Void = { _ in }
   ) async throws {
     let offset = clockOffset
     let clock: UnixClock = {
@@ -127,7 +130,7 @@ final class TestEdge: Sendable {
     let log = self.log
     proxy = HTTPProxy(
       configuration: configuration, routes: routes, registry: registry, openStreams: openStreams, identity: identity,
-      pages: TestPages(), group: Self.group, clock: clock, accessLog: AccessLog { log.append($0) },
+      pages: TestPages(), group: group, clock: clock, accessLog: AccessLog { log.append($0) },
       logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     try await proxy.start()
     port = proxy.port ?? 0

@@ -14,6 +14,8 @@ private final class FakeStream: ByteStream {
   var isFinished = false
   var closed: StreamEnd?
   var given = 0
+  var taken = 0
+  var isToldWhatIsTaken = false
   var isReading = false
   let amount: Int
   let piece: Int
@@ -26,6 +28,7 @@ private final class FakeStream: ByteStream {
   }
 
   func write(_ bytes: ByteBuffer) { written += bytes.readableBytesView }
+  func didTake(_ count: Int) { taken += count }
   func flush() { flushes += 1 }
   func finishWriting() { isFinished = true }
   func pauseReading() { isReading = false }
@@ -165,10 +168,44 @@ struct LoopBridgeTests {
     try await close(setup)
   }
 
+  /// The far stream learns of every byte that was taken, and of none before.
+  @Test func takingIsTold() async throws {
+    let setup = try await setUp(amount: 1_000_000)
+    var given = 0
+    while given < BridgeLink.bytesInFlight {
+      given = try await setup.far.eventLoop.submit { setup.far.value.given }.get()
+    }
+    #expect(try await setup.far.eventLoop.submit { setup.far.value.taken }.get() == 0)
+    _ = try await setup.near.eventLoop.flatSubmit {
+      setup.near.value.resumeReading()
+      return setup.collector.value.finished.futureResult
+    }.get()
+    var taken = 0
+    while taken < 1_000_000 { taken = try await setup.far.eventLoop.submit { setup.far.value.taken }.get() }
+    #expect(taken == 1_000_000)
+    try await close(setup)
+  }
+
+  @Test func singleBytesToAStreamThatTakesNoneCountForWhatTheyCost() async throws {
+    let setup = try await setUp(amount: 0)
+    try await setup.far.eventLoop.submit { setup.far.value.setWritable(false) }.get()
+    let written = try await setup.near.eventLoop.submit { () -> Int in
+      var count = 0
+      while setup.near.value.isWritable, count < 100_000 {
+        setup.near.value.write(ByteBuffer(bytes: [1]))
+        count += 1
+      }
+      setup.near.value.flush()
+      return count
+    }.get()
+    #expect(written <= BridgeLink.bytesInFlightOut / 129 + 1)
+    try await close(setup)
+  }
+
   @Test func writesCrossInOneHopAndTellWhenToStop() async throws {
     let setup = try await setUp(amount: 0)
     try await setup.far.eventLoop.submit { setup.far.value.setWritable(false) }.get()
-    let half = BridgeLink.bytesInFlight / 2
+    let half = BridgeLink.bytesInFlightOut / 2
     let writable = try await setup.near.eventLoop.submit { () -> [Bool] in
       let stream = setup.near.value
       stream.write(ByteBuffer(repeating: 1, count: half))

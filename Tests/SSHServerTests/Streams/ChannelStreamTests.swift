@@ -111,4 +111,65 @@ struct ChannelStreamTests {
     }.get()
     #expect(told == .finished)
   }
+
+  /// Credit is for what was taken: at once, or when the taker says so; never twice, and not lost with the channel.
+  @Test func creditIsForWhatWasTaken() async throws {
+    let loop = MultiThreadedEventLoopGroup.singleton.next()
+    try await loop.submit {
+      let host = Host(loop)
+      let stream = ChannelStream(
+        id: ChannelID(number: 0, generation: 1), bindingID: BindingID(1), counters: BindingCounters(), host: host)
+      let consumer = Consumer(loop)
+      stream.consumer = consumer
+      stream.resumeReading()
+      stream.didReceive(ByteBuffer(repeating: 1, count: 1000))
+      #expect(host.credited == 1000)
+      stream.putBack(ByteBuffer(repeating: 1, count: 200))
+      stream.isToldWhatIsTaken = true
+      stream.didReceive(ByteBuffer(repeating: 2, count: 5000))
+      #expect(host.credited == 1000)
+      // The 200 were paid for.
+      stream.didTake(1200)
+      #expect(host.credited == 2000)
+      stream.didTake(1_000_000)
+      #expect(host.credited == 6000)
+      stream.didReceive(ByteBuffer(repeating: 3, count: 3000))
+      // What is held after the end is no longer in any window, and counted all the same.
+      stream.didEnd(.finished)
+      #expect(host.windowMemory.reserved == 3000)
+      stream.didTake(1000)
+      #expect(host.windowMemory.reserved == 2000)
+      stream.close(.reset)
+      #expect(host.windowMemory.reserved == 0)
+      consumer.closed.succeed(.reset)
+    }.get()
+  }
+
+  @Test func whatIsHeldByAStreamThatIsForgottenIsGivenBack() async throws {
+    let loop = MultiThreadedEventLoopGroup.singleton.next()
+    let memory = try await loop.submit { () -> WindowMemory in
+      let host = Host(loop)
+      let stream = ChannelStream(
+        id: ChannelID(number: 0, generation: 1), bindingID: BindingID(1), counters: BindingCounters(), host: host)
+      stream.didReceive(ByteBuffer(repeating: 1, count: 1000))
+      stream.didEnd(.finished)
+      #expect(host.windowMemory.reserved == 1000)
+      return host.windowMemory
+    }.get()
+    // The loop held it for the end that it owed.
+    try await loop.submit {}.get()
+    try await loop.submit {}.get()
+    #expect(memory.reserved == 0)
+  }
+
+  /// A slice of a read that is shared with other channels must not hold all of it while it waits.
+  @Test func whatWaitsHoldsLittleMoreThanItself() {
+    let read = ByteBuffer(repeating: 1, count: 65_536)
+    guard let small = read.getSlice(at: 100, length: 20_000), let large = read.getSlice(at: 0, length: 60_000) else {
+      return
+    }
+    #expect(small.withoutWaste == small)
+    #expect(small.withoutWaste.storageCapacity < 40_000)
+    #expect(large.withoutWaste.storageCapacity == read.storageCapacity)
+  }
 }
