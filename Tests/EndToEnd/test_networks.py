@@ -1,4 +1,4 @@
-"""Networks as they are: far away, lossy, forgetful, cut, or silent. The publisher comes through a relay, visitors do not."""
+"""Networks as they are: far away, lossy, forgetful, cut, or silent. Only the publisher comes through the relay."""
 
 import concurrent.futures
 import signal

@@ -111,7 +111,7 @@ def test_a_key_that_is_only_there_as_a_certificate(edge, publisher, visitor, ser
     """Somebody else's authority has certified it; here it is the key inside that counts."""
     authority = publisher.directory / "authority"
     assert run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", authority])[0] == 0
-    code, output = run(["ssh-keygen", "-q", "-s", authority, "-I", "me", "-n", "dev", publisher.key.with_suffix(".pub")])
+    code, output = run(["ssh-keygen", "-q", "-s", authority, "-I", "me", "-n", "dev", f"{publisher.key}.pub"])
     assert code == 0, output
     forward = ("-N", "-R", f"app.localhost:443:127.0.0.1:{service.port}")
     only = "PubkeyAcceptedAlgorithms=ssh-ed25519-cert-v01@openssh.com"

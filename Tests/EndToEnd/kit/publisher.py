@@ -35,10 +35,14 @@ class Publisher:
 
     def options(self, key=True, agent=None):
         """`agent`: the socket of an ssh-agent, whose keys are the only ones."""
-        keys = ["IdentityFile=none", f"IdentityAgent={agent}"] if agent else ["IdentitiesOnly=yes", "IdentityAgent=none"]
-        trust = [f"UserKnownHostsFile={self.known_hosts}", "GlobalKnownHostsFile=/dev/null", "StrictHostKeyChecking=yes"]
         chosen = ["-F", "/dev/null", "-p", self.port]
-        for option in trust + keys:
+        for option in (
+            f"UserKnownHostsFile={self.known_hosts}",
+            "GlobalKnownHostsFile=/dev/null",
+            "StrictHostKeyChecking=yes",
+            "IdentityFile=none" if agent else "IdentitiesOnly=yes",
+            f"IdentityAgent={agent or 'none'}",
+        ):
             chosen += ["-o", option]
         return chosen + (["-i", self.key] if key and not agent else [])
 

@@ -1,7 +1,7 @@
-"""A piece of network between two programs of this machine: late, slow, jittery, cut or silent, as a test wishes.
+"""A piece of network between two programs of this machine: late, jittery, lossy, cut or silent, as a test wishes.
 
-It carries TCP in user space, so what it delays is the bytes: whoever waits for an answer waits for the round trip, while
-the kernels on both sides acknowledge at once. Lost packets look to an application like stalls; `pause` makes those.
+It carries TCP in user space, so what it delays is the bytes: whoever waits for an answer waits for the round trip,
+while the kernels on both sides acknowledge at once. To an application, lost packets look like stalls.
 """
 
 import asyncio
@@ -19,21 +19,19 @@ RETRANSMISSION = 0.2
 
 
 class Relay:
-    def __init__(self, target_port, round_trip=0.0, jitter=0.0, loss=0.0, bytes_per_second=None, idle_limit=None, seed=1):
-        """Times in seconds. `loss`: how many of the pieces come only after a retransmission. `idle_limit`: like a NAT box,
-        forget a connection on which nothing moved for so long.
+    def __init__(self, target_port, round_trip=0.0, jitter=0.0, loss=0.0, idle_limit=None, seed=1):
+        """Times in seconds. `loss`: the share of pieces that come only after a retransmission. `idle_limit`: like a NAT
+        box, forget a connection on which nothing moved for so long.
         """
         self.target_port = target_port
         self.delay = round_trip / 2
         self.jitter = jitter
         self.loss = loss
-        self.bytes_per_second = bytes_per_second
         self.idle_limit = idle_limit
         self.links = []
-        self._swallows = False
+        self.swallows = False
         self._random = random.Random(seed)
         self._loop = asyncio.new_event_loop()
-        self._flows = None
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
         self._thread.start()
@@ -41,14 +39,9 @@ class Relay:
 
     # What a test does to it
 
-    def pause(self, seconds):
-        """Nothing moves for a while, then everything that waited does."""
-        self._loop.call_soon_threadsafe(self._flows.clear)
-        self._loop.call_soon_threadsafe(self._loop.call_later, seconds, self._flows.set)
-
     def swallow(self):
         """From now on both ends send into nothing, and nobody tells them."""
-        self._swallows = True
+        self.swallows = True
 
     def cut(self):
         """Resets every connection, on both sides."""
@@ -62,8 +55,6 @@ class Relay:
 
     def _run(self, ready):
         asyncio.set_event_loop(self._loop)
-        self._flows = asyncio.Event()
-        self._flows.set()
         server = self._loop.run_until_complete(asyncio.start_server(self._carry, "127.0.0.1", 0, limit=PIECE))
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
@@ -88,20 +79,13 @@ class Relay:
         finally:
             self.links.remove(link)
 
-    async def until_delivery(self, sent, size):
+    async def until_delivery(self, sent):
         """Waits as long as a piece that was sent then takes; pieces keep their order, whatever the jitter."""
         wait = sent + self.delay + self._random.uniform(0, self.jitter) - time.monotonic()
         if wait > 0:
             await asyncio.sleep(wait)
         if self._random.random() < self.loss:
             await asyncio.sleep(RETRANSMISSION)
-        if self.bytes_per_second:
-            await asyncio.sleep(size / self.bytes_per_second)
-        await self._flows.wait()
-
-    @property
-    def swallows(self):
-        return self._swallows
 
 
 class _Link:
@@ -149,7 +133,7 @@ class _Link:
     async def _deliver(self, queue, room, writer):
         while True:
             sent, data = await queue.get()
-            await self._relay.until_delivery(sent, len(data))
+            await self._relay.until_delivery(sent)
             if self._relay.swallows:
                 continue
             if not data:

@@ -7,7 +7,8 @@ libssh2_tunnel.py EDGE-PORT KEY KNOWN-HOSTS ROUTE LOCAL-PORT
 import base64
 import socket
 import sys
-from ctypes import CDLL, CFUNCTYPE, byref, c_char_p, c_int, c_size_t, c_ssize_t, c_void_p, create_string_buffer, string_at
+from ctypes import CDLL, CFUNCTYPE, byref, c_char_p, c_int, c_size_t, c_ssize_t, c_void_p
+from ctypes import create_string_buffer, string_at
 from importlib.metadata import files
 from pathlib import Path
 
