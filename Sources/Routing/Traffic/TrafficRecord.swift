@@ -22,7 +22,8 @@ package struct TrafficRecord: Sendable, Equatable, Identifiable {
     visitor = request.visitor.printable(limit: 128)
     method = request.method.printable(limit: 16)
     host = request.host.printable(limit: 256)
-    path = String(request.path.prefix { $0 != "?" }).printable(limit: 320)
+    let query = request.path.utf8.firstIndex(of: UInt8(ascii: "?"))
+    path = String(request.path[..<(query ?? request.path.endIndex)]).printable(limit: 320)
   }
 
   /// Answered with 500 or above, or not at all though the visitor waited.
@@ -88,6 +89,13 @@ package struct TrafficTotals: Sendable, Equatable {
   package var bytesOut: UInt64 = 0
 
   package init() {}
+
+  package init(requests: UInt64, errors: UInt64, bytesIn: UInt64, bytesOut: UInt64) {
+    self.requests = requests
+    self.errors = errors
+    self.bytesIn = bytesIn
+    self.bytesOut = bytesOut
+  }
 
   package static func + (left: TrafficTotals, right: TrafficTotals) -> TrafficTotals {
     var sum = left

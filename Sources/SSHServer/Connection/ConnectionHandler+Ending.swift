@@ -7,6 +7,8 @@ import SSHProtocol
 extension ConnectionHandler {
   /// How long the client may take to close after DISCONNECT; closing first could take the text from it.
   private static let lingerMilliseconds: Int64 = 1000
+  /// How long a client may take to give its user's terminal back.
+  private static let lastWordsMilliseconds: Int64 = 300
 
   /// Sends DISCONNECT with this text and closes.
   func end(
@@ -14,9 +16,17 @@ extension ConnectionHandler {
   ) {
     if case .ending = phase { return }
     logger.info("ssh client disconnected", metadata: ["text": "\(text)"])
-    endSessions(text)
-    connection.disconnect(reason, text)
-    finish(release, end)
+    guard endScreens(text) else {
+      connection.disconnect(reason, text)
+      return finish(release, end)
+    }
+    // Nothing of theirs goes on, but the text waits: OpenSSH drops what it has not yet written when it reads DISCONNECT.
+    cleanUp(release, end, keepsTransport: true)
+    flushOutput()
+    timers.set(.linger, in: Self.lastWordsMilliseconds, on: handle) { handler in
+      handler.connection.disconnect(reason, text)
+      handler.finish(release, end)
+    }
   }
 
   /// The peer broke a rule, or does not answer.
@@ -25,7 +35,7 @@ extension ConnectionHandler {
     logger.info(
       "ssh connection failed", metadata: ["kind": "\(error.kind)", "diagnostic": "\(error.diagnostic.printable())"])
     judge(error)
-    endSessions(error.text)
+    if endScreens(error.text) { connection.sealQueuedData(limit: Self.outboundLimit) }
     connection.disconnect(error)
     finish(.connectionLost, .connectionLost)
   }
@@ -42,7 +52,7 @@ extension ConnectionHandler {
   }
 
   /// Gives back what the connection holds; once.
-  func cleanUp(_ release: BindingRelease, _ end: StreamEnd) {
+  func cleanUp(_ release: BindingRelease, _ end: StreamEnd, keepsTransport: Bool = false) {
     if case .ending = phase { return }
     if case .signingIn(_, let pending) = phase { pending.hangUp() }
     // While it is still known who published.
@@ -62,7 +72,7 @@ extension ConnectionHandler {
     nobodyWaits()
     forgetSessions()
     roundTrips = [:]
-    connection.transportClosed()
+    if !keepsTransport { connection.transportClosed() }
     server.remove(handle)
   }
 

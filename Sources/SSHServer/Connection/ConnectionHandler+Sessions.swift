@@ -62,6 +62,8 @@ extension ConnectionHandler {
   /// What became of a visitor's stream towards the local service: `nil` is that it was taken.
   func noteService(_ failure: StreamOpenFailure?, on binding: BindingID) {
     if activity?.note(failure, on: binding) == true { sessionsChanged() }
+    // OpenSSH has written "connect_to …: failed." over the screen.
+    if failure != nil { sessions.values.forEach { $0.repaint() } }
   }
 
   /// A session is gone.
@@ -72,17 +74,12 @@ extension ConnectionHandler {
     activity = nil
   }
 
-  /// Terminals are given back while their channels still take bytes.
-  ///
-  /// Their last words are sealed before DISCONNECT, and nothing more of the client's is looked at: what it sent behind the
-  /// message that ends the connection would end it once more, each from within the other.
-  func endSessions(_ text: String) {
-    guard !sessions.isEmpty else { return }
-    for session in sessions.values { session.connectionEnds(text) }
-    connection.sealQueuedData(limit: Self.lastWords)
+  /// Gives terminals back while their channels still take bytes; false when there is none.
+  func endScreens(_ text: String) -> Bool {
+    var isAny = false
+    for session in sessions.values where session.endScreen(text) { isAny = true }
+    return isAny
   }
-
-  private static let lastWords = 128 * 1024
 
   func forgetSessions() {
     let all = sessions.values

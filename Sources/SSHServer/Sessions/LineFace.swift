@@ -50,6 +50,8 @@ final class LineFace: SessionFace {
     session.setTimer(in: Self.interval)
   }
 
+  func repaint() {}
+
   func timerFired() {
     isTold = true
     guard let activity = connection.activity else { return }
@@ -68,5 +70,6 @@ final class LineFace: SessionFace {
 
   func announce(_ text: String) { session.print([text], isError: true) }
 
-  func farewell(_ text: String?) -> ByteBuffer { ByteBuffer(string: text.map { $0 + (hasTerminal ? "\r\n" : "\n") } ?? "") }
+  /// There is nothing to give back; why the connection ends is told by the client itself.
+  func farewell(_ text: String?) -> ByteBuffer { ByteBuffer() }
 }

@@ -28,6 +28,11 @@ final class ScreenFace: SessionFace {
     pump()
   }
 
+  func repaint() {
+    machine.repaint()
+    pump()
+  }
+
   func bindingChanged(_ bound: Forward.Bound) { changed() }
 
   func refused(_ what: String) { changed() }

@@ -129,19 +129,24 @@ final class SessionChannel {
   func forwardRefused(_ what: String) { face?.refused(what) }
   func announce(_ text: String) { face?.announce(text) }
   func changed() { face?.changed() }
+  func repaint() { face?.repaint() }
 
   func timerFired() {
     timer = nil
     face?.timerFired()
   }
 
-  /// The connection ends for this reason: a terminal is given back first.
-  func connectionEnds(_ text: String) {
-    guard let face else { return }
-    writeLast(face.farewell(text))
-    mode = .finished
-    setTimer(in: nil)
+  /// The connection ends for this reason: a terminal is given back first. False when there is none.
+  func endScreen(_ text: String) -> Bool {
+    guard let face else { return false }
+    let bytes = face.farewell(text)
+    guard bytes.readableBytes > 0 else { return false }
+    end(lastWords: bytes, status: Self.statusOfLoss)
+    return true
   }
+
+  /// As ssh itself answers for a lost connection.
+  private static let statusOfLoss: UInt32 = 255
 
   /// The channel is gone.
   func didClose() {
@@ -151,7 +156,11 @@ final class SessionChannel {
 
   func finish(status: UInt32) {
     if case .finished = mode { return }
-    if let face { writeLast(face.farewell(nil)) }
+    end(lastWords: face?.farewell(nil) ?? ByteBuffer(), status: status)
+  }
+
+  private func end(lastWords: ByteBuffer, status: UInt32) {
+    if lastWords.readableBytes > 0 { write(lastWords) }
     mode = .finished
     setTimer(in: nil)
     connection.finishWriting(id)
@@ -160,10 +169,6 @@ final class SessionChannel {
     connection.setNeedsFlush()
   }
 
-  private func writeLast(_ bytes: ByteBuffer) {
-    guard bytes.readableBytes > 0 else { return }
-    write(bytes)
-  }
 }
 
 @available(*, unavailable)

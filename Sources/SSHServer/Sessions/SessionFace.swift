@@ -8,6 +8,8 @@ protocol SessionFace: AnyObject {
   func resize(_ size: TerminalSize)
   /// Something of what is shown may be different.
   func changed()
+  /// The client has probably written on its terminal itself.
+  func repaint()
   /// A tunnel is not what it was.
   func bindingChanged(_ bound: Forward.Bound)
   /// A forward was not granted.

@@ -54,6 +54,7 @@ final class ChildProcess: Sendable {
 
   struct SpawnFailed: Error { let code: Int32 }
 
+  /// What a test sets comes first, and so wins.
   private static let environment = ["PATH=/usr/bin:/bin", "HOME=/nonexistent", "TERM=xterm"]
   /// From making pipes to closing their far ends: no other child may be started in between and inherit them.
   private static let spawning = Mutex(())
@@ -100,7 +101,7 @@ final class ChildProcess: Sendable {
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
     var argv: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) }
     argv.append(nil)
-    var variables: [UnsafeMutablePointer<CChar>?] = (Self.environment + environment).map { strdup($0) }
+    var variables: [UnsafeMutablePointer<CChar>?] = (environment + Self.environment).map { strdup($0) }
     variables.append(nil)
     defer { for text in argv + variables { free(text) } }
     var pid: pid_t = 0

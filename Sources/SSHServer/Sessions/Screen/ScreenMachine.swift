@@ -23,7 +23,14 @@ struct ScreenMachine {
   private var decoder = KeyDecoder()
   private(set) var view = ScreenView()
   private var shown: Grid?
+  private var drawn: ScreenView?
+  /// Somebody else wrote over what is shown.
+  private var isGarbled = false
   private var hasEntered = false
+
+  /// Keys since then; milliseconds.
+  private var pressed = 0
+  private var pressedSince: UInt64 = 0
 
   private var isDue = true
   private var nextFrame: UInt64 = 0
@@ -43,6 +50,12 @@ struct ScreenMachine {
   /// Something that is drawn has changed.
   mutating func touch() { isDue = true }
 
+  /// The client's own messages go to the same terminal: what is shown is drawn anew.
+  mutating func repaint() {
+    isGarbled = true
+    isDue = true
+  }
+
   mutating func resize(_ size: TerminalSize) {
     renderer = ScreenRenderer(terminal: terminal, columns: size.columns, rows: size.rows)
     // What the terminal made of the old frame is its own affair.
@@ -52,7 +65,8 @@ struct ScreenMachine {
 
   /// Bytes from the client; true when it wants to quit.
   mutating func receive(_ bytes: some Sequence<UInt8>, now: UInt64) -> Bool {
-    press(decoder.receive(bytes, now: now))
+    if now &- pressedSince >= Self.frameTime { (pressed, pressedSince) = (0, now) }
+    return press(decoder.receive(bytes, now: now))
   }
 
   /// A deadline has passed; true when somebody wants to quit.
@@ -85,13 +99,27 @@ struct ScreenMachine {
 
   /// What leads from the last frame to this one.
   mutating func frame(_ model: ScreenModel, now: UInt64) -> [UInt8] {
+    let isSame = model.tunnels == self.model.tunnels && model.person == self.model.person && drawn == view
     self.model = model
     settle()
+    if isSame, view.panel == .code, shown != nil, !isGarbled {
+      // Nothing on it moves, and a code takes a while to make.
+      isDue = false
+      nextFrame = now &+ Self.frameTime
+      refresh = nil
+      return []
+    }
+    drawn = view
     let grid = renderer.draw(model, view)
     var writer = TerminalWriter(terminal)
     if !hasEntered { writer.enter() }
     hasEntered = true
-    if grid != shown { writer.draw(grid, over: shown) }
+    if isGarbled, shown?.columns == grid.columns, shown?.rows == grid.rows {
+      writer.repaint(grid)
+    } else if grid != shown {
+      writer.draw(grid, over: shown)
+    }
+    isGarbled = false
     shown = grid
     isDue = false
     nextFrame = now &+ Self.frameTime
@@ -112,11 +140,16 @@ struct ScreenMachine {
 
   private mutating func press(_ keys: [Key]) -> Bool {
     for key in keys {
+      pressed += 1
+      guard pressed <= Self.keysPerFrame || Self.quits(key) else { continue }
       isDue = true
       if view.isEditingFilter, !Self.quits(key) { edit(key) } else if act(key) { return true }
     }
     return false
   }
+
+  /// Nobody presses more in the time of a frame. Each may look through all requests, and others wait for this event loop.
+  private static let keysPerFrame = 256
 
   private static func quits(_ key: Key) -> Bool { key == .control("C") || key == .control("D") }
 
@@ -165,7 +198,7 @@ struct ScreenMachine {
       view.clearedThrough = model.traffic.requests.first?.id ?? view.clearedThrough
       view.paused = nil
       view.top = nil
-    case .control("L"): shown = nil
+    case .control("L"): isGarbled = true
     case .character, .control, .enter, .backspace, .pasted: break
     }
     return false

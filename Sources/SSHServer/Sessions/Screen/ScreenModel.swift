@@ -8,6 +8,7 @@ struct ScreenModel: Equatable {
       case published
       /// Visitors' requests come and the service behind the tunnel does not take them.
       case failing(String)
+      /// In whole words.
       case detached(String)
     }
 
@@ -21,7 +22,7 @@ struct ScreenModel: Equatable {
       switch state {
       case .published: hasFixedTarget ? "published, one fixed local target" : "published"
       case .failing(let why): "published, but \(why)"
-      case .detached(let why): "not reachable: \(why)"
+      case .detached(let why): why
       }
     }
   }

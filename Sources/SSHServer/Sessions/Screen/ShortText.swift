@@ -6,12 +6,12 @@ enum ShortText {
   static func bytes(_ count: UInt64) -> String {
     if count < 1000 { return "\(count) B" }
     var value = Double(count)
-    for unit in ["kB", "MB", "GB", "TB", "PB"] {
+    for unit in ["kB", "MB", "GB", "TB", "PB", "EB"] {
       value /= 1000
       if value < 9.95 { return "\(tenths(value)) \(unit)" }
       if value < 999.5 { return "\(Int(value.rounded())) \(unit)" }
     }
-    return "\(Int(min(value, 99_999).rounded())) EB"
+    return "\(Int(value.rounded())) EB"
   }
 
   /// `12 ms`, `1.2 s`, `1:22`, `2:03:10`, `5 d`: at most seven signs.

@@ -24,6 +24,23 @@ struct TerminalWriter {
 
   // MARK: Frames
 
+  /// All of it, over whatever somebody else has written there; without clearing first, which would flicker.
+  mutating func repaint(_ grid: Grid) {
+    for row in 0..<grid.rows {
+      move(row, 0)
+      let blankFrom = Self.trailingBlanks(grid.row(row))
+      let end = min(blankFrom, row == grid.rows - 1 ? grid.columns - 1 : grid.columns)
+      var column = 0
+      while column < end {
+        move(row, column)
+        put(grid[row, column], columns: grid.columns)
+        column += grid[row, column].isWide ? 2 : 1
+      }
+      become(.plain)
+      if end < grid.columns { send("\u{1B}[K") }
+    }
+  }
+
   /// From one grid to the next; `nil`, or one of another size, is a terminal that shows anything.
   mutating func draw(_ grid: Grid, over old: Grid?) {
     if let old, old.columns == grid.columns, old.rows == grid.rows {
