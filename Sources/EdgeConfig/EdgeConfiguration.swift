@@ -145,6 +145,7 @@ package struct SSHConfiguration: Sendable, Equatable {
   package var keepaliveInterval: Milliseconds
   /// None: where the processor has AES.
   package var prefersAESGCM: Bool?
+  package var transport: SSHTransportConfiguration
   package var newSource: NewSourceRule
   package var signInCheck: SignInCheck
 
@@ -157,6 +158,16 @@ package struct PrivateKeyText: Sendable, Equatable {
   package var pem: SecretString
   /// For messages: its file, or the key of the configuration it came from.
   package var name: String
+}
+
+/// How connections are protected, beyond what is always so.
+package struct SSHTransportConfiguration: Sendable, Equatable {
+  package var requiresStrictKeyExchange: Bool
+  package var offersGroup18: Bool
+  /// None: by cipher.
+  package var rekeyBytes: UInt64?
+  /// None: not by time.
+  package var rekeyInterval: Milliseconds?
 }
 
 /// An OpenSSH certificate: the line of a `-cert.pub` file.

@@ -33,6 +33,10 @@ package struct SSHServerConfiguration: Sendable {
   package var hostCertificates: [SSHCertificate] = []
   package var softwareVersion = "TunnelEdge_1.0"
   package var prefersAESGCM = true
+  package var requiresStrictKeyExchange = false
+  /// 13 ms of ours for one packet of theirs: for clients that demand it.
+  package var offersGroup18 = false
+  package var rekey = RekeyLimits()
   package var loginGraceSeconds: Int64 = 120
   package var signInTimeoutSeconds: Int64 = 900
   package var maxStartups = MaxStartups()
@@ -83,6 +87,9 @@ extension SSHServerConfiguration {
     result.hostKeys = hostKeys
     result.hostCertificates = hostCertificates
     result.prefersAESGCM = prefersAESGCM
+    result.requiresStrictKeyExchange = requiresStrictKeyExchange
+    if offersGroup18 { result.algorithms.keyExchange.append(.group18) }
+    result.rekey = rekey
     result.authentication.graceTime = .seconds(UInt64(clamping: loginGraceSeconds))
     result.keepalive =
       keepaliveSeconds > 0

@@ -48,6 +48,16 @@ extension ConfigurationKey {
       .global, "ssh_prefer_aes_gcm", .flag,
       "Whether AES-GCM goes before ChaCha20 for OpenSSH clients; on where the processor has AES"),
     .init(
+      .global, "ssh_require_strict_kex", .flag, default: "false",
+      "Whether clients without strict key exchange (CVE-2023-48795) are turned away"),
+    .init(
+      .global, "ssh_additional_kex_algorithms", .list,
+      "Key exchanges offered beyond the usual ones; there is `diffie-hellman-group18-sha512`, dear for the edge"),
+    .init(
+      .global, "ssh_rekey_limit", .text, default: "default 1h",
+      "When session keys are renewed, as RekeyLimit of sshd_config: bytes (`default` is by cipher), then a time or `none`"
+    ),
+    .init(
       .global, "ssh_new_source", .choice(["notify", "sign_in"]), default: "notify",
       "What happens when a known key comes from a new address"),
     .init(

@@ -27,7 +27,7 @@ extension ConfigurationReader {
       maxChannels: section.number("ssh_max_channels", in: 4...256),
       windowMemory: section.number("ssh_window_memory", in: 0...1_048_576) << 20,
       keepaliveInterval: section.duration("ssh_keepalive_interval") ?? 0,
-      prefersAESGCM: section.flag("ssh_prefer_aes_gcm"),
+      prefersAESGCM: section.flag("ssh_prefer_aes_gcm"), transport: sshTransport(),
       newSource: section.choice("ssh_new_source").flatMap(SSHConfiguration.NewSourceRule.init(rawValue:)) ?? .notify,
       signInCheck: section.choice("ssh_sign_in_check").flatMap(SSHConfiguration.SignInCheck.init(rawValue:)) ?? .auto)
     return configuration

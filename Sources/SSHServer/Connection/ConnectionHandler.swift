@@ -199,7 +199,13 @@ final class ConnectionHandler: ChannelInboundHandler {
     switch event {
     case .keysEstablished(let summary):
       clientVersion = summary.peerIdentification.printable(limit: 120)
-      logger.debug("ssh keys established", metadata: ["client": "\(clientVersion)"])
+      if !summary.isStrict { logger[metadataKey: "strict-kex"] = "no" }
+      logger.debug(
+        "ssh keys established",
+        metadata: [
+          "client": "\(clientVersion)", "kex": "\(summary.algorithms.keyExchange.name)",
+          "cipher": "\(summary.algorithms.cipherToClient.name)",
+        ])
     case .rekeyed: logger.debug("ssh keys renewed")
     case .keyExchangeWork(let work): compute(work)
     case .hostKeyProofWork(let work): prove(work)

@@ -156,6 +156,10 @@ struct EdgeSettings: Sendable {
       addresses: written.address.expanded.map { .init(host: $0.host, port: $0.port) }, hostKeys: hostKeys)
     ssh.softwareVersion = "TunnelEdge_\(Version.number)"
     ssh.prefersAESGCM = written.prefersAESGCM ?? Processor.hasAES
+    ssh.requiresStrictKeyExchange = written.transport.requiresStrictKeyExchange
+    ssh.offersGroup18 = written.transport.offersGroup18
+    ssh.rekey.bytes = written.transport.rekeyBytes
+    ssh.rekey.interval = written.transport.rekeyInterval.map { .milliseconds(UInt64(clamping: $0)) }
     ssh.loginGraceSeconds = written.loginGraceTime / 1000
     ssh.signInTimeoutSeconds = written.signInTimeout / 1000
     ssh.maxStartups = .init(
