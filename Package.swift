@@ -61,6 +61,7 @@ let package = Package(
     target("EdgeCrypto", ["COpenSSL", .product(name: "Crypto", package: "swift-crypto")]),
 
     // Subjects
+    target("ProxyProtocol", [nio]),
     target("SSHProtocol", ["EdgeCrypto", nio, collections]),
     target("HTTPWire", [nio]),
     target("EdgeConfig", ["CYAML", "Policy"]),
@@ -73,7 +74,10 @@ let package = Package(
     // Servers
     target(
       "SSHServer",
-      ["Routing", "Policy", "Identity", "SSHProtocol", "EdgeCrypto", nio, nioPosix, concurrency, collections, logging]),
+      [
+        "Routing", "Policy", "Identity", "SSHProtocol", "ProxyProtocol", "EdgeCrypto", nio, nioPosix, concurrency,
+        collections, logging,
+      ]),
     target(
       "HTTPProxy",
       [
@@ -94,6 +98,7 @@ let package = Package(
     // Tests
     tests("PolicyTests", ["Policy"]),
     tests("EdgeCryptoTests", ["EdgeCrypto"]),
+    tests("ProxyProtocolTests", ["ProxyProtocol", nio, nioEmbedded]),
     tests("SSHProtocolTests", ["SSHProtocol", "EdgeCrypto", nio]),
     tests("HTTPWireTests", ["HTTPWire", nio, nioEmbedded, nioHTTP1]),
     tests("EdgeConfigTests", ["EdgeConfig", "Policy"]),
@@ -114,19 +119,27 @@ let package = Package(
 
 // Fuzz targets, for scripts/fuzz only: a build with unsafe flags is no dependency of anybody.
 if Context.environment["TUNNEL_EDGE_FUZZ"] != nil {
-  let fuzzed: Set = ["HTTPWire", "SSHProtocol", "EdgeConfig", "Policy", "EdgeCrypto"]
+  let fuzzed: Set = ["HTTPWire", "SSHProtocol", "ProxyProtocol", "EdgeConfig", "Policy", "EdgeCrypto"]
   for target in package.targets where fuzzed.contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-sanitize=fuzzer"])]
   }
   let fuzzers: [(String, [Target.Dependency])] = [
     ("FuzzHTTPHeads", ["HTTPWire", nio]),
-    ("FuzzSSHPackets", ["SSHProtocol", "EdgeCrypto", nio]),
+    ("FuzzSSHTransport", ["SSHProtocol", "EdgeCrypto", nio]),
+    ("FuzzSSHAuthentication", ["SSHProtocol", "EdgeCrypto", nio]),
+    ("FuzzSSHConnection", ["SSHProtocol", "EdgeCrypto", nio]),
+    ("FuzzSSHKeys", ["SSHProtocol", "EdgeCrypto", nio]),
+    ("FuzzKeyFiles", ["EdgeCrypto"]),
     ("FuzzCrypto", ["EdgeCrypto"]),
+    ("FuzzProxyProtocol", ["ProxyProtocol", nio]),
   ]
+  package.targets.append(
+    .target(
+      name: "FuzzDriver", path: "Tests/Fuzzing/FuzzDriver", swiftSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
   for (name, dependencies) in fuzzers {
     package.targets.append(
       .executableTarget(
-        name: name, dependencies: dependencies, path: "Tests/Fuzzing/\(name)", exclude: ["Seeds"],
+        name: name, dependencies: dependencies + ["FuzzDriver"], path: "Tests/Fuzzing/\(name)", exclude: ["Seeds"],
         swiftSettings: [.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])],
         linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
   }
