@@ -3,7 +3,6 @@
 import re
 from urllib.parse import quote
 
-from ..processes import run
 from ..publisher import Tunnel
 from .client import Client
 
@@ -20,20 +19,5 @@ class _Tunnel(Tunnel):
 
 class PuTTY(Client):
     name = "putty"
+    program = "plink"
     tunnel = _Tunnel
-
-    def __init__(self, *arguments, **more):
-        super().__init__(*arguments, **more)
-        self.own_key = self.directory / "id.ppk"
-        code, output = run(
-            ["puttygen", self.key, "-O", "private", "-o", self.own_key, "--new-passphrase", "/dev/null"],
-            environment=self.environment,
-        )
-        assert code == 0, output
-        code, output = run(["ssh-keygen", "-l", "-f", self.host_key])
-        self.fingerprint = output.split()[1]
-
-    def command(self, name, port):
-        # -no-trivial-auth: refuses to be let in by an exchange in which nothing was proved; ours proves a key first.
-        options = ["-batch", "-no-trivial-auth", "-P", self.port, "-hostkey", self.fingerprint, "-i", self.own_key]
-        return ["plink", *options, "-N", "-T", "-R", f"{name}:443:127.0.0.1:{port}", "dev@127.0.0.1"]
