@@ -6,52 +6,77 @@ extension RegistryState {
     route: RouteID, host: HostName, sessionID: String?, excluding: Set<BindingID>, now: UnixTime
   ) -> TunnelPick {
     guard let tunnels = routes[route] else { return .none(.neverConnected) }
-    // Nearly always there is one tunnel.
-    if tunnels.entries.count == 1, let only = tunnels.entries.first, only.binding.state.isAttached,
-      only.binding.name.matches(host), !excluding.contains(only.binding.id)
+    // Nearly always there is one tunnel under the visited name.
+    let visited = HostPattern(host)
+    if let named = tunnels.names[visited], named.entries.count == 1, let only = named.entries.first,
+      only.binding.state.isAttached, !excluding.contains(only.binding.id)
     {
       return .binding(only.binding)
     }
     // The publisher first, then what is excluded: a request that one person's tunnel refused is not another person's.
-    if let publisher = tunnels.publisher(of: host, sessionID: sessionID),
-      let chosen = tunnels.choose(publisher, host, excluding: excluding, balance: configuration.balance)
+    if let publisher = tunnels.publisher(of: visited, host, sessionID: sessionID),
+      let (name, chosen) = tunnels.choose(publisher, visited, host, excluding, configuration.balance)
     {
-      routes[route]?.turn = tunnels.turn &+ 1
+      routes[route]?.takeTurn(name)
       return .binding(chosen)
     }
-    if tunnels.leases.contains(where: { $0.until > now && $0.name.matches(host) }) { return .none(.reconnecting) }
-    if let detached = tunnels.entries.first(where: {
-      !$0.binding.state.isAttached && $0.binding.name.matches(host)
-    }) {
-      return .none(.detached(ownerDisplayName: detached.binding.owner.displayName))
-    }
-    return .none(.neverConnected)
+    return .none(tunnels.reason(visited, host, now: now))
   }
 }
 
-extension RegistryState.RouteTunnels {
-  /// A tunnel of the person who serves this visitor: of names that match, the longest count, and on a shared route one
-  /// visitor's session stays with one publisher (security rule 1).
-  fileprivate func publisher(of host: HostName, sessionID: String?) -> Binding? {
-    var longest = -1
-    var first: Binding?
-    var areSeveral = false
-    for entry in entries where entry.answers(host) {
-      let length = entry.binding.name.literalLength
-      if length > longest {
-        longest = length
-        first = entry.binding
-        areSeveral = false
-      } else if length == longest, !areSeveral, let known = first, !entry.binding.isOwned(by: known) {
-        areSeveral = true
-      }
+extension RouteTunnels {
+  /// Calls `body` with what is bound under the host itself and under the wildcards that match it, longest name first,
+  /// until it answers.
+  private func first<Result>(
+    _ visited: HostPattern, _ host: HostName, _ body: (HostPattern, NameTunnels) -> Result?
+  ) -> Result? {
+    if let tunnels = names[visited], let result = body(visited, tunnels) { return result }
+    for name in wildcards where name.matches(host) {
+      if let tunnels = names[name], let result = body(name, tunnels) { return result }
     }
-    guard areSeveral else { return first }
+    return nil
+  }
+
+  /// A tunnel of the person who serves this visitor: of names that match, the longest counts.
+  fileprivate func publisher(of visited: HostPattern, _ host: HostName, sessionID: String?) -> Binding? {
+    first(visited, host) { $1.publisher(sessionID: sessionID) }
+  }
+
+  /// One of this person's tunnels, and the name it is bound under.
+  fileprivate func choose(
+    _ publisher: Binding, _ visited: HostPattern, _ host: HostName, _ excluding: Set<BindingID>,
+    _ balance: TunnelBalance
+  ) -> (HostPattern, Binding)? {
+    first(visited, host) { name, tunnels in
+      tunnels.choose(publisher, excluding, balance).map { (name, $0) }
+    }
+  }
+
+  /// For whom the host is kept just now.
+  func lease(of host: HostName, now: UnixTime) -> NameTunnels.Lease? {
+    first(HostPattern(host), host) { $1.leases.first { $0.until > now } }
+  }
+
+  fileprivate func reason(_ visited: HostPattern, _ host: HostName, now: UnixTime) -> NoTunnelReason {
+    let isLeased = first(visited, host) { $1.leases.contains { $0.until > now } ? true : nil }
+    if isLeased == true { return .reconnecting }
+    let detached = first(visited, host) { $1.entries.first { !$0.binding.state.isAttached } }
+    return detached.map { .detached(ownerDisplayName: $0.binding.owner.displayName) } ?? .neverConnected
+  }
+}
+
+extension NameTunnels {
+  /// On a shared route one visitor's session stays with one publisher (security rule 1).
+  fileprivate func publisher(sessionID: String?) -> Binding? {
+    guard let first = entries.first(where: \.binding.state.isAttached)?.binding else { return nil }
+    guard entries.contains(where: { $0.binding.state.isAttached && !$0.binding.isOwned(by: first) }) else {
+      return first
+    }
     // Rendezvous hashing: the choice for a session changes only when its own publisher goes.
     let session = StableHash(sessionID ?? "").value
     var highest: UInt64 = 0
     var chosen = first
-    for entry in entries where entry.answers(host) && entry.binding.name.literalLength == longest {
+    for entry in entries where entry.binding.state.isAttached {
       let score = StableHash.mixed(session, entry.binding.ownerHash)
       if score > highest {
         highest = score
@@ -61,32 +86,20 @@ extension RegistryState.RouteTunnels {
     return chosen
   }
 
-  /// One of this person's tunnels. One that is in doubt is taken only where there is no other.
-  fileprivate func choose(
-    _ publisher: Binding, _ host: HostName, excluding: Set<BindingID>, balance: TunnelBalance
-  ) -> Binding? {
-    func isOpen(_ entry: RegistryState.Entry) -> Bool {
-      entry.answers(host) && entry.binding.isOwned(by: publisher) && !excluding.contains(entry.binding.id)
+  /// One that is in doubt is taken only where there is no other.
+  fileprivate func choose(_ publisher: Binding, _ excluding: Set<BindingID>, _ balance: TunnelBalance) -> Binding? {
+    func isOpen(_ entry: Entry) -> Bool {
+      entry.binding.state.isAttached && entry.binding.isOwned(by: publisher) && !excluding.contains(entry.binding.id)
     }
-    var longest = -1
-    var proved = 0
     var all = 0
+    var proved = 0
     for entry in entries where isOpen(entry) {
-      let length = entry.binding.name.literalLength
-      if length < longest { continue }
-      if length > longest {
-        longest = length
-        proved = 0
-        all = 0
-      }
       all += 1
       if !entry.isSuspect { proved += 1 }
     }
     guard all > 0 else { return nil }
-    func isWanted(_ entry: RegistryState.Entry) -> Bool {
-      isOpen(entry) && entry.binding.name.literalLength == longest && (proved == 0 || !entry.isSuspect)
-    }
     let count = proved == 0 ? all : proved
+    func isWanted(_ entry: Entry) -> Bool { isOpen(entry) && (proved == 0 || !entry.isSuspect) }
     switch balance {
     case .failover: return entries.first(where: isWanted)?.binding
     case .roundRobin: return nth(turn, of: count, where: isWanted)
@@ -96,7 +109,7 @@ extension RegistryState.RouteTunnels {
     }
   }
 
-  private func nth(_ turn: Int, of count: Int, where isWanted: (RegistryState.Entry) -> Bool) -> Binding? {
+  private func nth(_ turn: Int, of count: Int, where isWanted: (Entry) -> Bool) -> Binding? {
     var left = Int(UInt(bitPattern: turn) % UInt(count))
     for entry in entries where isWanted(entry) {
       if left == 0 { return entry.binding }
@@ -105,7 +118,7 @@ extension RegistryState.RouteTunnels {
     return nil
   }
 
-  private func leastBusy(from turn: Int, of count: Int, where isWanted: (RegistryState.Entry) -> Bool) -> Binding? {
+  private func leastBusy(from turn: Int, of count: Int, where isWanted: (Entry) -> Bool) -> Binding? {
     let start = Int(UInt(bitPattern: turn) % UInt(count))
     var best: (load: Int, distance: Int, binding: Binding)?
     var position = 0
@@ -117,8 +130,4 @@ extension RegistryState.RouteTunnels {
     }
     return best?.binding
   }
-}
-
-extension RegistryState.Entry {
-  fileprivate func answers(_ host: HostName) -> Bool { binding.state.isAttached && binding.name.matches(host) }
 }

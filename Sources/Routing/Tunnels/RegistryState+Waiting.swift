@@ -14,8 +14,7 @@ extension RegistryState {
     case .none(.neverConnected), .none(.detached): return .refused
     case .none(.reconnecting): break
     }
-    guard
-      let lease = routes[wait.routeID]?.leases.first(where: { $0.until > now && $0.name.matches(wait.host) }),
+    guard let lease = routes[wait.routeID]?.lease(of: wait.host, now: now),
       parked.count(where: { $0.wait.routeID == wait.routeID }) < configuration.parkedPerRoute,
       isWithinOwnLimit(wait)
     else { return .refused }
@@ -39,6 +38,7 @@ extension RegistryState {
 
   /// The requests that this binding can take now.
   mutating func takeWaiters(for binding: Binding) -> [Waiter] {
+    if parked.isEmpty { return [] }
     func isTaken(_ entry: Parked) -> Bool {
       entry.wait.routeID == binding.routeID && binding.name.matches(entry.wait.host)
         && entry.person.isSamePerson(as: binding.owner)

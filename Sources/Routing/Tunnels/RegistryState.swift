@@ -6,40 +6,16 @@ struct RegistryState {
   typealias Waiter = EventLoopPromise<Binding?>
   typealias Notice = @Sendable () -> Void
 
-  struct Entry {
-    var binding: Binding
-    /// Its owner has bound the name again, or it let a visitor wait, and this connection has not yet proved that it lives.
-    var isSuspect = false
-  }
-
-  /// Keeps a name for the person whose connection was lost.
-  struct Lease {
+  struct Place: Hashable {
+    let route: RouteID
     let name: HostPattern
-    let person: Subject
-    let until: UnixTime
-  }
-
-  /// A connection that would bind the name if another person did not hold it.
-  struct Candidate {
-    let name: HostPattern
-    let person: Subject
-    let connectionID: String
-    let whenFree: Notice
-  }
-
-  struct RouteTunnels {
-    /// Oldest first.
-    var entries: [Entry] = []
-    var leases: [Lease] = []
-    var candidates: [Candidate] = []
-    var turn = 0
   }
 
   /// What one connection has here.
   struct ConnectionRecord {
     var bindings: [BindingID] = []
     /// Where it is a candidate.
-    var candidacies: Set<RouteID> = []
+    var candidacies: Set<Place> = []
     var refused: [RefusedForward] = []
   }
 
@@ -65,13 +41,45 @@ struct RegistryState {
 
   var configuration: TunnelRegistryConfiguration
   var routes: [RouteID: RouteTunnels] = [:]
-  var routeOfBinding: [BindingID: RouteID] = [:]
+  private var places: [BindingID: Place] = [:]
   var connections: [String: ConnectionRecord] = [:]
   var parked: [Parked] = []
+  /// Where leases end, about in the order they do.
+  private var leaseEnds = CircularBuffer<(until: UnixTime, place: Place)>()
   private var nextBinding: UInt64 = 1
   var nextParked: UInt64 = 1
 
   init(configuration: TunnelRegistryConfiguration) { self.configuration = configuration }
+
+  private mutating func update<Result>(_ place: Place, _ change: (inout NameTunnels) -> Result) -> Result {
+    let result = routes[place.route, default: RouteTunnels()].update(place.name, change)
+    if routes[place.route]?.isEmpty == true { routes[place.route] = nil }
+    return result
+  }
+
+  private mutating func updateEntry(_ id: BindingID, _ change: (inout NameTunnels.Entry) -> Void) {
+    guard let place = places[id] else { return }
+    update(place) { tunnels in
+      if let index = tunnels.index(of: id) { change(&tunnels.entries[index]) }
+    }
+  }
+
+  func entry(_ id: BindingID) -> NameTunnels.Entry? {
+    guard let place = places[id], let tunnels = routes[place.route]?.names[place.name],
+      let index = tunnels.index(of: id)
+    else { return nil }
+    return tunnels.entries[index]
+  }
+
+  /// Names of the past do not stay.
+  private mutating func endLeases(_ now: UnixTime) {
+    while let first = leaseEnds.first, first.until <= now {
+      leaseEnds.removeFirst()
+      if routes[first.place.route]?.names[first.place.name] != nil {
+        update(first.place) { $0.leases.removeAll { $0.until <= now } }
+      }
+    }
+  }
 }
 
 // MARK: - Publishers
@@ -79,90 +87,84 @@ struct RegistryState {
 extension RegistryState {
   /// With `waits`, a connection that is refused because of somebody else becomes a candidate.
   mutating func bind(_ request: BindingRequest, waits: Bool, now: UnixTime) -> BindOutcome {
+    endLeases(now)
+    let place = Place(route: request.routeID, name: request.name)
+    let present = routes[place.route]?.names[place.name]?.entries ?? []
+    if present.contains(where: { $0.binding.connectionID == request.connectionID }) { return .refused(.duplicate) }
     let held = connections[request.connectionID]?.bindings.count ?? 0
-    var tunnels = routes[request.routeID] ?? RouteTunnels()
-    tunnels.leases.removeAll { $0.until <= now }
-    if tunnels.entries.contains(where: {
-      $0.binding.connectionID == request.connectionID && $0.binding.name == request.name
-    }) {
-      return .refused(.duplicate)
-    }
     guard held < configuration.bindingsPerConnection else { return .refused(.limit(held)) }
-    if let holder = tunnels.otherHolder(of: request.name, than: request.owner, isShared: request.isShared) {
-      if waits {
-        tunnels.add(
-          Candidate(
-            name: request.name, person: request.owner, connectionID: request.connectionID, whenFree: request.whenFree))
-        routes[request.routeID] = tunnels
-        connections[request.connectionID, default: .init()].candidacies.insert(request.routeID)
-      }
+    let holder = routes[place.route]?.otherHolder(
+      of: request.name, than: request.owner, isShared: request.isShared, now: now)
+    if let holder {
+      if waits { add(request.owner, request.connectionID, request.whenFree, at: place) }
       return .refused(.heldByAnother(displayName: holder.displayName))
-    }
-    var probes: [Notice] = []
-    for index in tunnels.entries.indices {
-      let entry = tunnels.entries[index]
-      guard entry.binding.name == request.name, entry.binding.owner.isSamePerson(as: request.owner),
-        entry.binding.connectionID != request.connectionID
-      else { continue }
-      tunnels.entries[index].isSuspect = true
-      probes.append(entry.binding.probe)
     }
     let binding = Binding(id: BindingID(nextBinding), request: request, openedAt: now)
     nextBinding += 1
-    tunnels.entries.append(Entry(binding: binding))
-    tunnels.leases.removeAll { $0.name == request.name && $0.person.isSamePerson(as: request.owner) }
-    routes[request.routeID] = tunnels
-    routeOfBinding[binding.id] = request.routeID
+    let probes: [Notice] = update(place) { tunnels in
+      var probes: [Notice] = []
+      for index in tunnels.entries.indices where tunnels.entries[index].binding.isOwned(by: binding) {
+        tunnels.entries[index].isSuspect = true
+        probes.append(tunnels.entries[index].binding.probe)
+      }
+      tunnels.entries.append(NameTunnels.Entry(binding: binding))
+      tunnels.leases.removeAll { $0.person.isSamePerson(as: request.owner) }
+      return probes
+    }
+    places[binding.id] = place
     connections[request.connectionID, default: .init()].bindings.append(binding.id)
     return .bound(binding, probes: probes, released: takeWaiters(for: binding))
   }
 
+  private mutating func add(
+    _ person: Subject, _ connectionID: String, _ whenFree: @escaping Notice, at place: Place
+  ) {
+    update(place) { $0.add(.init(person: person, connectionID: connectionID, whenFree: whenFree)) }
+    connections[connectionID, default: .init()].candidacies.insert(place)
+  }
+
   /// Attaches or detaches. `isShared` is what the configuration says of the route now.
   mutating func setState(_ id: BindingID, _ wanted: BindingState, isShared: Bool?, now: UnixTime) -> StateChange? {
-    guard let routeID = routeOfBinding[id], var tunnels = routes[routeID],
-      let index = tunnels.entries.firstIndex(where: { $0.binding.id == id })
-    else { return nil }
-    tunnels.leases.removeAll { $0.until <= now }
-    var binding = tunnels.entries[index].binding
-    let before = binding.state
-    let wasShared = binding.isShared
-    binding.isShared = isShared ?? binding.isShared
+    guard let place = places[id], let before = entry(id)?.binding else { return nil }
+    endLeases(now)
+    var binding = before
+    binding.isShared = isShared ?? before.isShared
     binding.state = wanted
-    if wanted.isAttached, !before.isAttached || wasShared != binding.isShared,
-      tunnels.otherHolder(
-        of: binding.name, than: binding.owner, isShared: binding.isShared,
+    if wanted.isAttached, !before.state.isAttached || before.isShared != binding.isShared,
+      routes[place.route]?.otherHolder(
+        of: binding.name, than: binding.owner, isShared: binding.isShared, now: now,
         // Where a route is shared no longer, who came first stays.
-        among: before.isAttached ? tunnels.entries.prefix(index) : tunnels.entries[...]) != nil
+        earlierThan: before.state.isAttached ? id : nil) != nil
     {
       binding.state = .detached(.heldByAnother)
-      tunnels.add(
-        Candidate(
-          name: binding.name, person: binding.owner, connectionID: binding.connectionID, whenFree: binding.whenFree))
-      connections[binding.connectionID, default: .init()].candidacies.insert(routeID)
+      add(binding.owner, binding.connectionID, binding.whenFree, at: place)
     }
-    tunnels.entries[index].binding = binding
+    updateEntry(id) { $0.binding = binding }
     var change = StateChange(binding: binding)
-    if before.isAttached, !binding.state.isAttached { change.freed = tunnels.takeCandidates(for: binding) }
-    routes[routeID] = tunnels
-    if binding.state.isAttached, !before.isAttached { change.released = takeWaiters(for: binding) }
+    if before.state.isAttached, !binding.state.isAttached {
+      change.freed = routes[place.route]?.takeCandidates(for: binding) ?? []
+    }
+    if binding.state.isAttached, !before.state.isAttached { change.released = takeWaiters(for: binding) }
     return change
   }
 
   /// Whom it concerns that the binding is gone.
   mutating func release(_ id: BindingID, why: BindingRelease, now: UnixTime) -> [Notice] {
-    guard let routeID = routeOfBinding.removeValue(forKey: id), var tunnels = routes[routeID],
-      let index = tunnels.entries.firstIndex(where: { $0.binding.id == id })
-    else { return [] }
-    let binding = tunnels.entries.remove(at: index).binding
+    endLeases(now)
+    guard let binding = entry(id)?.binding, let place = places.removeValue(forKey: id) else { return [] }
     let grace = configuration.reconnectGraceSeconds
-    tunnels.leases.removeAll { $0.until <= now }
-    if why == .connectionLost, binding.state.isAttached, grace > 0 {
-      tunnels.leases.append(
-        Lease(name: binding.name, person: binding.owner, until: now.adding(seconds: grace)))
-    }
+    let lease: NameTunnels.Lease? =
+      why == .connectionLost && binding.state.isAttached && grace > 0
+      ? .init(person: binding.owner, until: now.adding(seconds: grace)) : nil
     // After a lost connection they have to learn until when the name is kept.
-    let freed = binding.state.isAttached ? tunnels.takeCandidates(for: binding) : []
-    routes[routeID] = tunnels.isEmpty ? nil : tunnels
+    let freed = binding.state.isAttached ? routes[place.route]?.takeCandidates(for: binding) ?? [] : []
+    update(place) { tunnels in
+      if let index = tunnels.index(of: id) { tunnels.entries.remove(at: index) }
+      guard let lease else { return }
+      tunnels.leases.removeAll { $0.person.isSamePerson(as: lease.person) }
+      tunnels.leases.append(lease)
+    }
+    if let lease { leaseEnds.append((lease.until, place)) }
     connections[binding.connectionID]?.bindings.removeAll { $0 == id }
     return freed
   }
@@ -170,53 +172,25 @@ extension RegistryState {
   /// The connection is over: nothing of it stays but its leases.
   mutating func forget(connectionID: String) {
     guard let record = connections.removeValue(forKey: connectionID) else { return }
-    for routeID in record.candidacies {
-      routes[routeID]?.candidates.removeAll { $0.connectionID == connectionID }
-      if routes[routeID]?.isEmpty == true { routes[routeID] = nil }
+    for place in record.candidacies where routes[place.route]?.names[place.name] != nil {
+      update(place) { $0.candidates.removeAll { $0.connectionID == connectionID } }
     }
   }
 
   /// When the first lease ends that keeps this connection from a name; tunnels tell when they go.
   func firstLeaseEnd(connectionID: String, now: UnixTime) -> UnixTime? {
     guard let record = connections[connectionID] else { return nil }
-    var first: UnixTime?
-    for routeID in record.candidacies {
-      guard let tunnels = routes[routeID] else { continue }
-      for candidate in tunnels.candidates where candidate.connectionID == connectionID {
-        for lease in tunnels.leases
-        where lease.until > now && lease.name.overlaps(candidate.name)
-          && !lease.person.isSamePerson(as: candidate.person)
-        {
-          first = min(first ?? lease.until, lease.until)
-        }
-      }
-    }
-    return first
+    return record.candidacies.lazy.compactMap { place -> UnixTime? in
+      guard let tunnels = routes[place.route],
+        let candidate = tunnels.names[place.name]?.candidates.first(where: { $0.connectionID == connectionID })
+      else { return nil }
+      return tunnels.firstLeaseEnd(of: place.name, except: candidate.person, now: now)
+    }.min()
   }
 
   /// Whether the connection's client is there is in doubt, or has just been proved.
   mutating func setSuspect(_ isSuspect: Bool, connectionID: String) {
-    for id in connections[connectionID]?.bindings ?? [] {
-      guard let routeID = routeOfBinding[id],
-        let index = routes[routeID]?.entries.firstIndex(where: { $0.binding.id == id })
-      else { continue }
-      routes[routeID]?.entries[index].isSuspect = isSuspect
-    }
-  }
-
-  func isSuspect(_ id: BindingID) -> Bool {
-    guard let routeID = routeOfBinding[id] else { return false }
-    return routes[routeID]?.entries.first { $0.binding.id == id }?.isSuspect == true
-  }
-
-  func hasAlternative(to id: BindingID) -> Bool {
-    guard let routeID = routeOfBinding[id], let entries = routes[routeID]?.entries,
-      let one = entries.first(where: { $0.binding.id == id })?.binding
-    else { return false }
-    return entries.contains {
-      !$0.isSuspect && $0.binding.id != id && $0.binding.state.isAttached && $0.binding.name == one.name
-        && $0.binding.isOwned(by: one)
-    }
+    for id in connections[connectionID]?.bindings ?? [] { updateEntry(id) { $0.isSuspect = isSuspect } }
   }
 
   mutating func note(_ refused: RefusedForward) {
@@ -232,52 +206,23 @@ extension RegistryState.ConnectionRecord {
   }
 }
 
-extension RegistryState.RouteTunnels {
-  var isEmpty: Bool { entries.isEmpty && leases.isEmpty && candidates.isEmpty }
-
-  /// Who else holds the name, or one that overlaps it, by an attached tunnel or by a lease.
-  fileprivate func otherHolder(of name: HostPattern, than person: Subject, isShared: Bool) -> Subject? {
-    otherHolder(of: name, than: person, isShared: isShared, among: entries[...])
-  }
-
-  fileprivate func otherHolder(
-    of name: HostPattern, than person: Subject, isShared: Bool, among entries: ArraySlice<RegistryState.Entry>
-  ) -> Subject? {
-    if isShared { return nil }
-    let attached = entries.first {
-      $0.binding.state.isAttached && $0.binding.name.overlaps(name) && !$0.binding.owner.isSamePerson(as: person)
-    }
-    if let attached { return attached.binding.owner }
-    return leases.first { $0.name.overlaps(name) && !$0.person.isSamePerson(as: person) }?.person
-  }
-
-  fileprivate mutating func add(_ candidate: RegistryState.Candidate) {
-    candidates.removeAll { $0.connectionID == candidate.connectionID && $0.name == candidate.name }
-    candidates.append(candidate)
-  }
-
-  /// Who may ask again now that this binding has let go of its name.
-  fileprivate mutating func takeCandidates(for binding: Binding) -> [RegistryState.Notice] {
-    if candidates.isEmpty { return [] }
-    func isConcerned(_ candidate: RegistryState.Candidate) -> Bool {
-      candidate.name.overlaps(binding.name) && !candidate.person.isSamePerson(as: binding.owner)
-    }
-    let concerned = candidates.filter(isConcerned)
-    candidates.removeAll(where: isConcerned)
-    return concerned.map(\.whenFree)
-  }
-}
-
 // MARK: - Views
 
 extension RegistryState {
   func snapshot() -> [Binding] {
-    routes.values.flatMap { $0.entries.map(\.binding) }.sorted { $0.id.rawValue < $1.id.rawValue }
+    routes.values.flatMap { $0.names.values.flatMap { $0.entries.map(\.binding) } }
+      .sorted { $0.id.rawValue < $1.id.rawValue }
   }
 
-  func binding(_ id: BindingID) -> Binding? {
-    guard let route = routeOfBinding[id] else { return nil }
-    return routes[route]?.entries.first { $0.binding.id == id }?.binding
+  func binding(_ id: BindingID) -> Binding? { entry(id)?.binding }
+
+  func isSuspect(_ id: BindingID) -> Bool { entry(id)?.isSuspect == true }
+
+  func hasAlternative(to id: BindingID) -> Bool {
+    guard let place = places[id], let one = binding(id) else { return false }
+    return routes[place.route]?.names[place.name]?.entries.contains {
+      !$0.isSuspect && $0.binding.id != id && $0.binding.state.isAttached && $0.binding.isOwned(by: one)
+    } == true
   }
 
   func refused(sessionID: String) -> [RefusedForward] {
@@ -285,5 +230,5 @@ extension RegistryState {
   }
 
   /// For tests: nothing is left behind.
-  var isEmpty: Bool { routes.isEmpty && routeOfBinding.isEmpty && connections.isEmpty && parked.isEmpty }
+  var isEmpty: Bool { routes.isEmpty && places.isEmpty && connections.isEmpty && parked.isEmpty && leaseEnds.isEmpty }
 }

@@ -100,6 +100,34 @@ struct CandidateTests {
     #expect(notices.value == 0 && registry.isEmpty)
   }
 
+  /// Whoever invents names and vanishes leaves nothing behind.
+  @Test func leasesThatEndedLeaveNoNames() throws {
+    for number in 0..<100 {
+      let lost = try #require(bind("ann", "\(number)", name: "n\(number).dev.example"))
+      registry.release(lost.id, why: .connectionLost)
+      registry.forget(connectionID: "\(number)")
+    }
+    #expect(!registry.isEmpty)
+    clock.advance(seconds: 10)
+    let next = try #require(bind("bob", "next"))
+    registry.release(next.id, why: .disconnected)
+    registry.forget(connectionID: "next")
+    #expect(registry.isEmpty)
+  }
+
+  @Test func aWildcardAndItsNamesConcernEachOther() throws {
+    let name = try #require(bind("ann", "1", name: "a.dev.example"))
+    #expect(bind("bob", "2", name: "*.dev.example") == nil)
+    registry.release(name.id, why: .disconnected)
+    #expect(notices.value == 1)
+    let wide = try #require(bind("bob", "2", name: "*.dev.example"))
+    #expect(bind("ann", "1", name: "a.dev.example") == nil && bind("eve", "3", name: "b.dev.example") == nil)
+    registry.release(wide.id, why: .connectionLost)
+    #expect(notices.value == 3)
+    #expect(bind("ann", "1", name: "a.dev.example") == nil)
+    #expect(registry.firstLeaseEnd(connectionID: "1") == clock.now.adding(seconds: 10))
+  }
+
   /// Security rule 1, when the configuration takes back what it allowed.
   @Test func aRouteThatIsSharedNoLongerStaysWithWhoCameFirst() throws {
     let ann = try #require(bind("ann", "1", isShared: true))
@@ -180,5 +208,72 @@ struct SeveralPublishersTests {
     registry.release(bindings[2].id, why: .connectionLost)
     let left = (0..<8).compactMap { _ in pick()?.id }
     #expect(left.count == 8 && Set(left).count == 4 && !left.contains(bindings[2].id))
+  }
+}
+
+/// Random histories: nobody waits for a name that is free.
+struct CandidateModelTests {
+  private final class Wait: Sendable {
+    let isTold = Mutex(false)
+  }
+
+  @Test(arguments: 0..<10) func nobodyWaitsForAFreeName(_ seed: UInt64) {
+    var random = SplitMix(state: seed &* 104_729 &+ 7)
+    let clock = TestClock()
+    var configuration = TunnelRegistryConfiguration()
+    // Leases end by themselves, and are told by `firstLeaseEnd`.
+    configuration.reconnectGraceSeconds = 0
+    let registry = TunnelRegistry(configuration: configuration) { clock.now }
+    let route = RouteID("r")
+    let names = ["a.dev.example", "b.dev.example", "*.dev.example"]
+    var bindings: [Binding] = []
+    var waits: [String: (owner: String, name: String, wait: Wait)] = [:]
+
+    func isFree(_ name: String, for owner: String) -> Bool {
+      !registry.bindings().contains {
+        $0.state.isAttached && $0.owner.userID != owner && $0.name.overlaps(pattern(name))
+      }
+    }
+
+    for _ in 0..<300 {
+      let connection = "\(random.next() % 8)"
+      let owner = ["ann", "bob", "eve"][Int(connection).map { $0 % 3 } ?? 0]
+      let name = names[Int(random.next() % 3)]
+      switch random.next() % 6 {
+      case 0...2:
+        let wait = Wait()
+        let result = registry.bind(
+          BindingRequest(
+            routeID: route, name: pattern(name), isShared: false, requestedHost: name, requestedPort: 443,
+            owner: person(owner), connectionID: connection, opener: NoOpener(), probe: {},
+            whenFree: { wait.isTold.withLock { $0 = true } }), waits: true)
+        switch result {
+        case .bound(let binding):
+          bindings.append(binding)
+          waits[connection + name] = nil
+        case .refused(.heldByAnother): waits[connection + name] = (owner, name, wait)
+        case .refused: break
+        }
+      case 3:
+        guard let index = bindings.indices.randomElement(using: &random) else { continue }
+        registry.release(bindings.remove(at: index).id, why: random.next() % 2 == 0 ? .connectionLost : .cancelled)
+      case 4:
+        guard let binding = bindings.randomElement(using: &random) else { continue }
+        registry.setState(binding.id, .detached(.notPermitted))
+      default:
+        for binding in bindings where binding.connectionID == connection {
+          registry.release(binding.id, why: .cancelled)
+        }
+        bindings.removeAll { $0.connectionID == connection }
+        registry.forget(connectionID: connection)
+        waits = waits.filter { !$0.key.hasPrefix(connection) }
+      }
+      for (owner, name, wait) in waits.values where isFree(name, for: owner) {
+        #expect(wait.isTold.withLock { $0 })
+      }
+    }
+    for binding in bindings { registry.release(binding.id, why: .disconnected) }
+    for connection in 0..<8 { registry.forget(connectionID: "\(connection)") }
+    #expect(registry.isEmpty)
   }
 }
