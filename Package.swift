@@ -18,6 +18,7 @@ let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let hpack: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
 let concurrency: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
@@ -40,6 +41,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -63,7 +65,7 @@ let package = Package(
     // Subjects
     target("ProxyProtocol", [nio]),
     target("SSHProtocol", ["EdgeCrypto", nio, collections]),
-    target("HTTPWire", [nio]),
+    target("HTTPWire", [nio, hpack, collections]),
     target("EdgeConfig", ["CYAML", "Policy"]),
     target("Store", ["Policy", "EdgeCrypto", "CSQLite", logging]),
     target("Identity", ["Policy", "EdgeCrypto", "CCurl", "Store", logging]),
@@ -100,7 +102,7 @@ let package = Package(
     tests("EdgeCryptoTests", ["EdgeCrypto"]),
     tests("ProxyProtocolTests", ["ProxyProtocol", nio, nioEmbedded]),
     tests("SSHProtocolTests", ["SSHProtocol", "EdgeCrypto", nio]),
-    tests("HTTPWireTests", ["HTTPWire", nio, nioEmbedded, nioHTTP1]),
+    tests("HTTPWireTests", ["HTTPWire", nio, nioEmbedded, nioHTTP1, hpack]),
     tests("EdgeConfigTests", ["EdgeConfig", "Policy"]),
     tests("StoreTests", ["Store", "EdgeCrypto", "Policy", logging]),
     tests("IdentityTests", ["Identity", "Store", "EdgeCrypto", "Policy", logging]),
@@ -125,6 +127,7 @@ if Context.environment["TUNNEL_EDGE_FUZZ"] != nil {
   }
   let fuzzers: [(String, [Target.Dependency])] = [
     ("FuzzHTTPHeads", ["HTTPWire", nio]),
+    ("FuzzHTTP2", ["HTTPWire", nio]),
     ("FuzzSSHTransport", ["SSHProtocol", "EdgeCrypto", nio]),
     ("FuzzSSHAuthentication", ["SSHProtocol", "EdgeCrypto", nio]),
     ("FuzzSSHConnection", ["SSHProtocol", "EdgeCrypto", nio]),
