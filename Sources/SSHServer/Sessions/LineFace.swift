@@ -29,7 +29,8 @@ final class LineFace: SessionFace {
     guard let facts = connection.facts else { return }
     session.print(ShellNotice.lines(facts))
     session.print(
-      facts.refusals.map { "Could not publish \($0)." } + (hasTerminal ? ClientHint.lines(for: connection.clientVersion) : []),
+      facts.refusals.map { "Could not publish \($0)." }
+        + (hasTerminal ? ClientHint.lines(for: connection.clientVersion) : []),
       isError: true)
   }
 

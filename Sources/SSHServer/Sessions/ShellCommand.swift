@@ -60,7 +60,8 @@ struct ShellCommand {
     let names = Name.allCases.map(\.rawValue)
     var text = "Unknown command: \(word.printable(limit: 80))."
     if let nearest = Self.nearest(to: word, among: names) { text += " Did you mean \(nearest)?" }
-    return Result(errors: [text, "Commands: \(names.joined(separator: ", ")). Each takes --json."], status: Self.notFound)
+    return Result(
+      errors: [text, "Commands: \(names.joined(separator: ", ")). Each takes --json."], status: Self.notFound)
   }
 
   private func answer(_ lines: [String], _ json: JSONText) -> Result {

@@ -19,7 +19,8 @@ enum ShellNotice {
   static func line(_ record: TrafficRecord) -> String {
     let status = record.progress.status == 0 ? "-" : String(record.progress.status)
     var parts = [
-      "\(ShortText.clock(record.startedAt)) UTC", record.visitor, "\(record.method) \(record.host)\(record.path)", status,
+      "\(ShortText.clock(record.startedAt)) UTC", record.visitor, "\(record.method) \(record.host)\(record.path)",
+      status,
       ShortText.duration(record.ending?.durationMilliseconds ?? 0), ShortText.bytes(record.progress.bytesOut),
     ]
     let note = RequestTable.note(record)

@@ -48,7 +48,8 @@ struct TunnelTrafficTests {
   @Test func errorsAreWhatTheServiceOwes() throws {
     let traffic = TunnelTraffic()
     traffic.watch(since: Self.start) {}
-    for (status, detail) in [(200, ""), (404, ""), (500, ""), (502, ""), (0, "service_broke_off"), (0, "visitor_left")] {
+    for (status, detail) in [(200, ""), (404, ""), (500, ""), (502, ""), (0, "service_broke_off"), (0, "visitor_left")]
+    {
       traffic.begin(BindingID(1), request())?
         .ended(progress(status), TrafficEnding(durationMilliseconds: 1, detail: detail))
     }

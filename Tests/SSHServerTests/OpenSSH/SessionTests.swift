@@ -24,11 +24,12 @@ import Testing
     await edge.stop()
   }
 
-  @Test(arguments: [
-    ("rm\u{1B}[2J", 127, "Unknown command: rm\\u{1b}[2J."), ("tunels --json", 127, "Did you mean tunnels?"),
-    ("ls -la", 127, "Unknown command: ls."), ("whoami me", 64, "whoami takes nothing but --json, not me."),
-    ("tunnels --jsn", 64, "takes nothing but --json"),
-  ] as [(String, Int32, String)])
+  @Test(
+    arguments: [
+      ("rm\u{1B}[2J", 127, "Unknown command: rm\\u{1b}[2J."), ("tunels --json", 127, "Did you mean tunnels?"),
+      ("ls -la", 127, "Unknown command: ls."), ("whoami me", 64, "whoami takes nothing but --json, not me."),
+      ("tunnels --jsn", 64, "takes nothing but --json"),
+    ] as [(String, Int32, String)])
   func whatIsNoCommandIsAnError(_ command: String, _ status: Int32, _ text: String) async throws {
     let edge = try await TestEdge([testRoute("app.example")])
     let result = try await edge.ssh(["-q"], command: [command]).finished()

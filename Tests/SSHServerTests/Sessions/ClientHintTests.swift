@@ -7,7 +7,8 @@ struct ClientHintTests {
     ("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3", false), ("SSH-2.0-OpenSSH_9.4", false), ("SSH-2.0-OpenSSH_9.5p1", true),
     ("SSH-2.0-OpenSSH_9.9", true), ("SSH-2.0-OpenSSH_10.0p2 Debian-7", true), ("SSH-2.0-OpenSSH_10.1", false),
     ("SSH-2.0-OpenSSH_for_Windows_9.5", true), ("SSH-2.0-OpenSSH_for_Windows_8.1", false),
-    ("SSH-2.0-PuTTY_Release_0.78", false), ("SSH-2.0-OpenSSH_", false), ("SSH-2.0-OpenSSH_99999999999999999999.5", false),
+    ("SSH-2.0-PuTTY_Release_0.78", false), ("SSH-2.0-OpenSSH_", false),
+    ("SSH-2.0-OpenSSH_99999999999999999999.5", false),
     ("", false),
   ])
   func onlyClientsThatDelayAreTold(_ identification: String, _ isTold: Bool) {

@@ -12,7 +12,10 @@ struct KeyDecoderTests {
     #expect(keys("qQ?") == [.character("q"), .character("Q"), .character("?")])
     #expect(keys("\u{3}\u{4}\r\t\u{7F}\u{8}") == [.control("C"), .control("D"), .enter, .tab, .backspace, .backspace])
     #expect(keys("\u{1B}[A\u{1B}OB\u{1B}[1;5C\u{1B}[D") == [.up, .down, .right, .left])
-    #expect(keys("\u{1B}[5~\u{1B}[6~\u{1B}[H\u{1B}[4~\u{1B}[1~\u{1B}[Z") == [.pageUp, .pageDown, .home, .end, .home, .backTab])
+    #expect(
+      keys("\u{1B}[5~\u{1B}[6~\u{1B}[H\u{1B}[4~\u{1B}[1~\u{1B}[Z") == [
+        .pageUp, .pageDown, .home, .end, .home, .backTab,
+      ])
     #expect(keys("é日😀") == [.character("é"), .character("日"), .character("😀")])
     #expect(keys("\u{1B}") == [.escape] && keys("\u{1B}O") == [.escape, .character("O")])
     #expect(keys("\u{1B}x") == [.escape, .character("x")])
@@ -48,7 +51,8 @@ struct KeyDecoderTests {
       for _ in 0..<40 {
         state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         let pick = UInt8(truncatingIfNeeded: state >> 56)
-        bytes += pick < 40 ? [0x1B, 0x5B] : pick < 50 ? Array("\u{1B}[200~".utf8) : [UInt8(truncatingIfNeeded: state >> 40)]
+        bytes +=
+          pick < 40 ? [0x1B, 0x5B] : pick < 50 ? Array("\u{1B}[200~".utf8) : [UInt8(truncatingIfNeeded: state >> 40)]
       }
       for key in decoder.receive(bytes, now: UInt64(round * 7)) {
         count += 1

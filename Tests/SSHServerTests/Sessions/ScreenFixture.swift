@@ -17,7 +17,8 @@ enum ScreenFixture {
       [
         ScreenModel.Tunnel(id: BindingID(1), url: "https://app.example", state: .published),
         ScreenModel.Tunnel(
-          id: BindingID(2), url: "https://api.example", state: .detached("not reachable: somebody else publishes it now")),
+          id: BindingID(2), url: "https://api.example",
+          state: .detached("not reachable: somebody else publishes it now")),
         ScreenModel.Tunnel(
           id: BindingID(3), url: "https://docs.example:8443", state: .failing("your local service refused: no")),
         ScreenModel.Tunnel(id: BindingID(4), url: "https://*.dev.example", state: .published, hasFixedTarget: true),

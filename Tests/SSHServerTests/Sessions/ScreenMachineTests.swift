@@ -169,8 +169,12 @@ struct ScreenMachineTests {
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
       return (state >> 33) % limit
     }
-    let keys = ["q", "Q", "?", "/", "\u{1B}", "\u{1B}[A", "\u{1B}[B", "\t", "p", "c", "G", "g", "x", "\r", "\u{7F}", "é", "i"]
-    let models = [(0, 0), (1, 1), (30, 2), (300, 4)].map { ScreenFixture.model(requests: $0, tunnels: $1, running: $0 / 10) }
+    let keys = [
+      "q", "Q", "?", "/", "\u{1B}", "\u{1B}[A", "\u{1B}[B", "\t", "p", "c", "G", "g", "x", "\r", "\u{7F}", "é", "i",
+    ]
+    let models = [(0, 0), (1, 1), (30, 2), (300, 4)].map {
+      ScreenFixture.model(requests: $0, tunnels: $1, running: $0 / 10)
+    }
     var machine = machine()
     var grids = 0
     for round in 0..<600 {

@@ -101,12 +101,14 @@ struct TerminalWriterTests {
     #expect(never.leave(nil).isEmpty)
   }
 
-  @Test(arguments: [
-    ("xterm", [:], true, true, true), ("dumb", [:], false, true, true), ("", [:], false, true, true),
-    ("xterm", ["NO_COLOR": "1"], true, false, true), ("xterm", ["NO_COLOR": ""], true, true, true),
-    ("vt100", [:], true, false, true), ("xterm", ["LANG": "C"], true, true, false),
-    ("xterm", ["LANG": "de_DE.UTF-8"], true, true, true), ("xterm", ["LANG": "en_US.utf8", "LC_ALL": "C"], true, true, false),
-  ] as [(String, [String: String], Bool, Bool, Bool)])
+  @Test(
+    arguments: [
+      ("xterm", [:], true, true, true), ("dumb", [:], false, true, true), ("", [:], false, true, true),
+      ("xterm", ["NO_COLOR": "1"], true, false, true), ("xterm", ["NO_COLOR": ""], true, true, true),
+      ("vt100", [:], true, false, true), ("xterm", ["LANG": "C"], true, true, false),
+      ("xterm", ["LANG": "de_DE.UTF-8"], true, true, true),
+      ("xterm", ["LANG": "en_US.utf8", "LC_ALL": "C"], true, true, false),
+    ] as [(String, [String: String], Bool, Bool, Bool)])
   func terminalsAreToldApart(
     _ name: String, _ environment: [String: String], _ hasScreen: Bool, _ usesColour: Bool, _ usesUnicode: Bool
   ) {

@@ -11,7 +11,8 @@ extension QRMatrix {
       for column in 0..<size - 1 {
         let corner = isDark(row, column)
         let isBlock =
-          isDark(row, column + 1) == corner && isDark(row + 1, column) == corner && isDark(row + 1, column + 1) == corner
+          isDark(row, column + 1) == corner && isDark(row + 1, column) == corner
+          && isDark(row + 1, column + 1) == corner
         if isBlock { result += 3 }
       }
     }

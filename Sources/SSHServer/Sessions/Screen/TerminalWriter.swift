@@ -126,7 +126,8 @@ struct TerminalWriter {
   }
 
   private mutating func append(_ scalar: Unicode.Scalar) {
-    bytes.append(contentsOf: UTF8.encode(terminal.fitting(scalar)) ?? UTF8.encode("?") ?? UTF8.encodedReplacementCharacter)
+    bytes.append(
+      contentsOf: UTF8.encode(terminal.fitting(scalar)) ?? UTF8.encode("?") ?? UTF8.encodedReplacementCharacter)
   }
 
   mutating func send(_ text: String) { bytes.append(contentsOf: text.utf8) }
