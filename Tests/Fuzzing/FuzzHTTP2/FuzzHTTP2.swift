@@ -1,0 +1,66 @@
+import FuzzDriver
+import HTTPWire
+import NIOCore
+
+// What a visitor may send after TLS has agreed on HTTP/2, whole and in pieces, which must come to the same; a service answers
+// in between. Never a trap, never more unread than the windows announced.
+
+@_cdecl("FuzzHTTP2_main")
+func fuzzMain(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> CInt {
+  FuzzDriver.run(count, arguments) { bytes in
+    var input = FuzzInput(bytes)
+    let answers = input.byte()
+    let pattern = input.bytes(Int(input.byte() & 7))
+    let sent = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + [0, 0, 0, 4, 0, 0, 0, 0, 0] + input.remaining
+    let whole = Visit(answers: answers, pieces: [sent])
+    let dripped = Visit(answers: answers, pieces: FuzzInput.split(sent, by: pattern))
+    guard whole.told == dripped.told else { fatalError("\(whole.told) whole, \(dripped.told) in pieces") }
+  }
+}
+
+private struct Visit {
+  /// What was read, in words; answers are left out, because they come at other moments.
+  private(set) var told: [String] = []
+
+  init(answers: UInt8, pieces: [[UInt8]]) {
+    let limits = HTTP2Limits()
+    var connection = HTTP2Connection(role: .server, limits: limits) { "a2V5" }
+    var unread = 0
+    for piece in pieces {
+      do throws(HTTP2Error) {
+        try connection.receive(ByteBuffer(bytes: piece), at: 0)
+      } catch {
+        told.append("failed \(error.code)")
+      }
+      while let event = connection.nextEvent() {
+        switch event {
+        case .request(let id, let head, _): told.append("\(id) \(head.method) \(head.target)")
+        case .refused(let id, let error): told.append("\(id) \(error)")
+        case .body(let id, let bytes):
+          unread += bytes.readableBytes
+          if answers & 1 == 1 {
+            connection.consumed(bytes.readableBytes, of: id)
+            unread -= bytes.readableBytes
+          }
+        case .trailers(let id, let list): told.append("\(id) trailers \(list)")
+        case .end(let id): told.append("\(id) end")
+        case .reset(let id, let code, _): told.append("\(id) \(code)")
+        case .closed, .writable, .goAway, .settings, .response: break
+        }
+      }
+      guard unread <= limits.largestConnectionWindow else { fatalError("\(unread) bytes unread") }
+    }
+    // Answers to everything under way, in ways the input chooses.
+    for id in stride(from: UInt32(1), to: 40, by: 2) {
+      if answers & 2 == 2 { connection.sendHead(id, ResponseHead(status: 103), endsStream: false) }
+      connection.sendHead(id, ResponseHead(status: 200, framing: .chunked), endsStream: answers & 4 == 4)
+      connection.sendBody(id, ByteBuffer(repeating: 1, count: 40_000))
+      if answers & 8 == 8 { connection.becomeTunnel(id) }
+      connection.sendEnd(id, trailers: answers & 16 == 16 ? HeaderList([("x-sum", "1")]) : nil)
+      if answers & 32 == 32 { connection.reset(id, .cancel) }
+      if answers & 64 == 64 { connection.endTunnel(id) }
+    }
+    if answers & 128 == 128 { connection.beginGoAway() }
+    while connection.takeOutbound() != nil {}
+  }
+}
