@@ -1,4 +1,5 @@
 import EdgeCrypto
+import HTTPWire
 import Policy
 import Routing
 
@@ -43,6 +44,8 @@ package struct HTTPProxyConfiguration: Sendable {
   /// `default_upstream_timeout`: the wait for a response head.
   package var upstreamTimeout: Int64 = 30_000
   package var maximumConnections = 16_384
+  /// What an HTTP/2 visitor may do at once.
+  package var http2 = HTTP2Limits()
   package var tunnelPool = TunnelPool.shared
   /// Connections to one service that are kept without a request for longer than a moment.
   package var pooledPerBinding = 8

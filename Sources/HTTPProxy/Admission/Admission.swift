@@ -170,7 +170,7 @@ enum Admission {
 
   /// The one token that may pass as an upgrade (security rule 23); whatever else is asked for is not passed on.
   private static func upgrade(of head: RequestHead, plan: RoutePlan) -> String? {
-    guard head.headers.contains(.upgrade), head.version == .http11, !head.hasBody,
+    guard head.headers.contains(.upgrade), head.version != .http10, !head.hasBody,
       head.headers.listContains(.connection, "upgrade")
     else { return nil }
     let tokens = head.headers.listElements(.upgrade)

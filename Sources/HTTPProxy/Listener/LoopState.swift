@@ -21,7 +21,7 @@ final class LoopState {
   private(set) var now = NIODeadline.now()
   var requestIDs = RequestIDs()
 
-  private var connections: [ObjectIdentifier: VisitorConnection] = [:]
+  private var connections: [ObjectIdentifier: any LoopConnection] = [:]
   private var isTicking = false
   private var onEmpty: (() -> Void)?
 
@@ -108,13 +108,13 @@ final class LoopState {
 
   // MARK: Connections
 
-  func add(_ connection: VisitorConnection) {
+  func add(_ connection: any LoopConnection) {
     connections[ObjectIdentifier(connection)] = connection
     startTicking()
     if isDraining { connection.drain() }
   }
 
-  func remove(_ connection: VisitorConnection) {
+  func remove(_ connection: any LoopConnection) {
     guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
     shared.connectionCount.wrappingSubtract(1, ordering: .relaxed)
     if connections.isEmpty { onEmpty?() }
@@ -147,9 +147,10 @@ final class LoopState {
 
   func reconsider(_ scope: ReconsiderScope) {
     for connection in Array(connections.values) {
-      guard let exchange = connection.exchange else { continue }
-      if case .session(let id) = scope, exchange.visitor?.sessionID != id { continue }
-      exchange.reconsider()
+      for exchange in connection.exchanges {
+        if case .session(let id) = scope, exchange.visitor?.sessionID != id { continue }
+        exchange.reconsider()
+      }
     }
   }
 

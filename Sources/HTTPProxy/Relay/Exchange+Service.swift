@@ -7,7 +7,7 @@ import Routing
 /// What comes from the service.
 extension Exchange {
   func serviceSentInterim(_ interim: ResponseHead) {
-    guard !isDone, !hasSentHead, let head, let plan, head.version == .http11 else { return }
+    guard !isDone, !hasSentHead, let head, let plan, head.version != .http10 else { return }
     if interim.status == 100 {
       guard head.expectsContinue, !hasSentContinue, !requestEnded else { return }
       hasSentContinue = true

@@ -28,6 +28,8 @@ final class TLSHandler: ChannelDuplexHandler {
 
   /// The name the visitor asked for, lower case.
   var serverName: String? { engine.serverName }
+  /// The protocol agreed on (RFC 7301).
+  var alpn: String? { engine.alpn }
   var isHandshakeComplete: Bool { engine.isHandshakeComplete }
 
   // MARK: Inbound

@@ -1,6 +1,7 @@
 import HTTPWire
 import NIOCore
 import Routing
+import Synchronization
 
 /// One visitor's HTTP/1.1 connection: reads requests strictly, one after the other, and writes their responses in order.
 ///
@@ -8,7 +9,7 @@ import Routing
 ///
 ///      idle ──first byte──▶ head ──▶ exchange (body in, response out) ──▶ idle …
 ///                                       └─ 101 ──▶ raw          any mistake ──▶ answered and closed
-final class VisitorConnection: ChannelInboundHandler {
+final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, LoopConnection {
   typealias InboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
 
@@ -52,6 +53,7 @@ final class VisitorConnection: ChannelInboundHandler {
 
   var isIdle: Bool { exchange == nil }
   var remotePort: Int { context?.remoteAddress?.port ?? 0 }
+  var exchanges: [Exchange] { exchange.map { [$0] } ?? [] }
 
   // MARK: Channel events
 
@@ -63,6 +65,10 @@ final class VisitorConnection: ChannelInboundHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let bytes = unwrapInboundIn(data)
     if isLingering { return }
+    if servedRequests == 0, exchange == nil, inbound.readableBytes == 0, speaksHTTP2(bytes) {
+      becomeHTTP2(context, data)
+      return
+    }
     if inbound.readableBytes == 0 {
       if exchange == nil, requestIsWhole { since = loop.now }
       inbound = bytes
@@ -72,15 +78,40 @@ final class VisitorConnection: ChannelInboundHandler {
     process()
   }
 
+  /// By TLS's word, or without TLS by the preface that cannot be a request (RFC 9113 section 3.3).
+  private func speaksHTTP2(_ bytes: ByteBuffer) -> Bool {
+    if let tls { return tls.alpn == "h2" }
+    return bytes.readableBytesView.starts(with: "PRI * HTTP/2.0\r\n".utf8)
+  }
+
+  /// Gives the connection to the one that speaks HTTP/2.
+  private func becomeHTTP2(_ context: ChannelHandlerContext, _ data: NIOAny) {
+    let successor = HTTP2VisitorConnection(loop: loop, remoteAddress: remoteAddress, tls: tls)
+    let pipeline = context.pipeline.syncOperations
+    do {
+      try pipeline.addHandler(successor, position: .after(self))
+    } catch {
+      context.close(promise: nil)
+      return
+    }
+    // Counted twice for a moment: the one that leaves takes its own with it.
+    loop.shared.connectionCount.wrappingAdd(1, ordering: .relaxed)
+    context.fireChannelRead(data)
+    pipeline.removeHandler(context: context, promise: nil)
+  }
+
   func channelReadComplete(context: ChannelHandlerContext) {
     exchange?.visitorReadCompleted()
     flush()
+    context.fireChannelReadComplete()
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
     let isWritable = context.channel.isWritable
     unwritableSince = isWritable ? nil : loop.now
     exchange?.visitorWritabilityChanged(isWritable: isWritable)
+    // The end of the service's read may wait behind the pause: what is here must leave without it.
+    if !isWritable { flush() }
     guard isWritable, exchange == nil else { return }
     // Requests that waited for their predecessors' answers to leave.
     since = loop.now

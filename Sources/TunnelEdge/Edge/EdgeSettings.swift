@@ -128,7 +128,7 @@ struct EdgeSettings: Sendable {
       }
     }
     do {
-      return try TLSServerContext(identities: identities, alpn: ["http/1.1"])
+      return try TLSServerContext(identities: identities, alpn: ["h2", "http/1.1"])
     } catch {
       throw EdgeSettingsError(description: "certificates: \(error.message)")
     }

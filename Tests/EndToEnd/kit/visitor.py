@@ -58,6 +58,7 @@ class Visitor:
 
     def __init__(self, certificate_authority=None, timeout=30):
         self.timeout = timeout
+        self.certificate_authority = certificate_authority
         self.tls = ssl.create_default_context(cafile=certificate_authority)
         self.jar = {}  # host -> {name: value}
 
