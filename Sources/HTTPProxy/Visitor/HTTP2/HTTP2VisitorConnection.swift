@@ -42,6 +42,7 @@ final class HTTP2VisitorConnection: ChannelInboundHandler, LoopConnection {
     }
   }
 
+  var remotePort: Int { context?.remoteAddress?.port ?? 0 }
   var exchanges: [Exchange] { streams.values.compactMap(\.exchange) }
 
   // MARK: Channel events

@@ -93,6 +93,7 @@ final class HTTP2VisitorStream {
 }
 
 extension HTTP2VisitorStream: VisitorSide {
+  var remotePort: Int { owner.remotePort }
   var isWritable: Bool { owner.isWritable(id) }
 
   func sendInterim(_ head: ResponseHead, mask: FieldMask) { owner.sendHead(id, head, mask, [], endsStream: false) }
