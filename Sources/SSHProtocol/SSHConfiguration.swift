@@ -94,6 +94,8 @@ package struct AuthenticationConfiguration: Sendable {
   /// While a sign-in waits (product.md): OpenSSH with ServerAliveInterval=1 gives up after three silent seconds.
   package var waitingIgnoreInterval: UInt64 = .seconds(1)
   package var waitingRefreshInterval: UInt64 = .seconds(20)
+  /// How long a client may take to answer an empty prompt, which no person sees: after that it is frozen or gone.
+  package var waitingAnswerTime: UInt64 = .seconds(60)
 
   package init() {}
 }

@@ -258,8 +258,10 @@ struct AuthenticationMachine: ~Copyable {
   private mutating func show(_ prompt: InteractivePrompt, isRefresh: Bool) {
     state = .interactive(unanswered: true, questions: prompt.questions.count, isRefresh: isRefresh)
     reply { prompt.write(into: &$0) }
-    refreshDeadline = nil
-    ignoreDeadline = configuration.clock() + configuration.authentication.waitingIgnoreInterval
+    let now = configuration.clock()
+    // A prompt with words in it may wait for its reader.
+    refreshDeadline = isRefresh ? now + configuration.authentication.waitingAnswerTime : nil
+    ignoreDeadline = now + configuration.authentication.waitingIgnoreInterval
   }
 
   private mutating func answered(_ payload: ByteBuffer, questions: Int, isRefresh: Bool) throws(SSHError) {
@@ -436,7 +438,11 @@ struct AuthenticationMachine: ~Copyable {
     }
     if let limit = refreshDeadline, now >= limit {
       refreshDeadline = nil
-      if case .interactive(unanswered: false, _, _) = state { show(.empty, isRefresh: true) }
+      switch state {
+      case .interactive(unanswered: false, _, _): show(.empty, isRefresh: true)
+      case .interactive(unanswered: true, _, isRefresh: true): throw .timedOut("an answer while the sign-in waits")
+      case .service, .idle, .deciding, .interactive, .finished: break
+      }
     }
   }
 }

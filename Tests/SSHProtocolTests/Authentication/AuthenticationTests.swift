@@ -335,6 +335,24 @@ struct AuthenticationTests {
     #expect(pair.isSignedIn)
   }
 
+  @Test("a client that does not answer what needs no person is gone; one whose person reads is not")
+  func frozen() throws {
+    for answersFirst in [false, true] {
+      let pair = pair()
+      request(pair, .publicKey(Fixtures.ed25519))
+      let attempt = try #require(login(pair)).attempt
+      _ = pair.server.requireSignIn(attempt, prompt: prompt)
+      pair.run()
+      request(pair, .keyboardInteractive)
+      if answersFirst { pair.client.answerPrompt([]) }
+      pair.run()
+      for _ in 0..<79 { pair.advance(by: .seconds(1)) }
+      #expect(pair.serverError == nil)
+      pair.advance(by: .seconds(1))
+      #expect(pair.serverError?.kind == (answersFirst ? .timedOut : nil))
+    }
+  }
+
   @Test("answers with content where none was asked for are an error; one too many is ignored")
   func wrongAnswers() throws {
     for (answers, ends) in [(["x"], true), ([], false)] {
