@@ -75,7 +75,10 @@ def commands(host, port, key, user):
     """Each client that is installed, told to connect and do as little as it can."""
     ssh = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes", "-T"]
     yield "openssh", ["ssh", "-F", "/dev/null", *ssh, "-i", key, "-p", str(port), f"{user}@{host}", "whoami"]
-    yield "dropbear", ["dbclient", "-y", "-y", "-T", "-i", f"{key}.dropbear", "-p", str(port), f"{user}@{host}", "whoami"]
+    yield (
+        "dropbear",
+        ["dbclient", "-y", "-y", "-T", "-i", f"{key}.dropbear", "-p", str(port), f"{user}@{host}", "whoami"],
+    )
     # Plink takes no host key unseen; with a wrong one it goes as far as is wanted here.
     nobody = "SHA256:" + "A" * 43
     yield "putty", ["plink", "-batch", "-hostkey", nobody, "-P", str(port), f"{user}@{host}", "whoami"]

@@ -10,6 +10,11 @@ extension ConnectionHandler {
     let name = LoginName(login.username)
     logger[metadataKey: "publickey-fingerprint"] = "\(login.key.fingerprint)"
     logger.info("ssh key proved", metadata: ["client": "\(clientVersion)"])
+    if RevealedKey.mayBeKnown(login.key, to: clientVersion) {
+      logger.warning(
+        "ssh key may be known to others",
+        metadata: ["client": "\(clientVersion)", "reason": "CVE-2024-31497", "advice": "revoke it and make another"])
+    }
     if name.route != nil {
       return end(.serviceNotAvailable, "Logging in to hosts through this edge is not available yet.", .disconnected)
     }

@@ -4,7 +4,7 @@ Every attack ends with the connection closed by the edge, or with the attempt re
 flooded, and a tunnel of somebody else serves through all of it. Faults that cannot be tried here:
 
   OpenSSH CVE-2025-26465, x/crypto 9beb694 (as a client),
-  russh CVE-2026-48108, CVE-2025-47914, PuTTY CVE-2024-31497   not applicable: there is no ssh client in the edge yet
+  russh CVE-2026-48108, CVE-2025-47914                         not applicable: there is no ssh client in the edge yet
   libssh CVE-2025-5372, CVE-2025-5987                          faults of the cryptography library: tests of EdgeCrypto
   CVE-2026-42508                                               not applicable: no authority is trusted or revoked
 """

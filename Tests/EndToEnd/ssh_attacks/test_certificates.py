@@ -17,8 +17,8 @@ from kit.raw_ssh import (
 )
 from kit.wire import string, uint32
 
-PARTIAL = bytes([USERAUTH_FAILURE]) + string("keyboard-interactive") + b"\x01"
-REFUSED = bytes([USERAUTH_FAILURE]) + string("publickey") + b"\x00"
+from .stages import PARTIAL, REFUSED
+
 HOST_BOUND = "publickey-hostbound-v00@openssh.com"
 
 
