@@ -24,7 +24,7 @@ enum HostileClient {
             transport: &server.transport)
         } else {
           owner(choice, &input, &server, &owned, &tokens)
-          try server.machine.timePassed(now: Endpoint.now)
+          try server.machine.timePassed(now: Endpoint.now, &server.transport)
         }
         while let event = server.machine.events.popFirst() {
           take(event, &input, &server, &owned, &tokens)
