@@ -26,7 +26,8 @@ import Testing
 
   @Test(arguments: [
     "", " ", "maybe", "authfail", "authfail:", "authfail:-1s", "authfail:1.5s", "authfail:5s authfail:5s",
-    "authfail:25h", "authfail:99999999999999999999", "authfail:9223372036854775807", "max:5s", "min:0s", "max-sources4:0",
+    "authfail:25h", "authfail:99999999999999999999", "authfail:9223372036854775807",
+    "max:5s", "min:0s", "max-sources4:0",
     "max-sources4:x", "max-sources6:99999999999", "invaliduser:5s", "overflow:deny-all", "overflow:permissive", "no no",
     "crash:90s,authfail:5s",
   ])

@@ -47,13 +47,16 @@ import Testing
   }
 
   @Test func misconductIsChargedToWhoCommittedIt() async throws {
-    let edge = try await edge { $0.sources.penalties?.minimum = 2 }
-    // Another protocol, three times: told, and then not even that.
-    for _ in 0..<3 {
+    let edge = try await edge {
+      $0.sources.penalties?.amounts[.noAttempt] = 60
+      $0.sources.penalties?.minimum = 100
+    }
+    // Another protocol, twice: told, and then not even that.
+    for _ in 0..<2 {
       let scanner = try await DoorClient(edge.port, from: "127.9.0.1", saying: "GET / HTTP/1.1\r\n\r\n")
       #expect(try await scanner.untilEnd().contains("Invalid SSH identification string"))
     }
-    try await until { edge.server.gateCounts.misconduct[.noAttempt] == 3 }
+    try await until { edge.server.gateCounts.misconduct[.noAttempt] == 2 }
     let turnedAway = try await DoorClient(edge.port, from: "127.9.0.1")
     #expect(try await turnedAway.untilEnd() == "Not allowed at this time\r\n")
     let neighbour = try await DoorClient(edge.port, from: "127.9.0.2")
@@ -81,6 +84,19 @@ import Testing
     let client = try await edge.ssh(["-N"])
     #expect(try await client.exit() == 255)
     try await until { edge.server.gateCounts.misconduct == [.refused: 1] }
+    await edge.stop()
+  }
+
+  @Test func aConnectionForNothingIsEndedAndOneWithATunnelIsNot() async throws {
+    let edge = try await edge { $0.unusedConnectionSeconds = 1 }
+    let busy = try await edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
+    _ = try await edge.opened("app.example")
+    let idle = try await edge.ssh(["-N"]).finished()
+    #expect(idle.status == 255)
+    #expect(idle.errors.contains { $0.contains("Nothing was published and no session is open") })
+    #expect(busy.isRunning)
+    busy.end()
+    _ = try await busy.exit()
     await edge.stop()
   }
 
