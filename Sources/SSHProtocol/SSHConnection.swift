@@ -37,6 +37,9 @@ package struct SSHConnection: ~Copyable {
     channels = ConnectionMachine(shared, now: now)
   }
 
+  /// Named in DISCONNECT, so that whoever is told why can be found in the log.
+  package var reference: String?
+
   var isServer: Bool { configuration.role == .server }
   package var lastReceived: UInt64 { transport.lastReceived }
   package var peerIdentification: String? { transport.peerIdentification?.line }
@@ -201,7 +204,7 @@ package struct SSHConnection: ~Copyable {
       try authentication.timePassed(now: now)
       try settleAuthentication()
     }
-    try channels.timePassed(now: now)
+    try channels.timePassed(now: now, &transport)
     try keepalive(now: now)
   }
 
@@ -230,7 +233,7 @@ package struct SSHConnection: ~Copyable {
   /// Queues DISCONNECT. Nothing is sent or delivered after it.
   package mutating func disconnect(_ reason: DisconnectReason, _ text: String) {
     guard phase != .ended else { return }
-    transport.disconnect(reason, text)
+    transport.disconnect(reason, text, reference: reference)
     phase = .ended
     events.removeAll()
     channels.events.removeAll()

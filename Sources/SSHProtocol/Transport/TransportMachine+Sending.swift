@@ -42,8 +42,8 @@ extension TransportMachine {
     send(estimate: payload.readableBytes) { $0.writeImmutableBuffer(payload) }
   }
 
-  /// DISCONNECT leaves in every state; nothing follows it.
-  package mutating func disconnect(_ reason: DisconnectReason, _ text: String) {
+  /// DISCONNECT leaves in every state; nothing follows it. `reference` names the connection behind the text.
+  package mutating func disconnect(_ reason: DisconnectReason, _ text: String, reference: String? = nil) {
     guard !hasEnded else { return }
     hasEnded = true
     guard peerIdentification != nil else {
@@ -51,7 +51,7 @@ extension TransportMachine {
       if isServer { writer.writeLine(Array((text + "\r\n").utf8)) }
       return
     }
-    let message = DisconnectMessage(reason: reason.rawValue, text: text)
+    let message = DisconnectMessage(reason: reason.rawValue, text: text, reference: reference)
     do {
       try writer.write(payloadEstimate: text.utf8.count + 16) { message.write(into: &$0) }
     } catch {

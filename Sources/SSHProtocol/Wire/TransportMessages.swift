@@ -13,6 +13,18 @@ package struct DisconnectMessage: Sendable, Equatable {
     self.text = text
   }
 
+  /// Ours: no longer than clients show, and the reference is never what is cut off.
+  init(reason: UInt32, text: String, reference: String?) {
+    self.reason = reason
+    let end = reference.map { " (connection \($0))" } ?? ""
+    var kept = text
+    while kept.utf8.count + end.utf8.count > DisconnectMessage.shownBytes { kept.removeLast() }
+    self.text = kept + end
+  }
+
+  /// OpenSSH prints 400 characters of a description (ssh.md 1.11).
+  private static let shownBytes = 400
+
   init(payload: ByteBuffer) throws(SSHError) {
     var reader = MessageReader(message: payload, "DISCONNECT")
     reason = try reader.uint32("reason")

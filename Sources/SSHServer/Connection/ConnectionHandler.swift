@@ -102,6 +102,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     self.ticket = ticket
     eventLoop = handle.eventLoop
     connection = SSHConnection(settings.machine)
+    connection.reference = handle.id
     places = ChannelPlaces(most: settings.server.maxChannels)
     logger = server.logger
     logger[metadataKey: "connection"] = "\(handle.id)"
@@ -241,7 +242,7 @@ final class ConnectionHandler: ChannelInboundHandler {
   }
 
   private func received(_ bytes: ByteBuffer, on id: ChannelID) {
-    if let stream = streams[id] {
+    if let stream = streams[id], !stream.hasEnded {
       stream.didReceive(bytes)
       if !stream.isTouched {
         stream.isTouched = true

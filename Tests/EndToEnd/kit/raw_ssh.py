@@ -121,7 +121,8 @@ class RawSSH:
         payload = body[1 : len(body) - body[0]]
         if payload[0] == DISCONNECT:
             fields = Fields(payload[1:])
-            self.said = (fields.uint32(), fields.text())
+            # Without the name that the connection has in the log.
+            self.said = (fields.uint32(), re.sub(r" \(connection [0-9a-f]{12}\)$", "", fields.text()))
         if payload[0] == EXT_INFO:
             fields = Fields(payload[1:])
             self.extensions = {fields.text(): fields.string() for _ in range(fields.uint32())}

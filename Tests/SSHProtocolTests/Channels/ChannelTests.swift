@@ -264,6 +264,24 @@ struct UnansweredTests {
     #expect(pair.serverError == nil && pair.clientError == nil)
   }
 
+  @Test("what waits to go before a CLOSE has 30 seconds; then the CLOSE goes without it")
+  func closeBehindDataThatIsNotTaken() throws {
+    let pair = ConnectionPair(client: { $0.channels.initialWindow = 1000 }).start()
+    pair.consumes = false
+    let id = try #require(pair.openByServer(forward))
+    pair.run()
+    pair.server.write(ByteBuffer(repeating: 1, count: 50_000), to: id)
+    pair.server.closeChannel(id, .afterQueued)
+    pair.run()
+    #expect(pair.clientChannels == 1 && pair.placesOfServer == 1)
+    pair.advanceServer(by: .seconds(31))
+    pair.run()
+    #expect(pair.clientCount == 1000)
+    #expect(pair.serverChannels == 0 && pair.clientChannels == 0 && pair.placesOfServer == 0)
+    #expect(pair.queuedCosts == [0, 0])
+    #expect(pair.serverError == nil && pair.clientError == nil)
+  }
+
   @Test("an OPEN that nobody answers: given up, its number kept, closed when the answer comes at last")
   func unansweredOpen() throws {
     let pair = ConnectionPair().start()
@@ -431,9 +449,11 @@ struct RequestTests {
   @Test("unknown requests fail, streamlocal-forward too; without a wish for an answer there is none")
   func unknown() {
     let pair = ConnectionPair().start()
+    var path = ByteBuffer()
+    path.writeSSHString("/tmp/socket")
     for name in ["made-up", "streamlocal-forward@openssh.com", "cancel-streamlocal-forward@openssh.com"] {
-      _ = pair.client.sendGlobalRequest(name, wantsReply: true)
-      _ = pair.client.sendGlobalRequest(name, wantsReply: false)
+      _ = pair.client.sendGlobalRequest(name, wantsReply: true, data: path)
+      _ = pair.client.sendGlobalRequest(name, wantsReply: false, data: path)
     }
     pair.run()
     #expect(pair.clientEvents.count { $0.name == "globalRequestAnswered" } == 3)
@@ -465,7 +485,7 @@ struct RequestTests {
     #expect(answers() == [true, false])
   }
 
-  @Test("a host that is no UTF-8 is refused without ado")
+  @Test("a host that is no UTF-8 is told as one that no name can have")
   func strangeHost() {
     let pair = ConnectionPair().start()
     var data = ByteBuffer()
@@ -473,7 +493,11 @@ struct RequestTests {
     data.writeInteger(UInt32(443))
     _ = pair.client.sendGlobalRequest("tcpip-forward", wantsReply: true, data: data)
     pair.run()
-    #expect(!pair.serverEvents.contains { $0.name == "forwardRequested" })
+    guard case .forwardRequested(let address, _) = pair.serverEvents.last else {
+      Issue.record("not told")
+      return
+    }
+    #expect(address.host.hasSuffix("\u{FFFD}"))
     #expect(pair.clientEvents.contains { $0.name == "globalRequestAnswered" })
   }
 

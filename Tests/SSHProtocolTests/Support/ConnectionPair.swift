@@ -179,6 +179,10 @@ final class ConnectionPair {
       server.acceptChannel(id)
     case .forwardRequested(_, let reply) where automatic:
       if let reply { server.answer(reply, success: true) }
+    case .socketForwardRequested(_, let reply) where automatic:
+      if let reply { server.answer(reply, success: false) }
+    case .socketForwardRequested(_, let reply) where automatic:
+      if let reply { server.answer(reply, success: false) }
     case .channelRequest(_, _, let reply) where automatic:
       if let reply { server.answer(reply, success: true) }
     case .channelData(let id, let bytes):

@@ -62,6 +62,20 @@ struct MessagePhaseTests {
     #expect(pair.peerAlgorithms?.contains("ssh-rsa") == false)
   }
 
+  @Test("a long text is cut to what clients show, its reference is not")
+  func longFarewell() {
+    let pair = ConnectionPair().start()
+    pair.server.reference = "0123456789ab"
+    pair.server.disconnect(.byApplication, String(repeating: "ä", count: 500))
+    pair.run()
+    guard case .peerDisconnected(_, let text) = pair.clientEvents.last else {
+      Issue.record("no disconnect")
+      return
+    }
+    #expect(text.utf8.count <= 400 && text.utf8.count > 390)
+    #expect(text.hasSuffix("ä (connection 0123456789ab)"))
+  }
+
   @Test("DISCONNECT is the last word")
   func disconnects() {
     let pair = ConnectionPair().start()
