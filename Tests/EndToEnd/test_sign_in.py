@@ -1,10 +1,13 @@
 """The sign-in that waits for a browser: how OpenSSH is used while it does, and every way in which it ends."""
 
+import asyncio
 import os
 import re
 import signal
 
+import asyncssh
 import pytest
+from kit.clients import AsyncSSH, Paramiko
 from kit.people import ALICE, BOB, approve, browse
 from kit.processes import Program, run
 from kit.publisher import Tunnel
@@ -217,6 +220,51 @@ def test_somebody_elses_key(edge, publisher, visitor, authority):
     approve(waiting(publisher), bob, BOB)
 
 
+# What is sent
+
+
+def test_what_a_client_is_sent(edge, publisher, visitor):
+    """Two short lines of ASCII with the link between blanks, no question, and no login without proof.
+
+    With `disable_trivial_auth` asyncssh, like PuTTY, refuses a server that lets it in after empty questions alone.
+    """
+    sent = []
+
+    class Person(asyncssh.SSHClient):
+        def kbdint_auth_requested(self):
+            return ""
+
+        def kbdint_challenge_received(self, *challenge):
+            sent.append(challenge)
+            return []
+
+    async def connect():
+        login = asyncssh.connect(
+            "127.0.0.1",
+            edge.ssh_port,
+            username="dev",
+            client_keys=[str(publisher.key)],
+            known_hosts=str(publisher.known_hosts),
+            client_factory=Person,
+            config=None,
+            agent_path=None,
+            disable_trivial_auth=True,
+        )
+        waiting = asyncio.ensure_future(login.__aenter__())
+        while not sent:
+            await asyncio.sleep(0.02)
+        page = await asyncio.to_thread(browse, visitor, sent[0][1].strip())
+        await asyncio.to_thread(visitor.press, page, "Authorize")
+        (await waiting).close()
+
+    asyncio.run(asyncio.wait_for(connect(), 30))
+    (name, instructions, language, questions), *more = sent
+    assert name == "Please sign in with oidc to continue" and language == "" and questions == [] and not more
+    link = re.escape(f"{edge.authenticate}/.pomerium/sign_in?user_code=") + "[A-Za-z0-9_-]{22}"
+    assert re.fullmatch(f" {link} ", instructions), instructions
+    assert (name + instructions).isascii() and len(name + instructions) < 1000
+
+
 # From where
 
 
@@ -255,9 +303,9 @@ def terminal(tmp_path):
     made.stop()
 
 
-def sign_in_at(terminal, publisher, visitor):
-    """Starts ssh in the terminal and authorizes in the browser: the digits that the page then shows."""
-    terminal.run(publisher.command("-N", "-T"))
+def sign_in_at(terminal, command, visitor):
+    """Starts a client in the terminal and authorizes in the browser: the digits that the page then shows."""
+    terminal.run(command)
     shown = terminal.wait_for("user_code=")
     page = browse(visitor, re.search(r"https://\S+user_code=[\w-]+", shown).group())
     page = visitor.press(page, "Authorize")
@@ -268,7 +316,7 @@ def sign_in_at(terminal, publisher, visitor):
 
 @configured("ssh_sign_in_check: terminal")
 def test_digits_that_are_typed(edge, publisher, visitor, terminal):
-    digits = sign_in_at(terminal, publisher, visitor)
+    digits = sign_in_at(terminal, publisher.command("-N", "-T"), visitor)
     terminal.type("not" + digits)
     terminal.press("Enter")
     terminal.wait_for("Not these digits (2 tries left):")
@@ -280,7 +328,7 @@ def test_digits_that_are_typed(edge, publisher, visitor, terminal):
 
 @configured("ssh_sign_in_check: terminal")
 def test_wrong_digits(edge, publisher, visitor, terminal):
-    digits = sign_in_at(terminal, publisher, visitor)
+    digits = sign_in_at(terminal, publisher.command("-N", "-T"), visitor)
     wrong = "000000" if digits != "000000" else "111111"
     for then in ("2 tries left", "1 try left", "wrong digits"):
         terminal.type(wrong)
@@ -288,6 +336,17 @@ def test_wrong_digits(edge, publisher, visitor, terminal):
         terminal.wait_for(then)
     assert waiting(publisher).sign_in_url()
     assert audited(edge, "sign-in denied") == 1
+
+
+@configured("ssh_sign_in_check: terminal")
+@pytest.mark.parametrize("kind", [Paramiko, AsyncSSH], ids=lambda kind: kind.name)
+def test_digits_in_a_program(edge, visitor, service, terminal, tmp_path, kind):
+    """The documented programs pass questions on to whoever started them."""
+    client = kind(tmp_path / "client", edge)
+    command = ["env", f"HOME={client.directory}", *client.words("app.localhost", service.port)]
+    terminal.type(sign_in_at(terminal, command, visitor))
+    terminal.press("Enter")
+    until(lambda: visitor.status(edge.url()) == 200, "the page")
 
 
 @configured("ssh_sign_in_check: terminal")

@@ -1,6 +1,7 @@
 """What all ssh clients have in common: a person's home with a key and the edge's host keys, and how to start."""
 
 import os
+import re
 from pathlib import Path
 
 from ..processes import run
@@ -40,8 +41,8 @@ class Client:
         """The command lines to publish with, as the page has them: all but the last prepare."""
         return documented.commands(self.program)
 
-    def publish(self, name, port):
-        """Prepares and starts the client; it runs until it is stopped."""
+    def words(self, name, port):
+        """The command line that publishes 127.0.0.1:`port` as `name`; what comes before it is done."""
         lines = [
             documented.with_values(line, self.directory, self.port, name, port, self.fingerprint)
             for line in self.documented()
@@ -49,13 +50,19 @@ class Client:
         for line in lines[:-1]:
             code, output = run(line, environment=self.environment)
             assert code == 0, output
-        return self.start(lines[-1])
+        variables, command = self._parted(lines[-1])
+        return [*variables, command[0], *self.own_options, *command[1:]]
 
-    def start(self, words):
-        environment = self.environment
-        while "=" in words[0]:
-            variable, _, value = words.pop(0).partition("=")
-            environment[variable] = value
+    def publish(self, name, port):
+        """Starts the client; it runs until it is stopped."""
+        variables, command = self._parted(self.words(name, port))
+        environment = self.environment | dict(variable.split("=", 1) for variable in variables)
         self._count += 1
         log = self.directory / f"{self.name}.{self._count}.log"
-        return self.tunnel([words[0], *self.own_options, *words[1:]], environment=environment, log=log)
+        return self.tunnel(command, environment=environment, log=log)
+
+    @staticmethod
+    def _parted(words):
+        """The variables that a command line sets, and the command."""
+        first = next(index for index, word in enumerate(words) if not re.match(r"[A-Z_]+=", str(word)))
+        return words[:first], words[first:]

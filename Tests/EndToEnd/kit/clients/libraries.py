@@ -12,11 +12,11 @@ HERE = Path(__file__).resolve().parent
 class _Printed(Client):
     """A library whose program is printed in the documentation."""
 
-    def publish(self, name, port):
+    def words(self, name, port):
         path = self.directory / f"{self.name}_tunnel.py"
         values = {"EDGE": ("127.0.0.1", self.port), "ROUTE": name, "SERVICE": ("127.0.0.1", port)}
         path.write_text(documented.program(self.name, **values))
-        return self.start([sys.executable, path])
+        return [sys.executable, path]
 
 
 class Paramiko(_Printed):
@@ -30,9 +30,9 @@ class AsyncSSH(_Printed):
 class _Beside(Client):
     """A library whose program is in this folder."""
 
-    def publish(self, name, port):
+    def words(self, name, port):
         program = HERE / f"{self.name}_tunnel.py"
-        return self.start([sys.executable, program, self.port, self.key, self.known_hosts, name, port])
+        return [sys.executable, program, self.port, self.key, self.known_hosts, name, port]
 
 
 class LibSSH2(_Beside):
