@@ -105,6 +105,11 @@ struct ScreenRendererTests {
       let frame = ScreenFixture.lines(model, 80, 24, view)
       #expect(frame.contains { $0.contains("█▀▀▀▀▀█") })
     }
+    // With more room each module is two cells.
+    let large = ScreenRenderer(terminal: ScreenFixture.xterm, columns: 200, rows: 50)
+      .draw(ScreenFixture.model(requests: 0), view)
+    let reversed = large.cells.count { $0.style.ink == .paper && $0.style.isReversed }
+    #expect(reversed > 500 && !large.lines.contains { $0.contains("▀") })
     #expect(
       ScreenFixture.lines(ScreenFixture.model(requests: 0), 40, 10, view).contains {
         $0.contains("needs a window of 30×17")

@@ -1,4 +1,4 @@
-/// The QR code of the chosen address, with its quiet zone, as large as a module is small: two of them in a cell.
+/// The QR code of the chosen address, with its quiet zone: a module is two cells where there is room, half a cell else.
 struct QRPanel {
   let terminal: TerminalKind
 
@@ -21,16 +21,16 @@ struct QRPanel {
       grid.write("stands for many names; none of them alone.", row: top + 1, column: 1, width: grid.columns - 2)
       return
     }
-    guard let (code, quiet) = fitting(tunnel.url, rows: rows.count, columns: grid.columns) else {
+    guard let placed = fitting(tunnel.url, rows: rows.count, columns: grid.columns) else {
       drawTooSmall(tunnel.url, on: &grid, row: top)
       return
     }
-    let box = self.box(code, quiet)
-    // In the middle of what the code leaves, or beside the text.
+    let box = placed.box
+    // Beside its text, or in the middle.
     let hasText = grid.columns - box.columns >= Self.textWidth + 2
     let left = hasText ? min(2, grid.columns - box.columns) : (grid.columns - box.columns) / 2
-    let first = rows.lowerBound + (rows.count - box.rows) / 2
-    draw(code, quiet, view, on: &grid, row: first, column: left)
+    let first = rows.lowerBound + min(1, (rows.count - box.rows) / 2)
+    draw(placed, view, on: &grid, row: first, column: left)
     if hasText { drawText(model, view, tunnel, on: &grid, row: first + 2, column: left + box.columns + 3) }
   }
 
@@ -39,17 +39,26 @@ struct QRPanel {
     return model.tunnels[view.chosenTunnel % model.tunnels.count]
   }
 
-  private func box(_ code: QRCode, _ quiet: Int) -> (rows: Int, columns: Int) {
-    let side = code.size + 2 * quiet
-    return terminal.usesUnicode ? ((side + 1) / 2, side) : (side, side * 2)
+  /// A code with its quiet zone, in modules of two cells or of half a cell.
+  private struct Placed {
+    let code: QRCode
+    let quiet: Int
+    let isLarge: Bool
+
+    var box: (rows: Int, columns: Int) {
+      let side = code.size + 2 * quiet
+      return isLarge ? (side, side * 2) : ((side + 1) / 2, side)
+    }
   }
 
-  private func fitting(_ text: String, rows: Int, columns: Int) -> (QRCode, quiet: Int)? {
+  private func fitting(_ text: String, rows: Int, columns: Int) -> Placed? {
     for (level, quiet) in Self.attempts {
       guard let code = QRCode(text, level) else { continue }
-      let box = box(code, quiet)
-      // The last place of the screen is never written.
-      if box.rows <= rows, box.columns < columns { return (code, quiet) }
+      for isLarge in terminal.usesUnicode ? [true, false] : [true] {
+        let placed = Placed(code: code, quiet: quiet, isLarge: isLarge)
+        // The last place of the screen is never written.
+        if placed.box.rows <= rows, placed.box.columns < columns { return placed }
+      }
     }
     return nil
   }
@@ -60,28 +69,26 @@ struct QRPanel {
       grid.write("This address is too long for a QR code.", row: row + 1, column: 1, width: grid.columns - 2)
       return
     }
-    let box = box(code, 2)
+    let box = Placed(code: code, quiet: 2, isLarge: !terminal.usesUnicode).box
     grid.write(
       "Its QR code needs a window of \(box.columns + 1)×\(box.rows + 2).", row: row + 1, column: 1,
       width: grid.columns - 2)
   }
 
-  private func draw(
-    _ code: QRCode, _ quiet: Int, _ view: ScreenView, on grid: inout Grid, row first: Int, column left: Int
-  ) {
+  private func draw(_ placed: Placed, _ view: ScreenView, on grid: inout Grid, row first: Int, column left: Int) {
     // Without colours the terminal's background is taken for dark; `i` is for where it is light.
     let paper = CellStyle(ink: .paper, isReversed: view.isCodeInverted == terminal.usesColour)
     let ink = CellStyle(ink: .paper, isReversed: !paper.isReversed)
-    let box = box(code, quiet)
+    let (code, quiet, box) = (placed.code, placed.quiet, placed.box)
     for row in 0..<box.rows {
       for column in 0..<box.columns {
         var cell = Cell(style: paper)
-        if terminal.usesUnicode {
+        if placed.isLarge {
+          if code.isDark(row: row - quiet, column: column / 2 - quiet) { cell.style = ink }
+        } else {
           let upper = code.isDark(row: row * 2 - quiet, column: column - quiet)
           let lower = code.isDark(row: row * 2 + 1 - quiet, column: column - quiet)
           cell.scalar = upper ? (lower ? "█" : "▀") : (lower ? "▄" : " ")
-        } else if code.isDark(row: row - quiet, column: column / 2 - quiet) {
-          cell.style = ink
         }
         grid[first + row, left + column] = cell
       }
