@@ -63,8 +63,21 @@ package struct RouteTunnel: Sendable, Equatable {
   package var isShared: Bool
 }
 
+/// How an `https` service is checked, and what it is shown.
+package struct RouteUpstreamTLS: Sendable, Equatable {
+  package var skipsVerification: Bool
+  /// Instead of the host of `to`.
+  package var serverName: String?
+  /// PEM; trusted beside the system's.
+  package var certificateAuthority: String?
+  /// PEM, both or none.
+  package var clientCertificate: String?
+  package var clientKey: SecretString?
+}
+
 package struct RouteHTTP: Sendable, Equatable {
   package var preservesHostHeader: Bool
+  package var upstreamTLS: RouteUpstreamTLS
   /// Of the route, else the global key.
   package var passesIdentityHeaders: Bool
   /// If the route writes it; 0 is none.

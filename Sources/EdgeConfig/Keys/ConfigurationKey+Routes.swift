@@ -41,6 +41,18 @@ extension ConfigurationKey {
     .init(.route, "remove_request_headers", .list, "Headers removed on the way to the service"),
     .init(.route, "set_response_headers", .map, "Headers set on the way to the visitor"),
     .init(.route, "prefix_rewrite", .text, "Replaces the matched prefix on the way to the service"),
+    .init(
+      .route, "tls_skip_verify", .flag, default: "false", "An `https` service is not checked: anybody could be it"),
+    .init(
+      .route, "tls_upstream_server_name", .text,
+      "What an `https` service's certificate must be for, instead of the host of `to`"),
+    .init(.route, "tls_server_name", .text, "The same, by its older name"),
+    .init(.route, "tls_custom_ca", .pem, "An authority trusted for this service, beside the system's"),
+    .init(.route, "tls_custom_ca_file", .path, "The same, as a file"),
+    .init(.route, "tls_client_cert", .pem, "The certificate that the edge shows to the service"),
+    .init(.route, "tls_client_cert_file", .path, "The same, as a file"),
+    .init(.route, "tls_client_key", .pem, secret: true, "The key of `tls_client_cert`"),
+    .init(.route, "tls_client_key_file", .path, "The same, as a file"),
     .init(.route, "cors_allow_preflight", .flag, default: "false", "CORS preflights pass without signing in"),
     .init(.route, "allowed_origins", .list, "Origins whose pages may send requests with this route's cookie"),
   ]
@@ -101,18 +113,11 @@ extension ConfigurationKey {
     .init(.route, "healthy_panic_threshold", .number, .noEffect("targets are not probed"), "Probing of targets"),
     .init(.route, "outlier_detection", .object, .noEffect("it tunes Envoy, which is not here"), "Tunes Envoy"),
     .init(.route, "circuit_breaker_thresholds", .object, .noEffect("it tunes Envoy, which is not here"), "Tunes Envoy"),
-    .init(.route, "tls_skip_verify", .flag, default: "false", .notYet(upstreamTLS), "TLS to the service"),
-    .init(.route, "tls_server_name", .text, .notYet(upstreamTLS), "TLS to the service"),
-    .init(.route, "tls_upstream_server_name", .text, .notYet(upstreamTLS), "TLS to the service"),
-    .init(.route, "tls_downstream_server_name", .text, .notYet(upstreamTLS), "TLS to the visitor"),
-    .init(.route, "tls_custom_ca", .pem, .notYet(upstreamTLS), "TLS to the service"),
-    .init(.route, "tls_custom_ca_file", .path, .notYet(upstreamTLS), "TLS to the service"),
-    .init(.route, "tls_client_cert", .pem, .notYet(upstreamTLS), "TLS to the service"),
-    .init(.route, "tls_client_key", .pem, secret: true, .notYet(upstreamTLS), "TLS to the service"),
-    .init(.route, "tls_client_cert_file", .path, .notYet(upstreamTLS), "TLS to the service"),
-    .init(.route, "tls_client_key_file", .path, .notYet(upstreamTLS), "TLS to the service"),
     .init(
-      .route, "tls_upstream_allow_renegotiation", .flag, default: "false", .notYet(upstreamTLS), "TLS to the service"),
+      .route, "tls_downstream_server_name", .text, .notYet("the host of `from` decides"), "TLS to the visitor"),
+    .init(
+      .route, "tls_upstream_allow_renegotiation", .flag, default: "false",
+      .notYet("TLS to services is never renegotiated"), "TLS to the service"),
     .init(
       .route, "tls_downstream_client_ca", .pem, .notYet("client certificates come with a later version"),
       "Client certificates"),
@@ -131,7 +136,5 @@ extension ConfigurationKey {
   private static let here = "it is not part of this version"
   private static let bearers = "programs cannot present bearer tokens in this version"
   private static let ownClient = "one client for all routes in this version"
-  private static let upstreamTLS =
-    "`https` targets are verified with the system's authorities"
   private static let sshRoutes = "ssh routes are served by a later version"
 }

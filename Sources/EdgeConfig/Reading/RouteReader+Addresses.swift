@@ -45,10 +45,12 @@ extension RouteReader {
       findings.warning(setting.place, "`from` begins with http://: the route is served by HTTPS", "write https://")
       return .https
     case "ssh":
-      findings.warning(setting.place, "tunnels bind to ssh routes, but nobody reaches them: they are served by a later version")
+      findings.warning(
+        setting.place, "tunnels bind to ssh routes, but nobody reaches them: they are served by a later version")
       return .ssh
     case "tcp+https":
-      findings.warning(setting.place, "tunnels bind to TCP routes, but nobody reaches them: they are served by a later version")
+      findings.warning(
+        setting.place, "tunnels bind to TCP routes, but nobody reaches them: they are served by a later version")
       return .tcp
     case "udp+https":
       section.error(setting, "UDP routes are not supported in this version")
@@ -125,15 +127,15 @@ extension RouteReader {
   private func targetScheme(_ url: URLText, _ place: Place, of from: RouteFrom?) -> RouteTo.Scheme? {
     let possible: [RouteTo.Scheme] =
       switch from?.scheme {
-      case .https: [.http]
+      case .https: [.http, .https]
       case .ssh: [.ssh]
       case .tcp: [.tcp]
-      case nil: [.http, .ssh, .tcp]
+      case nil: [.http, .https, .ssh, .tcp]
       }
     if let scheme = RouteTo.Scheme(rawValue: url.scheme), possible.contains(scheme) { return scheme }
     switch url.scheme {
-    case "https", "h2c", "unix", "http+unix", "https+unix", "udp":
-      let plain = url.scheme == "h2c" || url.scheme == "https"
+    case "h2c", "unix", "http+unix", "https+unix", "udp":
+      let plain = url.scheme == "h2c"
       findings.error(
         place, "`to`: `\(url.scheme)` is not supported in this version",
         plain ? "if the service speaks plain HTTP, write http://" : nil)

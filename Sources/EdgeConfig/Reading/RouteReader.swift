@@ -92,7 +92,7 @@ struct RouteReader {
 
   private func http(isTunnel: Bool) -> RouteHTTP {
     RouteHTTP(
-      preservesHostHeader: section.flag("preserve_host_header") ?? false,
+      preservesHostHeader: section.flag("preserve_host_header") ?? false, upstreamTLS: upstreamTLS(),
       passesIdentityHeaders: section.flag("pass_identity_headers") ?? passesIdentityHeaders,
       timeout: section.duration("timeout"), idleTimeout: section.duration("idle_timeout"),
       setRequestHeaders: requestHeaders(isTunnel: isTunnel), removeRequestHeaders: removedHeaders(),

@@ -14,6 +14,7 @@ final class SharedState: Sendable {
   let clock: UnixClock
   let accessLog: AccessLog
   let logger: Logger
+  let upstreamTLS = UpstreamTLSContexts()
   /// Moves when anything about sessions changes; what was remembered under an older one counts no more.
   let epoch = Atomic<UInt64>(0)
   let connectionCount = Atomic<Int>(0)

@@ -1,3 +1,4 @@
+import EdgeCrypto
 import HTTPWire
 import NIOCore
 import Policy
@@ -25,7 +26,8 @@ extension Exchange {
       tellPublisher(binding)
       count(at: binding.counters)
       owner = plan.route.tunnel?.isShared == true || !OwnerMark.concerns(head) ? nil : binding.owner
-      connect(.tunnel(binding.id), through: binding.opener, binding: binding.id)
+      guard let opener = secured(binding.opener, to: plan.route.targets.first, plan) else { return }
+      connect(.tunnel(binding.id), through: opener, binding: binding.id)
     case .none(let reason):
       if let lastFailure {
         refuse(lastFailure)
@@ -44,13 +46,31 @@ extension Exchange {
       refuse(lastFailure ?? .serviceRefused(plan.route))
       return
     }
-    guard target.scheme == .http else {
-      refuse(.serviceBroke(plan.route, "the edge does not speak \(target.scheme.rawValue) to services yet"))
-      return
-    }
+    guard let opener = secured(TCPStreamOpener(host: target.host, port: target.port), to: target, plan) else { return }
     connect(
-      .direct(host: target.host, port: target.port), through: TCPStreamOpener(host: target.host, port: target.port),
-      binding: nil)
+      .direct(host: target.host, port: target.port, tls: target.scheme == .https ? plan.route.id : nil),
+      through: opener, binding: nil)
+  }
+
+  /// With TLS where the target says so; `nil` when the request has been refused.
+  private func secured(_ opener: any StreamOpener, to target: RouteTarget?, _ plan: RoutePlan) -> (any StreamOpener)? {
+    guard let target else { return opener }
+    switch target.scheme {
+    case .http: return opener
+    case .https:
+      let settings = plan.route.http.upstreamTLS
+      do throws(CryptoError) {
+        return TLSStreamOpener(
+          inner: opener, context: try loop.shared.upstreamTLS.context(settings),
+          serverName: settings.serverName ?? target.host)
+      } catch {
+        refuse(.serviceBroke(plan.route, error.description))
+        return nil
+      }
+    case .h2c, .tcp, .ssh:
+      refuse(.serviceBroke(plan.route, "the edge does not speak \(target.scheme.rawValue) to services yet"))
+      return nil
+    }
   }
 
   /// The tunnel was lost a moment ago. The request waits, its body unread (security rule 26).
@@ -162,6 +182,7 @@ extension Exchange {
     case .timedOut: return .timedOut(route)
     case .gone: return .noTunnel(route)
     case .notPermitted: return .ownerMayNotPublish(route)
+    case .untrusted(let reason): return .serviceBroke(route, reason)
     case .wrongForwardKind:
       return .serviceBroke(route, "the tunnel speaks SOCKS where a plain one is expected, or the other way round")
     }

@@ -5,12 +5,13 @@ import Routing
 /// Where a connection to a service leads.
 enum UpstreamKey: Hashable {
   case tunnel(BindingID)
-  case direct(host: String, port: Int)
+  /// `tls`: the route whose settings checked the service; others may check it otherwise.
+  case direct(host: String, port: Int, tls: RouteID?)
 
   var text: String {
     switch self {
     case .tunnel(let id): id.description
-    case .direct(let host, let port): "\(host):\(port)"
+    case .direct(let host, let port, _): "\(host):\(port)"
     }
   }
 }

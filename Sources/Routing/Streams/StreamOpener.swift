@@ -43,6 +43,8 @@ package enum StreamOpenFailure: Error, Sendable, Equatable {
   case gone
   /// The right to use it ended.
   case notPermitted
+  /// The service did not prove who it is, or TLS failed in another way; OpenSSL's words.
+  case untrusted(String)
   /// The client expects SOCKS where the binding is fixed, or the other way round.
   case wrongForwardKind
 }

@@ -124,6 +124,8 @@ package struct TunnelSettings: Sendable, Equatable {
 /// The keys of an HTTP route that shape requests and responses. Times are in milliseconds.
 package struct HTTPRouteSettings: Sendable, Equatable {
   package var preservesHostHeader = false
+  /// For `https` targets.
+  package var upstreamTLS = UpstreamTLSSettings()
   package var passesIdentityHeaders = false
   /// `timeout`, if the route writes it: bounds the whole exchange; 0 means none.
   package var timeout: Int64?
@@ -144,7 +146,7 @@ package struct HTTPRouteSettings: Sendable, Equatable {
   package init() {}
 
   package static func == (left: Self, right: Self) -> Bool {
-    left.preservesHostHeader == right.preservesHostHeader
+    left.preservesHostHeader == right.preservesHostHeader && left.upstreamTLS == right.upstreamTLS
       && left.passesIdentityHeaders == right.passesIdentityHeaders && left.timeout == right.timeout
       && left.idleTimeout == right.idleTimeout
       && left.setRequestHeaders.elementsEqual(right.setRequestHeaders, by: ==)

@@ -30,6 +30,7 @@ final class ConnectionActivity {
       case .refused(let why): why.isEmpty ? "your local service refused" : "your local service refused: \(why)"
       case .outOfResources: "your ssh has no room for more connections"
       case .timedOut: "your local service does not answer"
+      case .untrusted(let why): "your local service: \(why)"
       case .wrongForwardKind: "your ssh connects to another place than was asked for"
       }
     guard serviceFailures[binding] != text else { return false }

@@ -27,6 +27,7 @@ struct EdgeSettings: Sendable {
   /// `sharedSecret`: for a file without one, made at the start of the process.
   init(_ configuration: EdgeConfiguration, sharedSecret: [UInt8], audit: AuditLog?) throws(EdgeSettingsError) {
     routes = configuration.routes.compactMap(Route.init)
+    try Self.checkUpstreamTLS(of: routes)
     reservedHosts = Self.reservedHosts(configuration)
     identity = try Self.identity(configuration, sharedSecret: sharedSecret)
     http = try Self.http(configuration)
@@ -59,6 +60,17 @@ struct EdgeSettings: Sendable {
   private static func reservedHosts(_ configuration: EdgeConfiguration) -> Set<HostName> {
     let listener = configuration.ssh.map(\.address.host).flatMap { $0 == "localhost" ? nil : $0 }
     return Set([configuration.authenticateURL.host, listener].compactMap { $0.flatMap { HostName($0) } })
+  }
+
+  /// A certificate or key of a route that is none must not wait for its first visitor.
+  private static func checkUpstreamTLS(of routes: [Route]) throws(EdgeSettingsError) {
+    for route in routes where route.http.upstreamTLS != UpstreamTLSSettings() {
+      do throws(CryptoError) {
+        _ = try TLSClientContext(route.http.upstreamTLS)
+      } catch {
+        throw EdgeSettingsError(description: "route \(route.origin.url), TLS to the service: \(error.message)")
+      }
+    }
   }
 
   private static func identity(_ configuration: EdgeConfiguration, sharedSecret: [UInt8]) throws(EdgeSettingsError)

@@ -61,6 +61,7 @@ extension HTTPRouteSettings {
   fileprivate init(_ written: RouteHTTP) {
     self.init()
     preservesHostHeader = written.preservesHostHeader
+    upstreamTLS = UpstreamTLSSettings(written.upstreamTLS)
     passesIdentityHeaders = written.passesIdentityHeaders
     timeout = written.timeout
     idleTimeout = written.idleTimeout
@@ -72,5 +73,16 @@ extension HTTPRouteSettings {
     allowsWebSockets = written.allowsWebSockets
     allowedUpgrades = written.allowedUpgrades
     allowedOrigins = written.allowedOrigins
+  }
+}
+
+extension UpstreamTLSSettings {
+  fileprivate init(_ written: RouteUpstreamTLS) {
+    self.init()
+    skipsVerification = written.skipsVerification
+    serverName = written.serverName
+    certificateAuthority = written.certificateAuthority
+    clientCertificate = written.clientCertificate
+    clientKey = written.clientKey?.reveal()
   }
 }

@@ -33,13 +33,13 @@ class CertificateAuthority:
             "keyUsage=critical,keyCertSign,cRLSign",
         )
 
-    def issue(self, name, hosts):
+    def issue(self, name, hosts, usage="serverAuth"):
         """(certificate, key) with each host as a name of its own: wildcards under localhost are refused by browsers."""
         certificate, key = self.directory / f"{name}.pem", self.directory / f"{name}-key.pem"
         request, extensions = self.directory / f"{name}.csr", self.directory / f"{name}.ext"
         alternatives = ",".join(f"DNS:{host}" for host in hosts)
         extensions.write_text(
-            f"subjectAltName={alternatives}\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n"
+            f"subjectAltName={alternatives}\nbasicConstraints=CA:FALSE\nextendedKeyUsage={usage}\n"
         )
         self._openssl(
             "req",

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import ssl
 import struct
 import threading
 import time
@@ -30,7 +31,9 @@ def checksum(size):
 
 
 class Service:
-    def __init__(self):
+    """`certificate`: serves HTTPS; `client_authority`: and only to clients with a certificate of it."""
+
+    def __init__(self, certificate=None, client_authority=None):
         self.release = threading.Event()  # set: /slow answers
         self.seen = []  # (method, path) of every request, in order
         self.open_streams = 0
@@ -42,6 +45,15 @@ class Service:
 
         self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(*certificate)
+            if client_authority:
+                tls.verify_mode = ssl.CERT_REQUIRED
+                tls.load_verify_locations(client_authority)
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=False
+            )
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
