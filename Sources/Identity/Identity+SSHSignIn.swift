@@ -45,6 +45,8 @@ extension Identity: SSHSignInDesk {
     }
     tell(evicted)
     if mustConfirm { waiter.deliver(.confirmInTerminal) }
+    // Another connection of the key may have been approved since this one was sent to the browser; it waits for nobody then.
+    if case .bound(let session, let binding, _) = logIn(request) { waiter.deliver(.approved(session, binding)) }
     return SSHSignIn(
       code: code, url: "\(configuration.authenticateURL)/.pomerium/sign_in?user_code=\(code)",
       provider: configuration.provider.name, waiter: waiter, desk: self)

@@ -314,6 +314,21 @@ import Testing
     try await bind(harness, try await harness.session("bob"))
   }
 
+  /// Between "sign in" and the waiting room another connection of the key may be approved.
+  @Test func nobodyWaitsForAKeyThatIsBound() async throws {
+    let harness = try await Harness()
+    let session = try await harness.session()
+    try await bind(harness, session)
+    let late = try harness.identity.beginSSHSignIn(Harness.request())
+    guard case .approved(session, _) = await late.outcome() else {
+      Issue.record("a bound key waits for a browser")
+      return
+    }
+    let elsewhere = try harness.identity.beginSSHSignIn(Harness.request(scope: .hosts))
+    elsewhere.hangUp()
+    #expect(await elsewhere.outcome() == .abandoned)
+  }
+
   @Test func noticesANewSourceOnce() async throws {
     let harness = try await Harness()
     let session = try await harness.session()
