@@ -15,6 +15,7 @@ import pytest
 from kit.edge import route
 from kit.people import ALICE, BOB, approve, browse
 from kit.processes import Program, run
+from kit.publisher import make_key
 from kit.service import Service
 from kit.visitor import Visitor
 from kit.waiting import PATIENCE, until
@@ -202,11 +203,20 @@ def test_refusals_are_told_where_their_person_looks(new_edge, person, visitor, s
     edge.start(edge.text(routes="".join(route(f"{name}.localhost", edge.https_port) for name in ("app", "api"))))
     publisher = person(edge)
     target = f"127.0.0.1:{service.port}"
+    authority, copy = make_key(publisher.directory / "authority"), publisher.directory / "copy.pub"
+    copy.write_text(publisher.key.with_suffix(".pub").read_text())
+    code, output = run(["ssh-keygen", "-q", "-s", authority, "-I", "x", "-n", "dev", "-O", "no-port-forwarding", copy])
+    assert code == 0, output
+    certificate = ["-o", f"CertificateFile={publisher.directory / 'copy-cert.pub'}"]
     # Nothing else to do: five seconds after the refusal they are told why, and ended.
     useless = [
         (publisher.ssh("-N", "-R", f"/tmp/te.sock:{target}"), "Unix sockets cannot be published; name a host"),
         (publisher.ssh("-N", "-R", f"443:{target}"), "name the host to publish, as in -R app.localhost:443:localhost"),
         (publisher.ssh("-N", "-R", f"other.localhost:22:{target}"), "other.localhost:22: not available to you."),
+        (
+            publisher.ssh("-N", *certificate, "-R", f"app.localhost:443:{target}"),
+            "app.localhost:443: your certificate does not permit port forwarding",
+        ),
     ]
     forwards = [f"nobody.localhost:443:{target}", f"app.localhost:443:{target}", f"/tmp/te.sock:{target}"]
     useful = publisher.ssh("-v", "-N", "-T", *[part for forward in forwards for part in ("-R", forward)])
@@ -219,7 +229,7 @@ def test_refusals_are_told_where_their_person_looks(new_edge, person, visitor, s
         assert tunnel.wait(within=15) == 255
         assert text in tunnel.output, tunnel.output
     reasons = sorted(record["reason"] for record in audit(edge, "forward refused"))
-    assert reasons == ["needs-name", "unix-socket", "unix-socket", "unknown-name", "unknown-name"]
+    assert reasons == ["certificate-forbids", "needs-name", *["unix-socket"] * 2, *["unknown-name"] * 2]
     # Refused last, and ended last if it were to be: it stays for what it was granted.
     assert useful.is_running and browse(visitor, edge.url()).status == 200
     # Somebody with a session reads it there.
