@@ -9,7 +9,6 @@ package struct CertificateOptions: Sendable, Equatable {
   package static let verifyRequired = "verify-required"
   package static let permitTerminal = "permit-pty"
   package static let permitForwarding = "permit-port-forwarding"
-  package static let noTouchRequired = "no-touch-required"
 
   /// More than anybody has defined.
   private static let most = 64

@@ -38,11 +38,10 @@ package struct CertificateTerms: Sendable, Equatable {
   /// Everything of ssh.md 4.2 that needs no authority to trust and no signature check.
   ///
   /// Nobody vouches for an authority here: the identity is the plain key inside, and a certificate can take rights from its
-  /// bearer but never give any. So `no-touch-required` counts only from an authority that is trusted; anybody who reaches
-  /// the FIDO device for a moment could sign such a certificate.
+  /// bearer but never give any. So `no-touch-required` is an extension like those that are not known: a program that reaches
+  /// a FIDO device could sign itself such a certificate and need no touch any more.
   init(
-    of certificate: SSHCertificate, from address: String?, _ surroundings: CertificateSurroundings?,
-    authorityIsTrusted: Bool = false
+    of certificate: SSHCertificate, from address: String?, _ surroundings: CertificateSurroundings?
   ) throws(CertificateRefusal) {
     guard certificate.kind == .user else { throw CertificateRefusal(reason: "it is a host's certificate") }
     keyID = certificate.keyID
@@ -64,9 +63,7 @@ package struct CertificateTerms: Sendable, Equatable {
       }
       sourceBlocks = try critical.text(CertificateOptions.sourceAddress)?
         .split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-      let mustVerify = try critical.flag(CertificateOptions.verifyRequired)
-      let waivesTouch = try certificate.extensions.flag(CertificateOptions.noTouchRequired)
-      demands = SecurityKeyDemands(isTouched: !(waivesTouch && authorityIsTrusted), isVerified: mustVerify)
+      demands = SecurityKeyDemands(isVerified: try critical.flag(CertificateOptions.verifyRequired))
       permitsForwarding = try certificate.extensions.flag(CertificateOptions.permitForwarding)
       permitsTerminal = try certificate.extensions.flag(CertificateOptions.permitTerminal)
     } catch let refusal as CertificateRefusal {

@@ -1,21 +1,18 @@
 import EdgeCrypto
 import NIOCore
 
-/// What the flags of a FIDO signature must show (PROTOCOL.u2f).
+/// What the flags of a FIDO signature must show (PROTOCOL.u2f): always that somebody touched the device (x/crypto
+/// CVE-2026-39831 missed it).
 package struct SecurityKeyDemands: Sendable, Equatable {
-  /// Somebody touched the device (x/crypto CVE-2026-39831 missed it).
-  let isTouched: Bool
-  /// The device knew who: a PIN or a finger.
+  /// And that the device knew who: a PIN or a finger.
   let isVerified: Bool
 
-  package init(isTouched: Bool = true, isVerified: Bool = false) {
-    self.isTouched = isTouched
+  package init(isVerified: Bool = false) {
     self.isVerified = isVerified
   }
 
   func areMet(by flags: UInt8) -> Bool {
-    (!isTouched || flags & SecurityKeyDemands.userPresent != 0)
-      && (!isVerified || flags & SecurityKeyDemands.userVerified != 0)
+    flags & SecurityKeyDemands.userPresent != 0 && (!isVerified || flags & SecurityKeyDemands.userVerified != 0)
   }
 
   private static let userPresent: UInt8 = 0x01

@@ -168,7 +168,7 @@ struct SSHCertificateTests {
     }
   }
 
-  @Test("a FIDO key's certificate: verify-required holds, no-touch-required only from a trusted authority")
+  @Test("a FIDO key's certificate: verify-required holds, no-touch-required gives nothing")
   func securityKeys() throws {
     let fixture = CertificateFixture(
       critical: [("verify-required", [])], extensions: [("no-touch-required", [])], application: "ssh:")
@@ -177,7 +177,9 @@ struct SSHCertificateTests {
     #expect(certificate.key.algorithmName == "sk-ssh-ed25519@openssh.com")
     let surroundings = CertificateFixture.surroundings()
     let terms = try CertificateTerms(of: certificate, from: nil, surroundings)
-    let trusted = try CertificateTerms(of: certificate, from: nil, surroundings, authorityIsTrusted: true)
+    let free = try CertificateTerms(
+      of: CertificateFixture(extensions: [("no-touch-required", [])], application: "ssh:").certificate(), from: nil,
+      surroundings)
     let message = Array("message".utf8)
     func isTaken(_ flags: UInt8, _ demands: SecurityKeyDemands) throws -> Bool {
       let blob = try SecurityKeyFixture.signature(
@@ -188,8 +190,9 @@ struct SSHCertificateTests {
     #expect(try isTaken(0x05, terms.demands))
     #expect(try !isTaken(0x01, terms.demands))
     #expect(try !isTaken(0x04, terms.demands))
-    #expect(try isTaken(0x04, trusted.demands))
-    #expect(try !isTaken(0x00, trusted.demands))
+    #expect(try isTaken(0x01, free.demands))
+    #expect(try !isTaken(0x00, free.demands))
+    #expect(try !isTaken(0x04, free.demands))
   }
 
   @Test(
