@@ -65,13 +65,9 @@ private func readCertificate(_ blob: [UInt8], original: [UInt8]?) {
   }
   let surroundings = CertificateSurroundings(
     now: { 1_700_000_001 }, isWithin: { address, blocks in blocks.contains("") ? nil : blocks.contains(address) })
-  for trusted in [false, true] {
-    guard
-      let terms = try? CertificateTerms(
-        of: certificate, from: "192.0.2.10", surroundings, authorityIsTrusted: trusted)
-    else { continue }
+  if let terms = try? CertificateTerms(of: certificate, from: "192.0.2.10", surroundings) {
     guard certificate.kind == .user, certificate.isValid(at: 1_700_000_001) else { fatalError("accepted: \(blob)") }
-    guard trusted || !terms.demands.areMet(by: 0) else { fatalError("no touch needed: \(blob)") }
+    guard !terms.demands.areMet(by: 0) else { fatalError("no touch needed: \(blob)") }
     guard (try? terms.checkStillHolds(from: "192.0.2.10", surroundings)) != nil else { fatalError("\(blob)") }
   }
   guard (try? CertificateTerms(of: certificate, from: nil, nil)) == nil else { fatalError("taken without a clock") }
@@ -88,7 +84,7 @@ private func checkSignature(_ input: inout FuzzInput) {
   let signer = Fixture.signers[input.number(below: Fixture.signers.count)]
   let algorithms = SSHSignatureAlgorithm.allCases
   let algorithm = algorithms[input.number(below: algorithms.count)]
-  let demands = SecurityKeyDemands(isTouched: input.bool(), isVerified: input.bool())
+  let demands = SecurityKeyDemands(isVerified: input.bool())
   let blob = input.remaining
   if signer.key.verify(signatureBlob: blob, over: Fixture.message, algorithm: algorithm, demands: demands),
     blob != signer.signature
