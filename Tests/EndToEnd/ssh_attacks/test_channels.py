@@ -346,7 +346,7 @@ def test_replies_that_are_not_fetched(attacked):
     with attacked.memory_stays(16 * 1024):
         sent = 0
         with contextlib.suppress(Gone, TimeoutError):
-            while sent < count(200_000, 2_000_000):
+            while sent < count(100_000, 2_000_000):
                 connection.send(*[message] * 500)
                 sent += 500
         assert sent > 1000
