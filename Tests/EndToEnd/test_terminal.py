@@ -7,13 +7,15 @@ import subprocess
 import threading
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
 from kit.people import ALICE, approve
 from kit.processes import Program, run
 from kit.publisher import Tunnel
+from kit.raw_keys import ED25519Key
+from kit.raw_ssh import DATA, OPEN, OPEN_FAILURE, REQUEST_SUCCESS, SUCCESS, WINDOW_ADJUST, RawSSH
 from kit.terminal import Terminal, pixels, write_bitmap
 from kit.waiting import until
-
-URL_ON_TOP = re.compile(r"https://app\.localhost:\d+")
+from kit.wire import Fields, string, uint32
 
 
 @pytest.fixture
@@ -266,3 +268,31 @@ def test_any_keys_in_any_size(edge, known, visitor, service):
         assert client.wait() == 0
         assert "\x1b[?25h\x1b[?1049l" in client.output
         assert ALICE.email in client.output
+
+
+def test_a_client_that_takes_no_frames_gets_only_the_latest(edge, known, visitor):
+    """Frames are not queued: with a window of 0 the first waits, and the next is of when there is room again."""
+    key = ED25519Key()
+    key.private = load_ssh_private_key(known.key.read_bytes(), None)
+    key.raw = key.private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    with RawSSH(edge.ssh_port, source="127.0.0.1").log_in(key) as client:
+        client.send(client.global_request("tcpip-forward", string("app.localhost") + uint32(443)))
+        client.expect_now(REQUEST_SUCCESS)
+        channel = client.open_session(window=0)
+        client.send(client.channel_request(channel, "pty-req", string("xterm") + uint32(80) + uint32(24) + bytes(12)))
+        client.send(client.channel_request(channel, "shell"))
+        client.expect_now(SUCCESS)
+        client.expect_now(SUCCESS)
+        for _ in range(30):
+            # Each is refused, which changes the screen and has it drawn anew.
+            asking = threading.Thread(target=visitor.status, args=(edge.url("/"),))
+            asking.start()
+            opened = Fields(client.expect_now(OPEN)[1:])
+            opened.text()
+            client.send(client.on(OPEN_FAILURE, opened.uint32(), uint32(2) + string("no") + string("")))
+            asking.join()
+        client.send(client.on(WINDOW_ADJUST, channel, uint32(1 << 20)))
+        shown = b""
+        while b"Requests" not in shown or b"\x1b[1m30" not in shown:
+            shown += Fields(client.expect_past({80, WINDOW_ADJUST}, DATA)[5:]).string()
+        assert shown.count(b"TunnelEdge") == 2 and len(shown) < 8000
