@@ -183,6 +183,6 @@ def test_user_certificates_are_keys(new_edge, new_publisher, visitor, service, a
         refused = publisher.forward(("app.localhost", service.port), options=ONLY_CERTIFICATES)
         assert refused.wait() == 255
         assert "Permission denied (publickey)" in refused.output
-        assert reason in edge.output
+        until(lambda reason=reason: reason in edge.output, f"{reason!r} in the log")
     authority_of_keys.sign(public_key, "-n", "somebody", "-O", "source-address=127.0.0.0/8")
     publisher.forward(("app.localhost", service.port), options=ONLY_CERTIFICATES).wait_published()
