@@ -3,7 +3,7 @@ import NIOCore
 /// TCP options that NIO has no names for; failing to set one is no reason to refuse a client.
 enum SocketTuning {
   /// Keeps the kernel's queue short, so that a small response does not wait behind megabytes of a bulk one.
-  private static let notSentLowWater = 256 * 1024
+  private static let notSentLowWater = 128 * 1024
   /// A peer that takes no bytes for this long is gone (milliseconds).
   private static let userTimeout = 60_000
 

@@ -6,6 +6,8 @@ import Synchronization
 
 /// Binds the front door and equips each accepted connection.
 struct Listener {
+  private static let notSentLowWater = 256 * 1024
+
   private let group: any EventLoopGroup
   private let shared: SharedState
   private let loops: [ObjectIdentifier: NIOLoopBound<LoopState>]
@@ -54,6 +56,11 @@ struct Listener {
           guard shared.connectionCount.load(ordering: .relaxed) < loop.configuration.maximumConnections else {
             throw ChannelError.inappropriateOperationForState
           }
+          #if os(Linux)
+            // linux/tcp.h: TCP_NOTSENT_LOWAT. What a slow visitor does not take stays where it is counted, out of the kernel.
+            let option = ChannelOptions.Types.SocketOption(level: .tcp, name: NIOBSDSocket.Option(rawValue: 25))
+            try? channel.syncOptions?.setOption(option, value: Self.notSentLowWater)
+          #endif
           var handler: TLSHandler?
           if let context = loop.configuration.tls {
             let tls = try TLSHandler(context)

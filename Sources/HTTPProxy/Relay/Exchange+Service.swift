@@ -154,17 +154,25 @@ extension Exchange {
     guard case .raw = state, !serviceHasFinished else { return }
     serviceHasFinished = true
     side.flush()
-    if visitorHasFinished { endRaw(detail: "upgrade_finished") } else { side.finishRaw() }
+    if visitorHasFinished { finishRaw() } else { side.finishRaw() }
   }
 
   func serviceClosedRaw(_ cause: StreamEnd) {
     guard case .raw = state else { return }
     upstream = nil
-    endRaw(detail: cause == .rightEnded ? "right_ended" : "upgrade_finished")
+    if cause == .rightEnded { endRaw(detail: "right_ended") } else { finishRaw() }
   }
 
-  func endRaw(detail: String) {
+  /// Both halves are over, in order: what is on its way arrives.
+  func finishRaw() {
     end(upstream: .finished)
+    finish(detail: "upgrade_finished")
+    side.finishBoth()
+  }
+
+  /// It may go on no longer.
+  func endRaw(detail: String) {
+    end(upstream: .reset)
     finish(detail: detail)
     side.flush()
     side.abort()

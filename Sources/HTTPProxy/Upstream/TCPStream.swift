@@ -15,6 +15,7 @@ package final class TCPStream: ChannelInboundHandler, ByteStream {
   private var hasFinishedWriting = false
   private var isReading = false
   private var needsFlush = false
+  private var isClosing = false
 
   init(channel: any Channel) {
     self.channel = channel
@@ -58,9 +59,15 @@ package final class TCPStream: ChannelInboundHandler, ByteStream {
   }
 
   package func close(_ end: StreamEnd) {
-    guard let context else { return }
+    guard let context, !isClosing else { return }
     self.end = end
-    context.close(mode: .all, promise: nil)
+    guard end == .finished else { return context.close(mode: .all, promise: nil) }
+    // Done when all that was written before is: closing at once would throw it away.
+    isClosing = true
+    needsFlush = false
+    context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { _ in
+      self.context?.close(mode: .all, promise: nil)
+    }
   }
 
   // MARK: ChannelInboundHandler

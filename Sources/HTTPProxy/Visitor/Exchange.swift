@@ -225,7 +225,7 @@ final class Exchange {
   /// Half of an upgraded stream is over.
   func visitorFinishedSending() {
     visitorHasFinished = true
-    if serviceHasFinished { endRaw(detail: "upgrade_finished") } else { upstream?.finishWriting() }
+    if serviceHasFinished { finishRaw() } else { upstream?.finishWriting() }
   }
 
   /// The connection is gone, or the visitor hung up.

@@ -41,12 +41,15 @@ extension VisitorConnection: VisitorSide {
   func sendBody(_ bytes: ByteBuffer) {
     guard let context else { return }
     guard let (gathered, large) = writer.writeBody(bytes) else { return }
+    // A write may make the channel unwritable, which flushes: not between these two, where the end of the chunk is next.
+    isWriting = true
     if gathered.readableBytes > 0 { context.write(wrapOutboundOut(gathered), promise: nil) }
     context.write(wrapOutboundOut(large), promise: nil)
+    isWriting = false
     hasWritten = true
     // Whether the visitor takes them is known only after a flush: no more than this is written without knowing.
     unflushed += gathered.readableBytes + large.readableBytes
-    if unflushed >= Self.flushLimit { flush() }
+    if unflushed >= Self.flushLimit || !isWritable { flush() }
   }
 
   private static let flushLimit = 64 << 10
@@ -66,17 +69,12 @@ extension VisitorConnection: VisitorSide {
   func closeAfterResponse() { closesAfterResponse = true }
 
   func finishRaw() {
-    guard let context else { return }
     flush()
-    if inputIsClosed {
-      context.close(promise: nil)
-    } else {
-      context.close(mode: .output, promise: nil)
-    }
+    finishOutput()
   }
 
   func flush() {
-    guard let context else { return }
+    guard let context, !isWriting else { return }
     unflushed = 0
     if var bytes = writer.take() {
       hasWritten = false

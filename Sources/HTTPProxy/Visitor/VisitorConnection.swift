@@ -29,6 +29,8 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
   /// Something was written to the channel and not flushed.
   var hasWritten = false
   var unflushed = 0
+  /// In the middle of a piece of the body.
+  var isWriting = false
   private(set) var exchange: Exchange?
   private var requestIsWhole = true
   var responseIsWhole = true
@@ -42,6 +44,8 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
   /// When this state began: connection, first byte of a head, end of the last exchange.
   private var since: NIODeadline
   private var unwritableSince: NIODeadline?
+  /// The connection ends when what was written by then has left.
+  private var outputEndsAt: NIODeadline?
   private var servedRequests = 0
 
   init(loop: LoopState, remoteAddress: String, tls: TLSHandler?) {
@@ -285,17 +289,39 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
   /// Ends our half, and reads what still comes for a moment: closing at once with bytes unread would reset the connection
   /// and take the answer with it.
   private func linger() {
-    guard !isLingering, let context else { return }
+    guard !isLingering, context != nil else { return }
     isLingering = true
     flush()
     inbound = ByteBuffer()
     since = .now()
-    if inputIsClosed {
-      context.close(promise: nil)
-    } else {
-      context.close(mode: .output, promise: nil)
-    }
+    finishOutput()
     adjustReading()
+  }
+
+  func finishBoth() {
+    exchange = nil
+    responseIsWhole = true
+    closesAfterResponse = true
+    linger()
+  }
+
+  /// Ends our half once what was written has left. Where the visitor has ended theirs, the connection is over then; NIO would
+  /// close it at once, with what it still has to write.
+  func finishOutput() {
+    guard let context else { return }
+    if !inputIsClosed {
+      context.close(mode: .output, promise: nil)
+    } else if hasUnwritten {
+      outputEndsAt = outputEndsAt ?? loop.now
+    } else {
+      context.close(promise: nil)
+    }
+  }
+
+  /// Whether the socket has not taken all of what was flushed.
+  private var hasUnwritten: Bool {
+    guard let waiting = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes) else { return false }
+    return waiting > 0
   }
 
   func abort() {
@@ -315,8 +341,14 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
       abort()
       return
     }
+    if let outputEndsAt, !hasUnwritten || now - outputEndsAt > .milliseconds(configuration.writeTimeout) {
+      context?.close(promise: nil)
+      return
+    }
     if isLingering {
-      if now - since > Self.lingerTime { context?.close(promise: nil) }
+      // A slow visitor has as long for the rest of an answer as for any other part of it.
+      let limit = hasUnwritten ? TimeAmount.milliseconds(configuration.writeTimeout) : Self.lingerTime
+      if now - since > limit { context?.close(promise: nil) }
       return
     }
     if let exchange {

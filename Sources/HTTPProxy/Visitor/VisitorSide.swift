@@ -23,6 +23,8 @@ protocol VisitorSide: AnyObject {
   func closeAfterResponse()
   /// The exchange takes body bytes again, or no longer.
   func bodyDemandChanged()
+  /// Both directions are over. What was sent still leaves.
+  func finishBoth()
   /// The response cannot be completed: the visitor must see that it broke off.
   func abort()
 }

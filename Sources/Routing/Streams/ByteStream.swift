@@ -23,7 +23,8 @@ package protocol ByteStream: AnyObject {
   func pauseReading()
   func resumeReading()
 
-  /// Ends both directions at once; queued bytes may be lost. The consumer's `streamDidClose` follows, later on the loop.
+  /// Ends both directions. What was written still goes when the end is `finished`, and may be lost otherwise; nothing more
+  /// is read. The consumer's `streamDidClose` follows, later on the loop.
   func close(_ end: StreamEnd)
 
   /// Whether bytes count as taken only when `didTake` says so; else as soon as they are handed over. The far side may send

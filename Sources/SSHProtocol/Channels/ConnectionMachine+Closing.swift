@@ -96,7 +96,7 @@ extension ConnectionMachine {
 
   // MARK: peers that do not answer
 
-  private mutating func awaitAnswer(_ channel: Channel) {
+  mutating func awaitAnswer(_ channel: Channel) {
     guard !channel.isTombstone else { return }
     let limit = configuration.clock() + configuration.limits.closeAnswerTime
     channel.answerDeadline = limit
@@ -105,8 +105,9 @@ extension ConnectionMachine {
 
   /// A channel whose end the peer has not confirmed in time is over for its owner and for every count; only its number is
   /// not used again. Who leaves many such numbers behind is disconnected (ssh.md 3.6).
-  mutating func timePassed(now: UInt64) throws(SSHError) {
+  mutating func timePassed(now: UInt64, _ transport: inout TransportMachine) throws(SSHError) {
     guard let due = deadline, now >= due else { return }
+    deadline = nil
     var next: UInt64?
     for channel in channels.all where !channel.isTombstone {
       guard let limit = channel.answerDeadline else { continue }
@@ -114,12 +115,17 @@ extension ConnectionMachine {
         next = earliest(next, limit)
         continue
       }
+      if channel.isOpen, !channel.sentClose {
+        // What waited to go before our CLOSE is not taken: now it goes without.
+        sendClose(channel, &transport)
+        continue
+      }
       releaseCount(channel)
       channel.isTombstone = true
       tombstones += 1
       events.append(.channelClosed(channel.id, .finished))
     }
-    deadline = next
+    deadline = earliest(deadline, next)
     guard tombstones <= configuration.limits.tombstones else {
       throw .limit("channels whose close is not answered", bound: configuration.limits.tombstones)
     }

@@ -49,6 +49,7 @@ extension ConnectionMachine {
         guard !channel.isClosing else { return }
         channel.isClosing = true
         channel.output.append(.close)
+        awaitAnswer(channel)
         schedule(channel)
       }
     }

@@ -73,12 +73,16 @@ final class ChannelStream: ByteStream {
     dropHeld()
     hasFarEnd = false
     guard let connection else { return deliverSoon() }
-    connection.closeChannel(id, .now)
+    // In order: what was written still goes, for half a minute at most.
+    connection.closeChannel(id, end == .finished ? .afterQueued : .now)
     connection.setNeedsFlush()
     didEnd(end)
   }
 
   // MARK: What the connection tells
+
+  /// Nobody takes what still comes.
+  var hasEnded: Bool { ending != nil }
 
   func didReceive(_ bytes: ByteBuffer) {
     counters.received(bytes.readableBytes)

@@ -36,6 +36,16 @@ import Testing
     }
   }
 
+  private struct GaveUp: Error { let what: String }
+
+  private func until(_ what: String, _ condition: () -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(30)
+    while !condition() {
+      guard ContinuousClock.now < deadline else { throw GaveUp(what: what) }
+      try await Task.sleep(for: .milliseconds(2))
+    }
+  }
+
   @Test func aRequestTakesWhatAnotherIsDoneWith() async throws {
     let held = Mutex<[TestService.Connection]>([])
     let service = try await TestService { head, connection in
@@ -47,9 +57,9 @@ import Testing
     edge.publish(route, port: 1, opener: opener)
     let clients = [try await edge.client(), try await edge.client()]
     clients[0].send(get("/first"))
-    while held.withLock({ $0.isEmpty }) { await Task.yield() }
+    try await until("the first request at the service") { held.withLock { !$0.isEmpty } }
     clients[1].send(get("/second", method: "POST", "Content-Length: 0\r\n"))
-    while opener.left.withLock({ $0 }) >= 0 { await Task.yield() }
+    try await until("the second stream to be asked for") { opener.left.withLock { $0 } < 0 }
     held.withLock { $0.first }?.reply("first")
     _ = try await clients[0].wait(for: "first")
     _ = try await clients[1].wait(for: "second")
@@ -66,9 +76,9 @@ import Testing
     edge.publish(route, port: 1, opener: opener)
     let client = try await edge.client()
     client.send(get())
-    while opener.left.withLock({ $0 }) >= 0 { await Task.yield() }
+    try await until("the stream to be asked for") { opener.left.withLock { $0 } < 0 }
     await client.close()
-    while opener.withdrawn.withLock({ $0 }) == 0 { await Task.yield() }
+    try await until("the wait to be withdrawn") { opener.withdrawn.withLock { $0 } > 0 }
     await edge.stop()
   }
 
@@ -87,7 +97,7 @@ import Testing
     demand.update(waiting: 1, since: 1)
     client.send(get())
     _ = try await client.wait(for: "hello")
-    while service.closed.withLock({ $0 }) == 0 { await Task.yield() }
+    try await until("the connection to be closed") { service.closed.withLock { $0 } > 0 }
     #expect(load.keptStreams == 0)
     await edge.stop()
   }
@@ -101,10 +111,10 @@ import Testing
     var clients: [RawClient] = []
     for _ in 0..<5 { clients.append(try await edge.client()) }
     for client in clients { client.send(get()) }
-    while held.withLock({ $0.count }) < 5 { await Task.yield() }
+    try await until("five requests at the service") { held.withLock { $0.count } == 5 }
     for connection in held.withLock({ $0 }) { connection.reply("done") }
     for client in clients { _ = try await client.wait(for: "done") }
-    while service.closed.withLock({ $0 }) < 3 { try await Task.sleep(for: .milliseconds(20)) }
+    try await until("three to be closed") { service.closed.withLock { $0 } >= 3 }
     #expect(service.closed.withLock { $0 } == 3)
     await edge.stop()
   }
@@ -127,7 +137,7 @@ import Testing
     let client = try await edge.client()
     client.send(get())
     _ = try await client.wait(for: "hello")
-    while service.closed.withLock({ $0 }) == 0 { await Task.yield() }
+    try await until("the connection to be closed") { service.closed.withLock { $0 } > 0 }
     await edge.stop()
   }
 

@@ -154,13 +154,16 @@ extension HTTP2VisitorStream: VisitorSide {
     exchange?.visitorReadCompleted()
   }
 
+  func finishBoth() {
+    owner.sendEnd(id, nil)
+    owner.endTunnel(id)
+    finish()
+    owner.flush()
+  }
+
   func abort() {
-    if isRaw {
-      owner.sendEnd(id, nil)
-      owner.endTunnel(id)
-    } else {
-      owner.reset(id, hasSentHead ? .internalError : .cancel)
-    }
+    guard !isRaw else { return finishBoth() }
+    owner.reset(id, hasSentHead ? .internalError : .cancel)
     finish()
     owner.flush()
   }
