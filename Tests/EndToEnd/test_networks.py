@@ -141,7 +141,7 @@ def forgotten(relay):
 
 def test_a_sign_in_outlives_a_forgetful_network(edge, new_relay, new_publisher, visitor, service):
     """Boxes on the way forget connections on which nothing moves; a waiting sign-in always moves a little."""
-    relay = new_relay(idle_limit=2.5)
+    relay = new_relay(idle_limit=4)
     tunnel = new_publisher(edge, port=relay.port).forward(("app.localhost", service.port))
     address = tunnel.sign_in_url()
     for _ in range(2):
