@@ -18,6 +18,7 @@ class SlowAttacks:
         self.attacked = attacked
         self.stopped = threading.Event()
         self.descriptors = descriptors(attacked.edge.program.pid)
+        self.idlers = count(90, 250)
         self.pool = ThreadPoolExecutor(16)
         half = packet_of_length(2000) + bytes(2000)
         steps = {
@@ -35,6 +36,11 @@ class SlowAttacks:
 
     def result(self, name):
         return self.running[name].result(120)
+
+    @property
+    def connections_under_way(self):
+        """At most this many of ours have not ended yet."""
+        return self.idlers + len(self.running) if not self.running["regresshion"].done() else len(self.running)
 
     def stop(self):
         self.stopped.set()
@@ -71,7 +77,7 @@ class SlowAttacks:
         """Idle ones, half of them inside a packet; a third goes by itself within a millisecond of the limit."""
         begun = time.monotonic()
         connections = []
-        for number in range(count(90, 900)):
+        for number in range(self.idlers):
             connection = self.attacked.raw()
             if number % 2:
                 connection.exchange_idents()

@@ -184,7 +184,7 @@ def test_lengths_that_nobody_should_believe(attacked):
         for length in (0xFFFFFFF0, 0x7FFFFFFC, 0x80000004, 35004, 4, 0, 13):
             attacked.dies(attacked.raw().exchange_idents(), raw=packet_of_length(length) + bytes(8))
         # The largest that may be: nothing is set aside for what has not come.
-        held = [attacked.raw().exchange_idents() for _ in range(count(200, 800))]
+        held = [attacked.raw().exchange_idents() for _ in range(count(200, 280))]
         for connection in held:
             connection.send_raw(packet_of_length(34996) + bytes(8))
         for connection in held:
