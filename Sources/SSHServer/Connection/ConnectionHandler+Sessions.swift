@@ -27,17 +27,18 @@ extension ConnectionHandler {
   }
 
   var facts: SessionFacts? {
-    publisher.map {
+    publisher.map { publisher in
       SessionFacts(
-        publisher: $0, bound: forwards.bound,
-        publishable: $0.publishable(in: server.routes.current(), now: server.clock()), connectionID: handle.id,
-        refusals: refusals, allTunnels: tunnels(ofSession: $0.subject.sessionID))
+        publisher: publisher, bound: forwards.bound,
+        publishable: publisher.publishable(in: server.routes.current(), now: server.clock()), connectionID: handle.id,
+        refusals: refusals, allTunnels: { [unowned self] in tunnels(ofSession: publisher.subject.sessionID) })
     }
   }
 
   private func tunnels(ofSession id: String) -> [String] {
-    server.registry.bindings().filter { $0.owner.sessionID == id }.map { binding in
-      server.routes.current().routes.first { $0.id == binding.routeID }
+    let routes = server.routes.current().routes
+    return server.registry.bindings().filter { $0.owner.sessionID == id }.map { binding in
+      routes.first { $0.id == binding.routeID }
         .map { RouteOrigin(scheme: $0.origin.scheme, host: binding.name, port: $0.origin.port).url }
         ?? binding.name.description
     }

@@ -9,6 +9,6 @@ struct SessionFacts {
   let connectionID: String
   /// What could not be published, and why.
   let refusals: [String]
-  /// Addresses of every tunnel of this sign-in, on other connections too.
-  let allTunnels: [String]
+  /// Addresses of every tunnel of this sign-in, on other connections too. Looks through all tunnels of the edge.
+  let allTunnels: () -> [String]
 }

@@ -118,7 +118,7 @@ struct ShellCommand {
   /// Names what it ends (security rule 21).
   private func logout(_ facts: SessionFacts) -> Result {
     let who = facts.publisher.subject.displayName
-    let ended = facts.allTunnels
+    let ended = facts.allTunnels()
     var lines = ["Signed out \(who.printable(limit: 120))."]
     if ended.isEmpty {
       lines.append("No tunnel of this sign-in was open.")
