@@ -220,7 +220,41 @@ def test_somebody_elses_key(edge, publisher, visitor, authority):
     approve(waiting(publisher), bob, BOB)
 
 
-# What is sent
+# What is sent, and to how many
+
+
+class Login:
+    """One connection of asyncssh that signs in, and all that it was sent meanwhile; many fit into one process."""
+
+    def __init__(self, edge, publisher, key, **options):
+        self.sent = sent = []
+
+        class Person(asyncssh.SSHClient):
+            def kbdint_auth_requested(self):
+                return ""
+
+            def kbdint_challenge_received(self, *challenge):
+                sent.append(challenge)
+                return []
+
+        connecting = asyncssh.connect(
+            "127.0.0.1",
+            edge.ssh_port,
+            username="dev",
+            client_keys=[key],
+            known_hosts=str(publisher.known_hosts),
+            client_factory=Person,
+            config=None,
+            agent_path=None,
+            **options,
+        )
+        self.connected = asyncio.ensure_future(connecting.__aenter__())
+
+    async def link(self):
+        while not self.sent:
+            assert not self.connected.done(), self.connected.exception()
+            await asyncio.sleep(0.01)
+        return self.sent[0][1].strip()
 
 
 def test_what_a_client_is_sent(edge, publisher, visitor):
@@ -228,41 +262,42 @@ def test_what_a_client_is_sent(edge, publisher, visitor):
 
     With `disable_trivial_auth` asyncssh, like PuTTY, refuses a server that lets it in after empty questions alone.
     """
-    sent = []
 
-    class Person(asyncssh.SSHClient):
-        def kbdint_auth_requested(self):
-            return ""
-
-        def kbdint_challenge_received(self, *challenge):
-            sent.append(challenge)
-            return []
-
-    async def connect():
-        login = asyncssh.connect(
-            "127.0.0.1",
-            edge.ssh_port,
-            username="dev",
-            client_keys=[str(publisher.key)],
-            known_hosts=str(publisher.known_hosts),
-            client_factory=Person,
-            config=None,
-            agent_path=None,
-            disable_trivial_auth=True,
-        )
-        waiting = asyncio.ensure_future(login.__aenter__())
-        while not sent:
-            await asyncio.sleep(0.02)
-        page = await asyncio.to_thread(browse, visitor, sent[0][1].strip())
+    async def sign_in():
+        login = Login(edge, publisher, str(publisher.key), disable_trivial_auth=True)
+        page = await asyncio.to_thread(browse, visitor, await login.link())
         await asyncio.to_thread(visitor.press, page, "Authorize")
-        (await waiting).close()
+        (await login.connected).close()
+        return login.sent
 
-    asyncio.run(asyncio.wait_for(connect(), 30))
+    sent = asyncio.run(asyncio.wait_for(sign_in(), 30))
     (name, instructions, language, questions), *more = sent
     assert name == "Please sign in with oidc to continue" and language == "" and questions == [] and not more
     link = re.escape(f"{edge.authenticate}/.pomerium/sign_in?user_code=") + "[A-Za-z0-9_-]{22}"
     assert re.fullmatch(f" {link} ", instructions), instructions
     assert (name + instructions).isascii() and len(name + instructions) < 1000
+
+
+def test_links_of_one_address_are_bounded(edge, publisher, visitor):
+    """The 33rd makes the oldest give way that nobody has opened; who has begun in the browser finishes (rule 11)."""
+
+    async def crowd():
+        logins = []
+        for number in range(33):
+            logins.append(Login(edge, publisher, asyncssh.generate_private_key("ssh-ed25519")))
+            await logins[-1].link()
+            if number == 0:
+                page = await asyncio.to_thread(browse, visitor, await logins[0].link())
+        opened, oldest, *others = logins
+        with pytest.raises(asyncssh.DisconnectError, match="Too many sign-ins are waiting"):
+            await oldest.connected
+        assert not any(login.connected.done() for login in (opened, *others))
+        await asyncio.to_thread(visitor.press, page, "Authorize")
+        (await opened.connected).close()
+        for login in others:
+            login.connected.cancel()
+
+    asyncio.run(asyncio.wait_for(crowd(), 60))
 
 
 # From where
