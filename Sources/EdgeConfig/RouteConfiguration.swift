@@ -10,6 +10,8 @@ package struct RouteConfiguration: Sendable, Equatable {
   package var path: RoutePath
   /// Empty only where the route has a tunnel.
   package var targets: [RouteTo]
+  /// Instead of a service.
+  package var answer: RouteAnswerConfiguration?
   /// `upstream_tunnel`: never dialled by the edge.
   package var tunnel: RouteTunnel?
   /// Who may visit, with what the older `allow…` keys add.
@@ -23,7 +25,8 @@ package struct RouteConfiguration: Sendable, Equatable {
   /// Moved lines are no change of a route.
   package static func == (left: Self, right: Self) -> Bool {
     left.id == right.id && left.name == right.name && left.description == right.description && left.from == right.from
-      && left.path == right.path && left.targets == right.targets && left.tunnel == right.tunnel
+      && left.path == right.path && left.targets == right.targets && left.answer == right.answer
+      && left.tunnel == right.tunnel
       && left.visitPolicy == right.visitPolicy && left.isPublic == right.isPublic && left.http == right.http
   }
 }
@@ -54,6 +57,8 @@ package struct RouteTo: Sendable, Hashable {
   package var portIsExplicit: Bool
   /// Empty, or begins with a slash: acts as a prefix rewrite.
   package var path: String
+  /// How many turns it has for one of a target with weight 1.
+  package var weight: Int
 }
 
 package struct RouteTunnel: Sendable, Equatable {
@@ -77,6 +82,11 @@ package struct RouteUpstreamTLS: Sendable, Equatable {
 
 package struct RouteHTTP: Sendable, Equatable {
   package var preservesHostHeader: Bool
+  /// `host_rewrite`: the Host of every request to the service.
+  package var hostRewrite: String?
+  /// `host_rewrite_header`: the field of the request that holds it.
+  package var hostRewriteHeader: String?
+  package var responseRewrites: [HeaderRewrite]
   package var upstreamTLS: RouteUpstreamTLS
   /// Of the route, else the global key.
   package var passesIdentityHeaders: Bool

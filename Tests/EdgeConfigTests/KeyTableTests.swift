@@ -112,6 +112,19 @@ import Testing
     "remove_request_headers": "remove_request_headers: [X-B]", "set_response_headers": "set_response_headers: {X-C: d}",
     "prefix_rewrite": "prefix_rewrite: /z", "cors_allow_preflight": "cors_allow_preflight: true",
     "allowed_origins": "allowed_origins: [https://other.example.org]",
+    "host_rewrite": "host_rewrite: inner:81", "host_rewrite_header": "host_rewrite_header: X-H",
+    "rewrite_response_headers": "rewrite_response_headers: [{header: Location, prefix: a, value: b}]",
+    "redirect": "redirect: {host_redirect: b.example.org}",
+    "redirect.https_redirect": "redirect: {https_redirect: true}",
+    "redirect.scheme_redirect": "redirect: {scheme_redirect: http}",
+    "redirect.host_redirect": "redirect: {host_redirect: c.example.org}",
+    "redirect.port_redirect": "redirect: {port_redirect: 81}",
+    "redirect.path_redirect": "redirect: {path_redirect: /x}",
+    "redirect.prefix_rewrite": "redirect: {prefix_rewrite: /x}",
+    "redirect.response_code": "redirect: {path_redirect: /x, response_code: 307}",
+    "redirect.strip_query": "redirect: {path_redirect: /x, strip_query: true}",
+    "response": "response: {status: 204}", "response.status": "response: {status: 404}",
+    "response.body": "response: {status: 200, body: x}",
     "tls_skip_verify": "to: https://b\n    tls_skip_verify: true",
     "tls_server_name": "to: https://b\n    tls_server_name: c.example.org",
     "tls_upstream_server_name": "to: https://b\n    tls_upstream_server_name: c.example.org",
@@ -138,7 +151,8 @@ import Testing
     func route(_ sample: String) throws -> RouteConfiguration {
       let names = sample.split(separator: "\n").map { $0.drop { $0 == " " }.prefix { $0 != ":" } }
       let usual = ["from: https://a.example.org", "to: http://localhost:3000"].filter { line in
-        !names.contains(line.prefix { $0 != ":" })
+        let isAnswered = line.hasPrefix("to") && (names.contains("redirect") || names.contains("response"))
+        return !isAnswered && !names.contains(line.prefix { $0 != ":" })
       }
       let lines = (usual + [sample]).joined(separator: "\n    ")
       let loaded = load(base + "routes:\n  - \(lines)\n")

@@ -6,7 +6,7 @@ extension ConfigurationKey {
     ),
     .init(
       .route, "to", .textOrList,
-      "Where it is served: `http://host:port` or `https://…`; with `upstream_tunnel` it gives scheme and Host only and may be left out"
+      "Where it is served: `http://host:port` or `https://…`, several take turns, `,3` behind one is its weight; with `upstream_tunnel` it gives scheme and Host only and may be left out"
     ),
     .init(.route, "name", .text, "For people"),
     .init(.route, "description", .text, "For people"),
@@ -53,6 +53,24 @@ extension ConfigurationKey {
     .init(.route, "tls_client_cert_file", .path, "The same, as a file"),
     .init(.route, "tls_client_key", .pem, secret: true, "The key of `tls_client_cert`"),
     .init(.route, "tls_client_key_file", .path, "The same, as a file"),
+    .init(.route, "host_rewrite", .text, "The Host that the service sees"),
+    .init(.route, "host_rewrite_header", .text, "The header of the request that holds the Host that the service sees"),
+    .init(
+      .route, "rewrite_response_headers", .list,
+      "Objects with `header`, `prefix` and `value`: a value that begins with `prefix` begins with `value` instead"),
+    .init(.route, "redirect", .object, "Redirects whoever may visit, instead of serving"),
+    .init(.route, "redirect.https_redirect", .flag, default: "false", "To https"),
+    .init(.route, "redirect.scheme_redirect", .choice(["https", "http"]), "To this scheme"),
+    .init(.route, "redirect.host_redirect", .text, "To this host"),
+    .init(.route, "redirect.port_redirect", .number, "To this port"),
+    .init(.route, "redirect.path_redirect", .text, "To this path"),
+    .init(.route, "redirect.prefix_rewrite", .text, "The matched prefix becomes this"),
+    .init(
+      .route, "redirect.response_code", .choice(["301", "302", "303", "307", "308"]), default: "301", "The status"),
+    .init(.route, "redirect.strip_query", .flag, default: "false", "Without the query"),
+    .init(.route, "response", .object, "Answers whoever may visit, instead of serving"),
+    .init(.route, "response.status", .number, "The status"),
+    .init(.route, "response.body", .text, "The text"),
     .init(.route, "cors_allow_preflight", .flag, default: "false", "CORS preflights pass without signing in"),
     .init(.route, "allowed_origins", .list, "Origins whose pages may send requests with this route's cookie"),
   ]
@@ -66,17 +84,12 @@ extension ConfigurationKey {
     .init(
       .route, "depends_on", .list, .noEffect("each host signs in by itself, without a visible step"),
       "Signs in on other hosts too"),
-    .init(.route, "redirect", .object, .notYet(here), "Redirects instead of serving"),
-    .init(.route, "response", .object, .notYet(here), "Answers by itself instead of serving"),
     .init(.route, "sub_policies", .list, .notYet("write `policy`"), "Policies of the console"),
     .init(.route, "allowed_groups", .list, .removed("write a policy with `groups`"), "-"),
     .init(.route, "regex_rewrite_pattern", .text, .notYet(here), "Rewriting of paths"),
     .init(.route, "regex_rewrite_substitution", .text, .notYet(here), "Rewriting of paths"),
-    .init(.route, "host_rewrite", .text, .notYet(here), "Another Host for the service"),
-    .init(.route, "host_rewrite_header", .text, .notYet(here), "Host from a header"),
     .init(.route, "host_path_regex_rewrite_pattern", .text, .notYet(here), "Host from the path"),
     .init(.route, "host_path_regex_rewrite_substitution", .text, .notYet(here), "Host from the path"),
-    .init(.route, "rewrite_response_headers", .list, .notYet(here), "Rewriting of response headers"),
     .init(.route, "jwt_groups_filter", .list, .notYet("write it at the top of the file"), "Groups in the assertion"),
     .init(.route, "jwt_issuer_format", .text, .notYet("write it at the top of the file"), "Issuer of the assertion"),
     .init(.route, "idp_client_id", .text, .notYet(ownClient), "Another client at the provider"),
@@ -107,8 +120,7 @@ extension ConfigurationKey {
       "Who shares connections through a tunnel"),
     .init(.route, "load_balancing_policy", .text, .noEffect("targets take turns"), "Choice among several `to`"),
     .init(
-      .route, "load_balancing_weights", .list, .notYet("weights come with a later version"),
-      "Weights of several `to`"),
+      .route, "load_balancing_weights", .list, .removed("write the weight behind each `to`: http://a:8080,3"), "-"),
     .init(.route, "health_checks", .list, .later("targets are not probed"), "Probing of targets"),
     .init(.route, "healthy_panic_threshold", .number, .noEffect("targets are not probed"), "Probing of targets"),
     .init(.route, "outlier_detection", .object, .noEffect("it tunes Envoy, which is not here"), "Tunes Envoy"),

@@ -80,19 +80,30 @@ extension RouteReader {
       return []
     }
     let texts = setting.node.text.map { [($0, setting.place)] } ?? section.texts("to").map { ($0.text, $0.place) }
-    let targets = texts.compactMap { target($0.0, $0.1, of: from, isTunnel: isTunnel) }
+    var targets = texts.compactMap { target($0.0, $0.1, of: from, isTunnel: isTunnel) }
     if texts.isEmpty, setting.node.sequence != nil { section.error(setting, "the list is empty") }
+    if targets.contains(where: { $0.weight > 0 }), targets.contains(where: { $0.weight == 0 }) {
+      section.error(setting, "some targets have a weight and some have none", "write one behind each: http://a:8080,3")
+    }
     if targets.count > 1, from?.scheme == .ssh || from?.scheme == .tcp && targets.contains(where: { $0.scheme != .tcp })
     {
       section.error(setting, "an ssh route has exactly one `to`")
     }
+    for index in targets.indices where targets[index].weight == 0 { targets[index].weight = 1 }
     return targets
   }
 
   private func target(_ text: String, _ place: Place, of from: RouteFrom?, isTunnel: Bool) -> RouteTo? {
-    if let comma = text.lastIndex(of: ","), text[comma...].dropFirst().allSatisfy(\.isNumber) {
-      findings.error(place, "`to`: weights are not supported in this version", "write \(text[..<comma])")
-      return nil
+    var text = text
+    var weight: Int?
+    if let comma = text.lastIndex(of: ","), case let digits = text[comma...].dropFirst(), digits.allSatisfy(\.isNumber)
+    {
+      guard let number = Int(digits), (1...1000).contains(number) else {
+        findings.error(place, "`to`: a weight is a number from 1 to 1000", "as \(text[..<comma]),3")
+        return nil
+      }
+      weight = number
+      text = String(text[..<comma])
     }
     let url: URLText
     do throws(URLText.Failure) {
@@ -120,7 +131,8 @@ extension RouteReader {
       findings.error(place, "`to`: a path means nothing to \(scheme.rawValue)")
       return nil
     }
-    return RouteTo(scheme: scheme, host: url.host, port: port, portIsExplicit: url.port != nil, path: path)
+    return RouteTo(
+      scheme: scheme, host: url.host, port: port, portIsExplicit: url.port != nil, path: path, weight: weight ?? 0)
   }
 
   /// Only what `from` can carry.

@@ -28,6 +28,7 @@ struct RouteReader {
     let isTunnel = section.isWritten("upstream_tunnel")
     let targets = targets(of: from, isTunnel: isTunnel)
     let path = path()
+    let answer = answer()
     let errorsBeforeVisit = findings.errorCount
     let visit = visitPolicy(from)
     let visitIsRead = findings.errorCount == errorsBeforeVisit
@@ -36,8 +37,10 @@ struct RouteReader {
     let description = section.text("description") ?? ""
     guard let from, let fromSetting = section.setting("from") else { return nil }
     let route = RouteConfiguration(
-      id: routeID(from, path, targets), name: name, description: description, from: from, path: path, targets: targets,
-      tunnel: tunnel, visitPolicy: visit.policy, isPublic: visit.isPublic, http: http, position: section.place.position)
+      id: routeID(from, path, targets, answer), name: name, description: description, from: from, path: path,
+      targets: targets,
+      answer: answer, tunnel: tunnel, visitPolicy: visit.policy, isPublic: visit.isPublic, http: http,
+      position: section.place.position)
     return ReadRoute(
       route: route, fromPlace: fromSetting.place, fromText: fromSetting.node.text ?? "",
       tunnelPlace: section.setting("upstream_tunnel")?.place,
@@ -92,7 +95,8 @@ struct RouteReader {
 
   private func http(isTunnel: Bool) -> RouteHTTP {
     RouteHTTP(
-      preservesHostHeader: section.flag("preserve_host_header") ?? false, upstreamTLS: upstreamTLS(),
+      preservesHostHeader: section.flag("preserve_host_header") ?? false, hostRewrite: hostRewrite().text,
+      hostRewriteHeader: hostRewrite().header, responseRewrites: responseRewrites(), upstreamTLS: upstreamTLS(),
       passesIdentityHeaders: section.flag("pass_identity_headers") ?? passesIdentityHeaders,
       timeout: section.duration("timeout"), idleTimeout: section.duration("idle_timeout"),
       setRequestHeaders: requestHeaders(isTunnel: isTunnel), removeRequestHeaders: removedHeaders(),
@@ -183,7 +187,9 @@ struct RouteReader {
 }
 
 /// FNV-1a, 64 bits, over what makes a route the same route.
-private func routeID(_ from: RouteFrom, _ path: RoutePath, _ targets: [RouteTo]) -> String {
+private func routeID(
+  _ from: RouteFrom, _ path: RoutePath, _ targets: [RouteTo], _ answer: RouteAnswerConfiguration?
+) -> String {
   var parts = [from.scheme.rawValue, from.host, from.port.map(String.init) ?? ""]
   switch path {
   case .any: parts.append("any")
@@ -191,6 +197,13 @@ private func routeID(_ from: RouteFrom, _ path: RoutePath, _ targets: [RouteTo])
   case .exact(let exact): parts += ["path", exact]
   }
   for target in targets { parts += [target.scheme.rawValue, target.host, String(target.port), target.path] }
+  switch answer {
+  case nil: break
+  case .response(let status, let body): parts += ["response", String(status), body]
+  case .redirect(let to):
+    parts += ["redirect", String(to.status), to.scheme ?? "", to.host ?? "", to.port.map(String.init) ?? ""]
+    parts += [to.path ?? "", to.prefixRewrite ?? "", String(to.stripsQuery)]
+  }
   var hash: UInt64 = 0xcbf2_9ce4_8422_2325
   for byte in parts.joined(separator: "\u{0}").utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
   let digits = String(hash, radix: 16)

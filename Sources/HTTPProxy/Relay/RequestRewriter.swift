@@ -19,7 +19,7 @@ struct RequestRewriter {
 
   func write(into buffer: inout ByteBuffer) {
     HeadWriter.writeRequestLine(method: head.method, target: plan.rewritten(head.target), into: &buffer)
-    HeadWriter.writeField("Host", plan.hostHeader ?? head.authority?.text ?? "localhost", into: &buffer)
+    HeadWriter.writeField("Host", plan.host(for: head), into: &buffer)
     let nominated = nominatedNames()
     var mask = FieldMask.all
     for (index, field) in head.headers.fields.enumerated() where !passes(field, nominated: nominated) {

@@ -33,6 +33,7 @@ struct ResponseFilter {
       }
     }
     dropNominated(by: headers)
+    if !plan.responseRewrites.isEmpty { rewrite(headers, plan) }
     guard !head.isInterim else { return }
     if head.status != 101, present & plan.defaultResponseKinds == 0, additions.isEmpty {
       // The usual case: the service has no opinion on any of them.
@@ -47,6 +48,21 @@ struct ResponseFilter {
         ? headers.fields.contains { headers.foldedName($0, equals: name) }
         : present >> UInt64(kind.rawValue & 63) & 1 == 1
       if !isPresent { additions.append(line) }
+    }
+  }
+
+  /// `rewrite_response_headers`; a field that something else has dropped or replaced stays so.
+  private mutating func rewrite(_ headers: HeaderList, _ plan: RoutePlan) {
+    for (index, field) in headers.fields.enumerated() where mask.contains(index) {
+      let value = headers.valueBytes(field)
+      guard
+        let rule = plan.responseRewrites.first(where: {
+          headers.foldedName(field, equals: $0.name) && value.starts(with: $0.prefix)
+        })
+      else { continue }
+      mask.remove(index)
+      let rest = String(decoding: value.dropFirst(rule.prefix.count), as: UTF8.self)
+      additions.append(HeaderList([(headers.name(field), rule.value + rest)]))
     }
   }
 

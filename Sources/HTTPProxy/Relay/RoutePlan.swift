@@ -22,13 +22,18 @@ final class RoutePlan {
   let usualAdditions: [HeaderList]
   let claimHeaders: [(name: String, claim: String)]
   let routeIDText: String
-  private var nextTarget = 0
+  /// Names, folded, of `rewrite_response_headers`.
+  let responseRewrites: [(name: [UInt8], prefix: [UInt8], value: String)]
+  /// Whose turn it is among several targets: each gains its weight in every round, and who has most goes.
+  private var turns: [Int]
 
   init(route: Route, configuration: HTTPProxyConfiguration) {
     self.route = route
     routeIDText = route.id.description
     let http = route.http
-    hostHeader = http.preservesHostHeader ? nil : Self.hostHeader(of: route)
+    hostHeader = http.preservesHostHeader ? nil : http.hostRewrite ?? Self.hostHeader(of: route)
+    responseRewrites = http.responseRewrites.map { (Self.folded($0.name), Array($0.prefix.utf8), $0.value) }
+    turns = route.targets.map { _ in 0 }
     var removed = configuration.claimHeaders.map { Self.folded($0.name) }
     removed += http.setRequestHeaders.map { Self.folded($0.name) }
     removed += http.removeRequestHeaders.map { Self.folded($0) }
@@ -54,11 +59,28 @@ final class RoutePlan {
     claimHeaders = http.passesIdentityHeaders ? configuration.claimHeaders : []
   }
 
-  /// `to`, one after the other where there are several.
+  /// `to`; where there are several, by turns as their weights say, spread evenly.
   func target() -> RouteTarget? {
-    guard !route.targets.isEmpty else { return nil }
-    defer { nextTarget = (nextTarget + 1) % route.targets.count }
-    return route.targets[nextTarget % route.targets.count]
+    guard route.targets.count > 1 else { return route.targets.first }
+    var best = 0
+    var total = 0
+    for (index, target) in route.targets.enumerated() {
+      turns[index] += target.weight
+      total += target.weight
+      if turns[index] > turns[best] { best = index }
+    }
+    turns[best] -= total
+    return route.targets[best]
+  }
+
+  /// The Host field of a request to the service.
+  func host(for head: RequestHead) -> String {
+    if let name = route.http.hostRewriteHeader, let value = head.headers.first(name),
+      let authority = Authority(Array(value.utf8))
+    {
+      return authority.text
+    }
+    return hostHeader ?? head.authority?.text ?? "localhost"
   }
 
   /// Upgrade tokens that may pass: `websocket`, and what the route lists (security rule 23).
@@ -79,14 +101,12 @@ final class RoutePlan {
 
   /// The target as the service sees it: `prefix_rewrite`, or the path of `to`, in place of what the route matched.
   func rewritten(_ target: String) -> String {
-    let replacement: String
-    if let rewrite = route.http.prefixRewrite {
-      replacement = rewrite
-    } else if let path = route.targets.first?.path, !path.isEmpty, path != "/" {
-      replacement = path
-    } else {
-      return target
-    }
+    if let rewrite = route.http.prefixRewrite { return replacingPrefix(of: target, with: rewrite) }
+    guard let path = route.targets.first?.path, !path.isEmpty, path != "/" else { return target }
+    return replacingPrefix(of: target, with: path)
+  }
+
+  func replacingPrefix(of target: String, with replacement: String) -> String {
     guard target.utf8.first == ByteClass.slash else { return target }
     let matched: Int
     switch route.path {

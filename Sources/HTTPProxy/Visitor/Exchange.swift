@@ -143,7 +143,7 @@ final class Exchange {
     case .relay(let plan, let grant):
       self.plan = plan
       self.grant = grant
-      findService()
+      if let answer = plan.route.answer { say(answer, plan) } else { findService() }
     case .ownPage(let place):
       beginOwnPage(place)
     case .signIn(let place):

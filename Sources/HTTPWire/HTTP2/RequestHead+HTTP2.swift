@@ -91,7 +91,7 @@ extension RequestHead {
 
 extension HeaderList {
   /// Adds the fields of another list in their order.
-  mutating func append(contentsOf other: HeaderList, leavingOut kind: KnownField?) {
+  package mutating func append(contentsOf other: HeaderList, leavingOut kind: KnownField? = nil) {
     for field in other.fields where kind == nil || field.kind != kind { add(other.name(field), other.value(field)) }
   }
 }

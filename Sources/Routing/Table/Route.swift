@@ -10,6 +10,8 @@ package struct Route: Sendable, Equatable, Identifiable {
   package var path: PathMatch
   /// What `to` says. Empty where the route is served by a tunnel and `to` was left out.
   package var targets: [RouteTarget]
+  /// What it says instead of being served.
+  package var answer: RouteAnswer?
   /// Present: the route is backed by tunnels only and never dialled (security rule 2).
   package var tunnel: TunnelSettings?
   /// Who may visit.
@@ -20,13 +22,15 @@ package struct Route: Sendable, Equatable, Identifiable {
 
   package init(
     id: RouteID, name: String = "", origin: RouteOrigin, path: PathMatch = .any, targets: [RouteTarget] = [],
-    tunnel: TunnelSettings? = nil, visitPolicy: AccessPolicy, isPublic: Bool = false, http: HTTPRouteSettings = .init()
+    answer: RouteAnswer? = nil, tunnel: TunnelSettings? = nil, visitPolicy: AccessPolicy, isPublic: Bool = false,
+    http: HTTPRouteSettings = .init()
   ) {
     self.id = id
     self.name = name
     self.origin = origin
     self.path = path
     self.targets = targets
+    self.answer = answer
     self.tunnel = tunnel
     self.visitPolicy = visitPolicy
     self.isPublic = isPublic
@@ -98,13 +102,18 @@ package struct RouteTarget: Sendable, Hashable {
   package var portIsExplicit: Bool
   /// A path in `to` acts as a prefix rewrite; empty when there is none.
   package var path: String
+  /// How many turns it has for one of a target with weight 1.
+  package var weight: Int
 
-  package init(scheme: Scheme, host: String, port: Int, portIsExplicit: Bool, path: String = "") {
+  package init(
+    scheme: Scheme, host: String, port: Int, portIsExplicit: Bool, path: String = "", weight: Int = 1
+  ) {
     self.scheme = scheme
     self.host = host
     self.port = port
     self.portIsExplicit = portIsExplicit
     self.path = path
+    self.weight = weight
   }
 }
 
@@ -124,6 +133,12 @@ package struct TunnelSettings: Sendable, Equatable {
 /// The keys of an HTTP route that shape requests and responses. Times are in milliseconds.
 package struct HTTPRouteSettings: Sendable, Equatable {
   package var preservesHostHeader = false
+  /// The Host of every request to the service, instead of that of `to`.
+  package var hostRewrite: String?
+  /// The field of the request that holds it.
+  package var hostRewriteHeader: String?
+  /// A value that begins with `prefix` begins with `value` instead.
+  package var responseRewrites: [(name: String, prefix: String, value: String)] = []
   /// For `https` targets.
   package var upstreamTLS = UpstreamTLSSettings()
   package var passesIdentityHeaders = false
@@ -147,6 +162,8 @@ package struct HTTPRouteSettings: Sendable, Equatable {
 
   package static func == (left: Self, right: Self) -> Bool {
     left.preservesHostHeader == right.preservesHostHeader && left.upstreamTLS == right.upstreamTLS
+      && left.hostRewrite == right.hostRewrite && left.hostRewriteHeader == right.hostRewriteHeader
+      && left.responseRewrites.elementsEqual(right.responseRewrites, by: ==)
       && left.passesIdentityHeaders == right.passesIdentityHeaders && left.timeout == right.timeout
       && left.idleTimeout == right.idleTimeout
       && left.setRequestHeaders.elementsEqual(right.setRequestHeaders, by: ==)

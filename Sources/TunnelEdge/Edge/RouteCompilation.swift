@@ -11,6 +11,7 @@ extension Route {
       id: RouteID(written.id), name: written.name,
       origin: RouteOrigin(scheme: .init(written.from.scheme), host: host, port: written.from.port),
       path: PathMatch(written.path), targets: written.targets.map(RouteTarget.init),
+      answer: written.answer.map(RouteAnswer.init),
       tunnel: written.tunnel.map(TunnelSettings.init), visitPolicy: written.visitPolicy, isPublic: written.isPublic,
       http: HTTPRouteSettings(written.http))
   }
@@ -47,7 +48,7 @@ extension RouteTarget {
       }
     self.init(
       scheme: scheme, host: written.host, port: written.port, portIsExplicit: written.portIsExplicit,
-      path: written.path)
+      path: written.path, weight: written.weight)
   }
 }
 
@@ -61,6 +62,9 @@ extension HTTPRouteSettings {
   fileprivate init(_ written: RouteHTTP) {
     self.init()
     preservesHostHeader = written.preservesHostHeader
+    hostRewrite = written.hostRewrite
+    hostRewriteHeader = written.hostRewriteHeader
+    responseRewrites = written.responseRewrites.map { ($0.name, $0.prefix, $0.value) }
     upstreamTLS = UpstreamTLSSettings(written.upstreamTLS)
     passesIdentityHeaders = written.passesIdentityHeaders
     timeout = written.timeout
@@ -84,5 +88,23 @@ extension UpstreamTLSSettings {
     certificateAuthority = written.certificateAuthority
     clientCertificate = written.clientCertificate
     clientKey = written.clientKey?.reveal()
+  }
+}
+
+extension RouteAnswer {
+  fileprivate init(_ written: RouteAnswerConfiguration) {
+    switch written {
+    case .response(let status, let body): self = .response(status: status, body: body)
+    case .redirect(let to):
+      var redirect = RouteRedirect()
+      redirect.status = to.status
+      redirect.scheme = to.scheme
+      redirect.host = to.host
+      redirect.port = to.port
+      redirect.path = to.path
+      redirect.prefixRewrite = to.prefixRewrite
+      redirect.stripsQuery = to.stripsQuery
+      self = .redirect(redirect)
+    }
   }
 }
