@@ -33,7 +33,11 @@ class Terminal:
             **(environment or {}),
         }
         self._tmux("-f", settings, "new-session", "-d", "-x", columns, "-y", rows, "env", "PS1=ready$ ", "sh")
-        self.wait_for("ready$")
+        try:
+            self.wait_for("ready$")
+        except AssertionError:
+            self.stop()
+            raise
 
     def _tmux(self, *arguments):
         return subprocess.run(
