@@ -75,6 +75,21 @@ package final class HTTPProxy: Sendable {
 
   package var connectionCount: Int { shared.connectionCount.load(ordering: .relaxed) }
 
+  /// What was counted since the start; every loop adds its part.
+  package func counts() async -> HTTPCounts {
+    var sum = HTTPCounts()
+    for loop in state.withLock({ $0.loops }) {
+      let part = try? await loop.eventLoop.submit {
+        var part = loop.value.tally.counts
+        part.idleUpstreams = loop.value.pool.count
+        return part
+      }.get()
+      if let part { sum.add(part) }
+    }
+    sum.connections = connectionCount
+    return sum
+  }
+
   // MARK: Changes while running
 
   /// Everything that was admitted is decided again: after a reload, or when a session changed or ended.

@@ -63,7 +63,7 @@ struct Listener {
           #endif
           var handler: TLSHandler?
           if let context = loop.configuration.tls {
-            let tls = try TLSHandler(context)
+            let tls = try TLSHandler(context, tally: loop.tally)
             try channel.pipeline.syncOperations.addHandler(tls)
             handler = tls
           }

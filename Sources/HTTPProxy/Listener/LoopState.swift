@@ -13,6 +13,7 @@ final class LoopState {
   let shared: SharedState
   let pool = UpstreamPool()
   let accessLog: AccessLogBuffer
+  let tally = LoopTally()
   private(set) var configuration: HTTPProxyConfiguration
   private(set) var cookies: CookieReader
   private(set) var ownerMark: OwnerMark
@@ -70,6 +71,7 @@ final class LoopState {
   func routes() -> RouteTable {
     if shared.routes.generation != table.generation {
       table = shared.routes.current()
+      tally.keepOnly(table)
       forget()
     }
     return table
@@ -86,7 +88,7 @@ final class LoopState {
 
   func plan(_ route: Route) -> RoutePlan {
     if let plan = plans[route.id] { return plan }
-    let plan = RoutePlan(route: route, configuration: configuration)
+    let plan = RoutePlan(route: route, configuration: configuration, tally: tally.requests(of: route.id))
     plans[route.id] = plan
     return plan
   }

@@ -22,13 +22,16 @@ final class RoutePlan {
   let usualAdditions: [HeaderList]
   let claimHeaders: [(name: String, claim: String)]
   let routeIDText: String
+  /// Its requests, counted.
+  let tally: RequestTally
   /// Names, folded, of `rewrite_response_headers`.
   let responseRewrites: [(name: [UInt8], prefix: [UInt8], value: String)]
   /// Whose turn it is among several targets: each gains its weight in every round, and who has most goes.
   private var turns: [Int]
 
-  init(route: Route, configuration: HTTPProxyConfiguration) {
+  init(route: Route, configuration: HTTPProxyConfiguration, tally: RequestTally) {
     self.route = route
+    self.tally = tally
     routeIDText = route.id.description
     let http = route.http
     hostHeader = http.preservesHostHeader ? nil : http.hostRewrite ?? Self.hostHeader(of: route)

@@ -14,6 +14,7 @@ final class TLSHandler: ChannelDuplexHandler {
   private static let sliceLength = 3 << 14
 
   private let engine: TLSEngine
+  private let tally: LoopTally
   private var queued: [ByteBuffer] = []
   /// Storage that serves from one read or flush to the next, as long as nobody keeps it.
   private var plainStorage = ByteBuffer()
@@ -24,7 +25,10 @@ final class TLSHandler: ChannelDuplexHandler {
   private var hasClosedOutput = false
   private var hasFailed = false
 
-  init(_ context: TLSServerContext) throws(CryptoError) { engine = try TLSEngine(context) }
+  init(_ context: TLSServerContext, tally: LoopTally) throws(CryptoError) {
+    engine = try TLSEngine(context)
+    self.tally = tally
+  }
 
   /// The name the visitor asked for, lower case.
   var serverName: String? { engine.serverName }
@@ -47,7 +51,10 @@ final class TLSHandler: ChannelDuplexHandler {
       }
       Self.keep(&outputStorage, &output)
       drain(context)
-      if !isComplete, engine.isHandshakeComplete, !queued.isEmpty { flush(context: context) }
+      if !isComplete, let version = engine.version {
+        tally.handshake(.complete(version, isResumed: engine.isResumed))
+        if !queued.isEmpty { flush(context: context) }
+      }
       if plain.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(plain)) }
       Self.keep(&plainStorage, &plain)
       switch status {
@@ -125,6 +132,7 @@ final class TLSHandler: ChannelDuplexHandler {
 
   private func fail(_ context: ChannelHandlerContext, _ error: TLSError) {
     hasFailed = true
+    if !engine.isHandshakeComplete { tally.handshake(.failed) }
     hasClosedOutput = true
     queued = []
     if error.kind == .plaintextHTTP {

@@ -168,13 +168,15 @@ extension Exchange {
     }
     tellEnd(detail: detail)
     count(at: nil)
+    let nanoseconds = (NIODeadline.now() - startedAt).nanoseconds
+    loop.tally.ended(self, nanoseconds: UInt64(clamping: nanoseconds))
     guard loop.accessLog.isOn else { return }
     let session = visitor?.session
     loop.accessLog.append(
       AccessRecord(
         time: loop.shared.clock(), requestID: requestID.text, remoteAddress: clientAddress,
         head: head, status: status, detail: detail,
-        durationMilliseconds: (NIODeadline.now() - startedAt).nanoseconds / 1_000_000, bytesIn: bytesIn,
+        durationMilliseconds: nanoseconds / 1_000_000, bytesIn: bytesIn,
         bytesOut: bytesOut, route: plan?.routeIDText, user: session?.subject.displayName, session: session?.id,
         upstream: upstreamName, isUpgraded: isUpgraded))
   }

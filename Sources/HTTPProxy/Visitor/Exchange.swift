@@ -85,6 +85,8 @@ final class Exchange {
   var isUpgraded = false
   var isLogged = false
   var openStream: OpenStreamID?
+  /// The route that it was refused for, before it had a plan.
+  private(set) var refusedRoute: RouteID?
   /// Where a publisher's screen reads of it, if one looks.
   var told: TrafficEntry?
 
@@ -143,14 +145,26 @@ final class Exchange {
     case .relay(let plan, let grant):
       self.plan = plan
       self.grant = grant
+      loop.tally.decided(.allowed)
       if let answer = plan.route.answer { say(answer, plan) } else { findService() }
     case .ownPage(let place):
       beginOwnPage(place)
     case .signIn(let place):
+      if case .route(let route) = place { count(.signIn, for: route) }
       answer(loop.shared.pages.unauthenticated(ownRequest(place)), detail: "unauthenticated")
     case .refuse(let refusal, let session):
+      switch refusal {
+      case .forbidden(let route): count(.denied, for: route)
+      case .crossSite(let route): count(.crossSite, for: route)
+      default: break
+      }
       refuse(refusal, session: session)
     }
+  }
+
+  private func count(_ decision: VisitDecision, for route: Route) {
+    loop.tally.decided(decision)
+    refusedRoute = route.id
   }
 
   /// Whether body bytes may come now; while not, they stay unread and the visitor is slowed down by TCP.
