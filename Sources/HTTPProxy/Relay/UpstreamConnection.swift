@@ -27,7 +27,7 @@ final class UpstreamConnection: ByteStreamConsumer {
   }
 
   let stream: any ByteStream
-  let shelf: UpstreamShelf
+  var shelf: UpstreamShelf
   var key: UpstreamKey { shelf.key }
   private let pool: UpstreamPool
   private var reader = ResponseReader()

@@ -10,6 +10,7 @@ final class UpstreamShelf {
   /// Oldest first.
   fileprivate var idle: [UpstreamConnection] = []
   fileprivate var waiters = Deque<UpstreamWaiter>()
+  /// The one that requests look at; an empty one is cleared away.
   fileprivate var isKnown = false
 
   init(key: UpstreamKey, load: OpenerLoad?) {
@@ -100,6 +101,10 @@ final class UpstreamPool {
   // MARK: Connections
 
   func put(_ connection: UpstreamConnection) {
+    if !connection.shelf.isKnown, let present = shelves[connection.key] {
+      // Its own was cleared away while nothing stood on it.
+      connection.shelf = present
+    }
     let shelf = connection.shelf
     connection.idleSince = .now()
     guard mode != .off, connection.idleLimit(idleTime) > .nanoseconds(0) else {
