@@ -42,6 +42,8 @@ package struct EdgeConfiguration: Sendable, Equatable {
 package struct ListenerConfiguration: Sendable, Equatable {
   /// `address`; an empty host is every address of both families.
   package var address: ListenAddress
+  /// `http_redirect_addr`: plain HTTP that only leads to HTTPS.
+  package var redirectAddress: ListenAddress?
   /// `insecure_server`: plain HTTP on `address`.
   package var isInsecure: Bool
   /// In the order of the file; never empty unless `isInsecure`.

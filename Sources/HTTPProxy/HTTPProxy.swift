@@ -6,6 +6,11 @@ import Policy
 import Routing
 import Synchronization
 
+/// The address for visitors is bound, the one that redirects to it cannot be.
+package struct RedirectListenFailure: Error {
+  package var cause: any Error
+}
+
 /// The HTTPS front door: accepts visitors, asks whether they may, and relays them to the services behind the routes.
 package final class HTTPProxy: Sendable {
   private struct State {
@@ -52,7 +57,12 @@ package final class HTTPProxy: Sendable {
     let listener = Listener(group: group, shared: shared, loops: loops)
     var listeners: [any Channel] = []
     do {
-      for address in configuration.addresses { listeners += try await listener.bind(address) }
+      for address in configuration.addresses { listeners += try await listener.bind(address, .visitors) }
+      do {
+        for address in configuration.redirectAddresses { listeners += try await listener.bind(address, .redirects) }
+      } catch {
+        throw RedirectListenFailure(cause: error)
+      }
     } catch {
       for bound in listeners { try? await bound.close() }
       throw error

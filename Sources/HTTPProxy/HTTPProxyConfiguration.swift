@@ -23,9 +23,13 @@ package struct HTTPProxyConfiguration: Sendable {
 
   /// Where to listen; all of them, or the start fails.
   package var addresses: [Address]
+  /// Plain HTTP that only sends visitors to HTTPS (`http_redirect_addr`).
+  package var redirectAddresses: [Address] = []
   /// `nil` with `insecure_server`: plain HTTP, TLS ends somewhere before us.
   package var tls: TLSServerContext?
   package var authenticateHost: HostName?
+  /// The port of its address; `nil` is 443.
+  package var authenticatePort: Int?
   /// The whole name of the session cookie, `__Host-…`.
   package var cookieName = "__Host-_pomerium"
   /// Forwarded addresses count from these only (security rule 22).

@@ -4,8 +4,8 @@ extension ConfigurationKey {
       .global, "address", .address, default: ":443",
       "Where visitors are served: HTTPS, or plain HTTP with `insecure_server`"),
     .init(
-      .global, "http_redirect_addr", .address, .notYet("the redirect from plain HTTP comes with a later version"),
-      "A second listener, for plain HTTP, that redirects everything to HTTPS"),
+      .global, "http_redirect_addr", .address,
+      "Where plain HTTP is answered with a redirect (308) to HTTPS, for names that are served; `:80` usually"),
     .init(
       .global, "insecure_server", .flag, default: "false",
       "Plain HTTP on `address`, for use behind a TLS terminator of your own"),

@@ -15,11 +15,21 @@ extension ConfigurationReader {
     headers.removeAll { $0.name.lowercased() == "disable" }
     return ListenerConfiguration(
       address: section.address("address") ?? ListenAddress(host: "", port: 443),
-      isInsecure: isInsecure, certificates: certificates,
+      redirectAddress: redirectAddress(isInsecure), isInsecure: isInsecure, certificates: certificates,
       trustedProxies: trustedProxies(), readTimeout: section.duration("timeout_read") ?? 0,
       writeTimeout: section.duration("timeout_write") ?? 0, idleTimeout: section.duration("timeout_idle") ?? 0,
       upstreamTimeout: section.duration("default_upstream_timeout") ?? 0, responseHeaders: headers,
       addsSecurityHeaders: !isDisabled)
+  }
+
+  private func redirectAddress(_ isInsecure: Bool) -> ListenAddress? {
+    guard let address = section.address("http_redirect_addr", defaultPort: 80) else { return nil }
+    if isInsecure, let setting = section.setting("http_redirect_addr") {
+      section.error(
+        setting, "with `insecure_server` nothing is served by HTTPS here",
+        "whoever ends TLS before the edge redirects, too")
+    }
+    return address
   }
 
   private func trustedProxies() -> [AddressRange] {

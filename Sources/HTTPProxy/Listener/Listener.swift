@@ -20,15 +20,22 @@ struct Listener {
     self.loops = byLoop
   }
 
+  /// What is spoken on an address.
+  enum Purpose {
+    case visitors
+    /// Plain HTTP that leads to HTTPS.
+    case redirects
+  }
+
   /// One listener, or without a host one for each family.
-  func bind(_ address: HTTPProxyConfiguration.Address) async throws -> [any Channel] {
+  func bind(_ address: HTTPProxyConfiguration.Address, _ purpose: Purpose) async throws -> [any Channel] {
     if let host = address.host {
-      return [try await bootstrap().bind(host: host, port: address.port).get()]
+      return [try await bootstrap(purpose).bind(host: host, port: address.port).get()]
     }
-    let four = try await bootstrap().bind(host: "0.0.0.0", port: address.port).get()
+    let four = try await bootstrap(purpose).bind(host: "0.0.0.0", port: address.port).get()
     do {
       // A socket of its own for IPv6, so that IPv4 visitors keep their plain addresses.
-      let six = try await bootstrap()
+      let six = try await bootstrap(purpose)
         .serverChannelOption(.socketOption(.ipv6_v6only), value: 1)
         .bind(host: "::", port: four.localAddress?.port ?? address.port).get()
       return [four, six]
@@ -38,7 +45,7 @@ struct Listener {
     }
   }
 
-  private func bootstrap() -> ServerBootstrap {
+  private func bootstrap(_ purpose: Purpose) -> ServerBootstrap {
     let shared = self.shared
     let loops = self.loops
     return ServerBootstrap(group: group)
@@ -61,6 +68,11 @@ struct Listener {
             let option = ChannelOptions.Types.SocketOption(level: .tcp, name: NIOBSDSocket.Option(rawValue: 25))
             try? channel.syncOptions?.setOption(option, value: Self.notSentLowWater)
           #endif
+          if purpose == .redirects {
+            shared.connectionCount.wrappingAdd(1, ordering: .relaxed)
+            try channel.pipeline.syncOperations.addHandler(RedirectConnection(loop: loop))
+            return
+          }
           var handler: TLSHandler?
           if let context = loop.configuration.tls {
             let tls = try TLSHandler(context, tally: loop.tally)

@@ -112,6 +112,9 @@ package final class Edge: Sendable {
     let configuration = configuration
     do {
       try await http.start()
+    } catch let failure as RedirectListenFailure {
+      throw Self.cannotListen(
+        "http_redirect_addr", configuration.listener.redirectAddress ?? configuration.listener.address, failure.cause)
     } catch {
       throw Self.cannotListen("address", configuration.listener.address, error)
     }
@@ -242,6 +245,7 @@ package final class Edge: Sendable {
   private static func keysThatNeedRestart(from old: EdgeConfiguration, to new: EdgeConfiguration) -> [String] {
     var keys: [String] = []
     if old.listener.address != new.listener.address { keys.append("address") }
+    if old.listener.redirectAddress != new.listener.redirectAddress { keys.append("http_redirect_addr") }
     if old.listener.isInsecure != new.listener.isInsecure { keys.append("insecure_server") }
     if old.ssh?.address != new.ssh?.address { keys.append("ssh_address") }
     if old.storage != new.storage { keys.append("databroker_storage_type") }

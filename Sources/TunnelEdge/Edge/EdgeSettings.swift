@@ -112,7 +112,9 @@ struct EdgeSettings: Sendable {
     var http = HTTPProxyConfiguration(
       addresses: listener.address.expanded.map { .init(host: $0.host, port: $0.port) },
       tls: listener.isInsecure ? nil : try tls(listener.certificates))
+    http.redirectAddresses = (listener.redirectAddress?.expanded ?? []).map { .init(host: $0.host, port: $0.port) }
     http.authenticateHost = HostName(configuration.authenticateURL.host)
+    http.authenticatePort = configuration.authenticateURL.port
     http.cookieName = "__Host-\(configuration.cookie.name)"
     http.trustedProxies = listener.trustedProxies
     http.claimHeaders = configuration.assertion.claimHeaders.map { ($0.header, $0.claim) }
