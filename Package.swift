@@ -83,7 +83,8 @@ let package = Package(
     target(
       "HTTPProxy",
       [
-        "Routing", "Policy", "Identity", "HTTPWire", "EdgeCrypto", nio, nioPosix, concurrency, collections, logging,
+        "Routing", "Policy", "Identity", "HTTPWire", "ProxyProtocol", "EdgeCrypto", nio, nioPosix, concurrency,
+        collections, logging,
       ]),
 
     // The program
@@ -114,7 +115,7 @@ let package = Package(
       "HTTPProxyTests",
       ["HTTPProxy", "HTTPWire", "Routing", "Policy", "Identity", "Store", "EdgeCrypto", nio, nioPosix, nioEmbedded]),
     tests("EmbeddedProviderTests", ["EmbeddedProvider", "EdgeCrypto", nio, nioPosix, logging]),
-    tests("TunnelEdgeTests", ["TunnelEdge", "EdgeConfig", "Policy"]),
+    tests("TunnelEdgeTests", ["TunnelEdge", "EdgeConfig", "EdgeCrypto", "Policy", "SSHProtocol"]),
   ],
   swiftLanguageModes: [.v6]
 )
