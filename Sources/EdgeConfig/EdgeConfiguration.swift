@@ -49,6 +49,8 @@ package struct ListenerConfiguration: Sendable, Equatable {
   /// In the order of the file; never empty unless `isInsecure`.
   package var certificates: [CertificateConfiguration]
   package var trustedProxies: [AddressRange]
+  /// `use_proxy_protocol`: connections of those begin with a PROXY header.
+  package var usesProxyProtocol: Bool
   /// `timeout_read`.
   package var readTimeout: Milliseconds
   /// `timeout_write`; 0 is none.

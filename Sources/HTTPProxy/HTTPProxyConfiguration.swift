@@ -34,6 +34,8 @@ package struct HTTPProxyConfiguration: Sendable {
   package var cookieName = "__Host-_pomerium"
   /// Forwarded addresses count from these only (security rule 22).
   package var trustedProxies: [AddressRange] = []
+  /// `use_proxy_protocol`: connections of trusted proxies begin with a PROXY header.
+  package var usesProxyProtocol = false
   /// Header name to claim (`jwt_claims_headers`).
   package var claimHeaders: [(name: String, claim: String)] = []
   /// `set_response_headers`: sent where the service sent none of that name.

@@ -35,6 +35,7 @@ import Testing
     "certificate": "certificate: \"\(chain)\"\ncertificate_key: \"\(key)\"",
     "certificate_key": "certificate: \"\(chain)\"\ncertificate_key: \"\(key)\"",
     "http_redirect_addr": "http_redirect_addr: :80",
+    "use_proxy_protocol": "trusted_proxies: [10.0.0.0/8]\nuse_proxy_protocol: true",
     "certificate_file": "certificate_file: /etc/pomerium/certs/cert.pem",
     "certificate_key_file": "certificate_key_file: /etc/pomerium/certs/key.pem",
     "ssh_address": "ssh_address: :22\n\(hostKeys)", "ssh_host_key_files": "ssh_address: :22\n\(hostKeys)",

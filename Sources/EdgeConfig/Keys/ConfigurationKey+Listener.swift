@@ -47,8 +47,8 @@ extension ConfigurationKey {
       "Client certificates of visitors"),
     .init(
       .global, "use_proxy_protocol", .flag, default: "false",
-      .notYet("the PROXY protocol on `address` comes with a later version; the ssh port has `ssh_use_proxy_protocol`"),
-      "PROXY headers on `address`"),
+      "Connections of `trusted_proxies` to `address` begin with a PROXY header, version 1 or 2; others come as themselves"
+    ),
     .init(
       .global, "xff_num_trusted_hops", .number, default: "0", .notYet("name the proxies in `trusted_proxies` instead"),
       "How many proxies stand in front"),

@@ -16,7 +16,8 @@ extension ConfigurationReader {
     return ListenerConfiguration(
       address: section.address("address") ?? ListenAddress(host: "", port: 443),
       redirectAddress: redirectAddress(isInsecure), isInsecure: isInsecure, certificates: certificates,
-      trustedProxies: trustedProxies(), readTimeout: section.duration("timeout_read") ?? 0,
+      trustedProxies: trustedProxies(), usesProxyProtocol: visitorsComeThroughProxies(),
+      readTimeout: section.duration("timeout_read") ?? 0,
       writeTimeout: section.duration("timeout_write") ?? 0, idleTimeout: section.duration("timeout_idle") ?? 0,
       upstreamTimeout: section.duration("default_upstream_timeout") ?? 0, responseHeaders: headers,
       addsSecurityHeaders: !isDisabled)
@@ -30,6 +31,15 @@ extension ConfigurationReader {
         "whoever ends TLS before the edge redirects, too")
     }
     return address
+  }
+
+  private func visitorsComeThroughProxies() -> Bool {
+    let isOn = section.flag("use_proxy_protocol") ?? false
+    if isOn, !section.isWritten("trusted_proxies"), let setting = section.setting("use_proxy_protocol") {
+      section.error(
+        setting, "nobody is trusted to say whom a connection is from", "name the proxies in `trusted_proxies`")
+    }
+    return isOn
   }
 
   private func trustedProxies() -> [AddressRange] {

@@ -2,6 +2,8 @@ import EdgeCrypto
 import Logging
 import NIOCore
 import NIOPosix
+import Policy
+import ProxyProtocol
 import Synchronization
 
 /// Binds the front door and equips each accepted connection.
@@ -73,17 +75,43 @@ struct Listener {
             try channel.pipeline.syncOperations.addHandler(RedirectConnection(loop: loop))
             return
           }
-          var handler: TLSHandler?
-          if let context = loop.configuration.tls {
-            let tls = try TLSHandler(context, tally: loop.tally)
-            try channel.pipeline.syncOperations.addHandler(tls)
-            handler = tls
-          }
-          shared.connectionCount.wrappingAdd(1, ordering: .relaxed)
-          try channel.pipeline.syncOperations.addHandler(
-            VisitorConnection(
-              loop: loop, remoteAddress: channel.remoteAddress?.ipAddress ?? "unknown", tls: handler))
+          try Self.admit(channel, loop, shared)
         }
       }
+  }
+
+  /// A trusted proxy says first whom the connection is from (security rule 22).
+  private static func admit(_ channel: any Channel, _ loop: LoopState, _ shared: SharedState) throws {
+    let peer = VisitorAddress(channel.remoteAddress)
+    let configuration = loop.configuration
+    guard configuration.usesProxyProtocol, let ip = IPAddress(peer.text),
+      configuration.trustedProxies.contains(where: { $0.contains(ip) })
+    else { return try equip(channel, loop, peer) }
+    shared.connectionCount.wrappingAdd(1, ordering: .relaxed)
+    try channel.pipeline.syncOperations.addHandler(
+      ProxyHeaderHandler { result, channel in
+        // From here on the visitor's own handler counts.
+        shared.connectionCount.wrappingSubtract(1, ordering: .relaxed)
+        switch result {
+        case .success(.announced(let source, _)): try? equip(channel, loop, VisitorAddress(source))
+        case .success(.unspecified): try? equip(channel, loop, peer)
+        case .failure(.closed): break
+        case .failure(let error):
+          shared.logger.debug(
+            "connection of a trusted proxy without a PROXY header",
+            metadata: ["source-addr": "\(peer.text)", "problem": "\(error)"])
+        }
+      })
+  }
+
+  private static func equip(_ channel: any Channel, _ loop: LoopState, _ address: VisitorAddress) throws {
+    var handler: TLSHandler?
+    if let context = loop.configuration.tls {
+      let tls = try TLSHandler(context, tally: loop.tally)
+      try channel.pipeline.syncOperations.addHandler(tls)
+      handler = tls
+    }
+    loop.shared.connectionCount.wrappingAdd(1, ordering: .relaxed)
+    try channel.pipeline.syncOperations.addHandler(VisitorConnection(loop: loop, address: address, tls: handler))
   }
 }

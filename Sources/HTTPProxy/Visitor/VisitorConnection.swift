@@ -20,7 +20,7 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
   private static let lingerTime = TimeAmount.seconds(2)
 
   let loop: LoopState
-  let remoteAddress: String
+  let address: VisitorAddress
   let tls: TLSHandler?
   private(set) var context: ChannelHandlerContext?
   private var reader = RequestReader()
@@ -48,15 +48,16 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
   private var outputEndsAt: NIODeadline?
   private var servedRequests = 0
 
-  init(loop: LoopState, remoteAddress: String, tls: TLSHandler?) {
+  init(loop: LoopState, address: VisitorAddress, tls: TLSHandler?) {
     self.loop = loop
-    self.remoteAddress = remoteAddress
+    self.address = address
     self.tls = tls
     since = .now()
   }
 
   var isIdle: Bool { exchange == nil }
-  var remotePort: Int { context?.remoteAddress?.port ?? 0 }
+  var remoteAddress: String { address.text }
+  var remotePort: Int { address.port }
   var exchanges: [Exchange] { exchange.map { [$0] } ?? [] }
 
   // MARK: Channel events
@@ -90,7 +91,7 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
 
   /// Gives the connection to the one that speaks HTTP/2.
   private func becomeHTTP2(_ context: ChannelHandlerContext, _ data: NIOAny) {
-    let successor = HTTP2VisitorConnection(loop: loop, remoteAddress: remoteAddress, tls: tls)
+    let successor = HTTP2VisitorConnection(loop: loop, address: address, tls: tls)
     let pipeline = context.pipeline.syncOperations
     do {
       try pipeline.addHandler(successor, position: .after(self))

@@ -117,6 +117,7 @@ struct EdgeSettings: Sendable {
     http.authenticatePort = configuration.authenticateURL.port
     http.cookieName = "__Host-\(configuration.cookie.name)"
     http.trustedProxies = listener.trustedProxies
+    http.usesProxyProtocol = listener.usesProxyProtocol
     http.claimHeaders = configuration.assertion.claimHeaders.map { ($0.header, $0.claim) }
     let written = listener.responseHeaders.map { (name: $0.name, value: $0.value) }
     let names = Set(written.map { $0.name.lowercased() })

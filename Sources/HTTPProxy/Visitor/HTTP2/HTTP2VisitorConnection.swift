@@ -16,7 +16,7 @@ final class HTTP2VisitorConnection: ChannelInboundHandler, LoopConnection {
   private static let lingerTime = TimeAmount.seconds(1)
 
   let loop: LoopState
-  let remoteAddress: String
+  let address: VisitorAddress
   let tls: TLSHandler?
   private var connection: HTTP2Connection
   private var streams: [UInt32: HTTP2VisitorStream] = [:]
@@ -32,9 +32,9 @@ final class HTTP2VisitorConnection: ChannelInboundHandler, LoopConnection {
   private var unwritableSince: NIODeadline?
   private var closingSince: NIODeadline?
 
-  init(loop: LoopState, remoteAddress: String, tls: TLSHandler?) {
+  init(loop: LoopState, address: VisitorAddress, tls: TLSHandler?) {
     self.loop = loop
-    self.remoteAddress = remoteAddress
+    self.address = address
     self.tls = tls
     since = loop.now
     connection = HTTP2Connection(role: .server, limits: loop.configuration.http2) {
@@ -42,7 +42,8 @@ final class HTTP2VisitorConnection: ChannelInboundHandler, LoopConnection {
     }
   }
 
-  var remotePort: Int { context?.remoteAddress?.port ?? 0 }
+  var remoteAddress: String { address.text }
+  var remotePort: Int { address.port }
   var exchanges: [Exchange] { streams.values.compactMap(\.exchange) }
 
   // MARK: Channel events
