@@ -151,7 +151,7 @@ extension ConnectionHandler {
     phase = .open(publisher)
     let changes = forwards.reconsider(publisher, isPermitted: forwardPermission(publisher) == .granted)
     for change in changes { apply(change) }
-    armExpiry()
+    armExpiry(notBefore: 1000)
     settle()
   }
 
@@ -160,10 +160,11 @@ extension ConnectionHandler {
     server.authenticator.subject(sessionID: publisher.subject.sessionID, key: publisher.key.fingerprint)
   }
 
-  /// Where the person signed out on this very connection, the answer is read first.
+  /// Where the person signed out on this very connection, the answer is read first; a client that goes on asking for
+  /// things gets no more time for it.
   func sessionEnded() {
     if sessions.values.contains(where: \.hasSignedOut) {
-      return timers.set(.farewell, in: Self.farewellMilliseconds, on: handle) { $0.endWithSession() }
+      return timers.setOnce(.farewell, in: Self.farewellMilliseconds, on: handle) { $0.endWithSession() }
     }
     endWithSession()
   }
@@ -191,12 +192,14 @@ extension ConnectionHandler {
   }
 
   /// A decision carries its earliest expiry, and a timer ends it (security rule 28).
-  func armExpiry() {
+  /// Who has just decided everything does so again after `notBefore` milliseconds at the earliest; whoever has not must not
+  /// put off what is due.
+  func armExpiry(notBefore: Int64 = 0) {
     guard case .open(let publisher) = phase else { return }
     let until = min(forwards.validUntil ?? publisher.subject.expiresAt, publisher.subject.expiresAt)
     let (left, overflow) = until.milliseconds.subtractingReportingOverflow(server.clock().milliseconds)
-    // Far-off moments are looked at again in a day; a passed one not more often than each second.
-    let wait = overflow ? 86_400_000 : min(max(left, 1000), 86_400_000)
+    // Far-off moments are looked at again in a day.
+    let wait = overflow ? 86_400_000 : min(max(left, notBefore), 86_400_000)
     timers.set(.expiry, in: wait, on: handle) { $0.reconsider() }
   }
 }

@@ -35,6 +35,14 @@ struct ConnectionTimers {
     }
   }
 
+  /// As `set`, unless one is set already: for what nobody may put off.
+  mutating func setOnce(
+    _ purpose: Purpose, in milliseconds: Int64, on handle: ConnectionHandle,
+    _ action: @escaping @Sendable (ConnectionHandler) -> Void
+  ) {
+    if scheduled[purpose] == nil { set(purpose, in: milliseconds, on: handle, action) }
+  }
+
   mutating func cancel(_ purpose: Purpose) { scheduled.removeValue(forKey: purpose)?.cancel() }
 
   mutating func cancelAll() {
