@@ -44,6 +44,15 @@ struct ScreenMachineTests {
     #expect(quits)
   }
 
+  @Test func aFilterOfCombiningMarksIsAsShortAsAnyOther() {
+    var machine = machine()
+    _ = machine.frame(ScreenFixture.model(requests: 3), now: 0)
+    let marks = String(repeating: "\u{301}", count: 500)
+    let quits = machine.receive("/e\(marks)\u{1B}[200~\(marks)\u{1B}[201~".utf8, now: 200)
+    #expect(!quits && machine.view.isEditingFilter)
+    #expect(machine.view.filter.unicodeScalars.count == 100)
+  }
+
   @Test func withoutRoomNothingIsDrawnAndItIsAskedEverMoreSlowly() {
     var machine = machine()
     _ = machine.frame(ScreenFixture.model(requests: 0), now: 0)

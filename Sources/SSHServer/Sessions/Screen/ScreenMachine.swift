@@ -165,7 +165,8 @@ struct ScreenMachine {
       view.filter = ""
     case .control, .tab, .backTab, .up, .down, .left, .right, .pageUp, .pageDown, .home, .end: break
     }
-    view.filter = String(view.filter.prefix(Self.longestFilter))
+    // Scalars are counted: of marks that combine, one character has as many as somebody likes.
+    view.filter = String(String.UnicodeScalarView(view.filter.unicodeScalars.prefix(Self.longestFilter)))
     view.top = nil
   }
 
