@@ -61,6 +61,31 @@ import Testing
     #expect(edge.log.lines.first?.contains(#""upgraded":true"#) == true)
   }
 
+  /// The service is done long before a slow visitor has read what it said.
+  @Test func whatTheServiceSaidBeforeItsEndArrives() async throws {
+    let size = 12 << 20
+    let answer = switching()
+    let service = try await TestService(onData: { bytes, connection in
+      if String(buffer: bytes).hasPrefix("GET /ws") {
+        connection.send(answer)
+      } else {
+        connection.send(ByteBuffer(repeating: 0x78, count: size)).whenComplete { _ in connection.close() }
+      }
+    })
+    let (edge, client) = try await edge(service)
+    client.send(request)
+    _ = try await client.wait(for: "\r\n\r\n")
+    client.clear()
+    try await client.setReading(false)
+    client.send("go")
+    try await Task.sleep(for: .milliseconds(100))
+    try await client.setReading(true)
+    try await client.wait(bytes: size)
+    _ = try await client.waitUntilClosed()
+    #expect(client.byteCount == size)
+    await edge.stop()
+  }
+
   @Test func earlyBytesOfTheVisitorWaitForTheSwitch() async throws {
     let service = try await echo()
     let (edge, client) = try await edge(service)
