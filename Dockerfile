@@ -23,5 +23,8 @@ COPY --from=build /out/tunnel-edge /usr/local/bin/tunnel-edge
 USER tunnel-edge
 WORKDIR /var/lib/tunnel-edge
 EXPOSE 8443 2222
+# The configuration of the default command; with another one set TUNNEL_EDGE_CONFIG, for both.
+ENV TUNNEL_EDGE_CONFIG=/etc/tunnel-edge/config.yaml
+HEALTHCHECK --interval=10s --timeout=15s --start-period=10s CMD ["tunnel-edge", "health"]
 ENTRYPOINT ["tunnel-edge"]
-CMD ["run", "--config", "/etc/tunnel-edge/config.yaml"]
+CMD ["run"]

@@ -20,6 +20,8 @@ package struct EdgeConfiguration: Sendable, Equatable {
   package var storage: StorageConfiguration
   package var flags: RuntimeFlags
   package var logs: LogConfiguration
+  /// Present when `metrics_address` is.
+  package var metrics: MetricsConfiguration?
   /// `shutdown_timeout`.
   package var shutdownTimeout: Milliseconds
   /// `reconnect_grace`; a route may have its own.

@@ -40,6 +40,19 @@ extension Identity {
   package func finishSignIn(
     query: [(String, String)], cookies: [(String, String)]
   ) async throws(IdentityError) -> SignInFinish {
+    do throws(IdentityError) {
+      let finish = try await finish(query, cookies)
+      browserSignIns.ended(approved: true)
+      return finish
+    } catch {
+      browserSignIns.ended(approved: false)
+      throw error
+    }
+  }
+
+  private func finish(
+    _ query: [(String, String)], _ cookies: [(String, String)]
+  ) async throws(IdentityError) -> SignInFinish {
     let settings = settings
     return try await logged { () async throws(IdentityError) in
       let (attempt, cookieName) = try self.attempt(query, cookies, settings)

@@ -62,7 +62,9 @@ import Testing
     "databroker_storage_connection_string_file":
       "\(storage)databroker_storage_connection_string_file: /secrets/storage",
     "log_level": "log_level: debug", "access_log_file": "access_log_file: /var/log/a",
-    "audit_log_file": "audit_log_file: /var/log/b", "runtime_flags": "runtime_flags: {config_hot_reload: false}",
+    "audit_log_file": "audit_log_file: /var/log/b", "metrics_address": "metrics_address: 127.0.0.1:9090",
+    "metrics_basic_auth": "metrics_address: :9090\nmetrics_basic_auth: cHJvbWV0aGV1czpwYXNzd29yZA==",
+    "runtime_flags": "runtime_flags: {config_hot_reload: false}",
   ]
   private static let hostKeys = "ssh_host_key_files: [/etc/pomerium/keys/pomerium_ssh_host_rsa_key]"
   private static let ssh = "ssh_address: :22\n\(hostKeys)\n"
@@ -229,7 +231,9 @@ import Testing
 
   @Test func `secrets are marked`() {
     for key in ConfigurationKey.all where key.status == .supported && key.scope == .global {
-      let looksSecret = key.name.contains("secret") || key.name.hasSuffix("_key") || key.name.hasSuffix("host_keys")
+      let looksSecret =
+        key.name.contains("secret") || key.name.hasSuffix("_key") || key.name.hasSuffix("host_keys")
+        || key.name.hasSuffix("_auth")
       #expect(
         key.isSecret == (looksSecret && key.kind != .path) || key.name.contains("connection_string"), "\(key.name)")
     }

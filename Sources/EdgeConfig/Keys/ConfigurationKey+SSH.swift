@@ -103,19 +103,21 @@ extension ConfigurationKey {
     .init(.global, "access_log_file", .path, "Where the access log goes instead of standard output; USR1 reopens it"),
     .init(.global, "audit_log_file", .path, "Where the audit log goes instead of standard output; USR1 reopens it"),
     .init(
-      .global, "metrics_address", .address, .later("metrics are served by a later version"),
-      "Prometheus metrics; loopback only, unless `metrics_basic_auth` is set"),
+      .global, "metrics_address", .address,
+      "Where `/metrics` (Prometheus), `/healthz` and `/readyz` are served in plain HTTP; loopback only, unless `metrics_basic_auth` is set"
+    ),
     .init(
-      .global, "metrics_basic_auth", .text, secret: true, .later("metrics are served by a later version"),
-      "Base64 of `user:password` for the metrics"),
-    .init(.global, "metrics_certificate", .pem, .later(metrics), "TLS of the metrics"),
-    .init(.global, "metrics_certificate_key", .pem, secret: true, .later(metrics), "TLS of the metrics"),
-    .init(.global, "metrics_certificate_file", .path, .later(metrics), "TLS of the metrics"),
-    .init(.global, "metrics_certificate_key_file", .path, .later(metrics), "TLS of the metrics"),
-    .init(.global, "metrics_client_ca", .pem, .later(metrics), "Client certificates for the metrics"),
-    .init(.global, "metrics_client_ca_file", .path, .later(metrics), "Client certificates for the metrics"),
+      .global, "metrics_basic_auth", .text, secret: true,
+      "Base64 of the `user:password` that everybody at `metrics_address` must send"),
+    .init(.global, "metrics_certificate", .pem, .notYet(metrics), "TLS of the metrics"),
+    .init(.global, "metrics_certificate_key", .pem, secret: true, .notYet(metrics), "TLS of the metrics"),
+    .init(.global, "metrics_certificate_file", .path, .notYet(metrics), "TLS of the metrics"),
+    .init(.global, "metrics_certificate_key_file", .path, .notYet(metrics), "TLS of the metrics"),
+    .init(.global, "metrics_client_ca", .pem, .notYet(metrics), "Client certificates for the metrics"),
+    .init(.global, "metrics_client_ca_file", .path, .notYet(metrics), "Client certificates for the metrics"),
     .init(
-      .global, "health_check_addr", .address, .later("`/healthz` and `/readyz` are on the authenticate host"),
+      .global, "health_check_addr", .address,
+      .later("`/healthz` and `/readyz` are at `metrics_address` and on the authenticate host"),
       "A listener for health checks; loopback only"),
     .init(
       .global, "debug_address", .address, .later("there is no debug listener"),
@@ -129,5 +131,6 @@ extension ConfigurationKey {
     .init(.global, "proxy_log_level", .text, .noEffect("`log_level` is for everything"), "Level of Envoy's log"),
   ]
 
-  private static let metrics = "metrics are served by a later version"
+  private static let metrics =
+    "metrics are plain HTTP: listen on loopback with `metrics_address`, behind a TLS terminator or a tunnel of your own"
 }

@@ -18,6 +18,7 @@ struct ConfigurationReader {
     let storage = storage()
     let flags = runtimeFlags()
     let logs = logs()
+    let metrics = metrics()
     let passesIdentityHeaders = section.flag("pass_identity_headers") ?? false
     let routesSetting = routesSetting()
     let routes = routes(routesSetting, passesIdentityHeaders)
@@ -30,14 +31,15 @@ struct ConfigurationReader {
     }
     RouteChecks(
       findings: findings, routes: routes, authenticateHost: authenticateURL?.host,
-      otherHosts: [section.address("ssh_address", defaultPort: 22)?.host, section.address("metrics_address")?.host]
+      otherHosts: [section.address("ssh_address", defaultPort: 22)?.host, metrics?.address.host]
         .compactMap { $0 }, hasSSH: section.isWritten("ssh_address"), flags: flags
     ).run()
     guard let authenticateURL, let provider else { return nil }
     return EdgeConfiguration(
       path: path, files: section.context.watchedFiles.map(\.path), listener: listener, authenticateURL: authenticateURL,
       sharedSecret: sharedSecret, cookie: cookie, assertion: assertion, identityProvider: provider, ssh: ssh,
-      storage: storage, flags: flags, logs: logs, shutdownTimeout: section.duration("shutdown_timeout") ?? 0,
+      storage: storage, flags: flags, logs: logs, metrics: metrics,
+      shutdownTimeout: section.duration("shutdown_timeout") ?? 0,
       reconnectGrace: section.duration("reconnect_grace") ?? 0,
       tunnelBalance: section.choice("tunnel_balance").flatMap(TunnelBalance.init(rawValue:)) ?? .roundRobin,
       routes: routes.map(\.route), routesAreWritten: routesSetting.map { !$0.node.isNull } ?? false)
@@ -127,20 +129,6 @@ struct ConfigurationReader {
     LogConfiguration(
       level: section.choice("log_level").flatMap(LogConfiguration.LogLevel.init(rawValue:)) ?? .info,
       accessLogFile: section.text("access_log_file"), auditLogFile: section.text("audit_log_file"))
-  }
-
-  /// Security rule 36.
-  private func checkPrivateListeners() {
-    for name in ["metrics_address", "health_check_addr", "debug_address"] {
-      guard let setting = section.setting(name), let address = section.address(name), !address.isLoopback else {
-        continue
-      }
-      if name == "metrics_address", section.isWritten("metrics_basic_auth") { continue }
-      section.error(
-        setting, "`\(address)` can be reached from elsewhere",
-        name == "metrics_address"
-          ? "listen on 127.0.0.1, or set `metrics_basic_auth`" : "listen on 127.0.0.1")
-    }
   }
 
   /// `routes`, or `policy` by its old name; the environment first.

@@ -12,6 +12,10 @@ package final class CurlFetcher: Fetcher {
     package var userAgent = "TunnelEdge"
     /// Hosts that no proxy of the environment is asked for; this machine's own always among them.
     package var directHosts = Self.directHosts()
+    /// `host:port` to connect to, whatever host a URL names.
+    package var connectTo: String?
+    /// Only for asking this machine's own socket what is no secret.
+    package var verifiesCertificates = true
     /// Exchanges beyond this many at once fail at once.
     package var maximumPending = 256
 

@@ -8,6 +8,7 @@ final class CurlTransfer {
   let job: CurlLoop.Job
   private let handle: UnsafeMutableRawPointer
   private var headerList: UnsafeMutablePointer<curl_slist>?
+  private var connectList: UnsafeMutablePointer<curl_slist>?
   private var headers: [(name: String, value: String)] = []
   private var headerBytes = 0
   private var body: [UInt8] = []
@@ -30,6 +31,7 @@ final class CurlTransfer {
   deinit {
     unsafe curl_easy_cleanup(handle)
     unsafe curl_slist_free_all(headerList)
+    unsafe curl_slist_free_all(connectList)
   }
 
   func owns(_ other: UnsafeMutableRawPointer) -> Bool { unsafe handle == other }
@@ -58,11 +60,15 @@ final class CurlTransfer {
     set(CURLOPT_TIMEOUT_MS, request.timeoutMilliseconds)
     set(CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeoutMilliseconds)
     set(CURLOPT_MAXFILESIZE, request.maximumBytes)
-    set(CURLOPT_SSL_VERIFYPEER, 1)
-    set(CURLOPT_SSL_VERIFYHOST, 2)
+    set(CURLOPT_SSL_VERIFYPEER, job.configuration.verifiesCertificates ? 1 : 0)
+    set(CURLOPT_SSL_VERIFYHOST, job.configuration.verifiesCertificates ? 2 : 0)
     set(CURLOPT_USERAGENT, job.configuration.userAgent)
     set(CURLOPT_NOPROXY, job.configuration.directHosts)
     if let file = job.configuration.certificateAuthorityFile { set(CURLOPT_CAINFO, file) }
+    if let place = job.configuration.connectTo {
+      unsafe connectList = curl_slist_append(nil, "::\(place)")
+      unsafe te_curl_set_list(handle, CURLOPT_CONNECT_TO, connectList)
+    }
     for (name, value) in request.headers where Self.isHeaderSafe(name + value) {
       unsafe headerList = curl_slist_append(headerList, "\(name): \(value)")
     }

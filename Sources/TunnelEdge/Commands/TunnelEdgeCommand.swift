@@ -14,8 +14,8 @@ package struct TunnelEdgeCommand: AsyncParsableCommand {
       """,
     version: Version.text,
     subcommands: [
-      RunCommand.self, DemoCommand.self, CheckCommand.self, KeygenCommand.self, VersionCommand.self,
-      ConfigurationReferenceCommand.self,
+      RunCommand.self, DemoCommand.self, CheckCommand.self, HealthCommand.self, KeygenCommand.self,
+      VersionCommand.self, ConfigurationReferenceCommand.self,
     ]
   )
 

@@ -42,6 +42,7 @@ package final class Edge: Sendable {
   private let readiness = Readiness()
   private let http: HTTPProxy
   private let ssh: SSHServer?
+  private let metrics: MetricsListener
 
   /// Builds the parts and opens the doors; when this returns, both listen.
   package static func start(
@@ -105,11 +106,33 @@ package final class Edge: Sendable {
     } else {
       ssh = nil
     }
+    let source = EdgeCountSource(
+      readiness: readiness, audit: logs.audit, http: http, ssh: ssh, routes: routes, registry: registry
+    ) { [identity] in (identity.browserSignIns.approved, identity.browserSignIns.failed) }
+    metrics = MetricsListener(
+      group: group, logger: logs.logger("metrics"), isReady: { [readiness] in readiness.isReady },
+      metrics: { await source.counts().text })
   }
 
   private func open() async throws(Failure) {
     identity.onChange { [weak self] change in self?.follow(change) }
     let configuration = configuration
+    do {
+      try await metrics.start(configuration.metrics)
+    } catch {
+      throw Self.cannotListen(
+        "metrics_address", configuration.metrics?.address ?? configuration.listener.address, error)
+    }
+    do {
+      try await openDoors(configuration)
+    } catch {
+      await metrics.stop()
+      throw error
+    }
+    readiness.isReady = true
+  }
+
+  private func openDoors(_ configuration: EdgeConfiguration) async throws(Failure) {
     do {
       try await http.start()
     } catch let failure as RedirectListenFailure {
@@ -126,7 +149,6 @@ package final class Edge: Sendable {
         throw Self.cannotListen("ssh_address", address, error)
       }
     }
-    readiness.isReady = true
   }
 
   private static func cannotListen(_ key: String, _ address: ListenAddress, _ error: any Error) -> Failure {
@@ -188,6 +210,8 @@ package final class Edge: Sendable {
       logger.error(
         "sign-in settings not applied", metadata: ["problem": "\(error.message)", "detail": "\(error.diagnostics)"])
     }
+    // Not of this change: another one may have come while the store was waited for.
+    await metrics.follow(self.configuration.metrics)
     logs.audit.record(.configurationApplied(path: configuration.path, routes: settings.routes.count))
     logger.info("configuration applied", metadata: ["routes": "\(settings.routes.count)"])
   }
@@ -234,6 +258,7 @@ package final class Edge: Sendable {
     async let visitors: Void = http.drain(deadline: deadline)
     async let publishers: Void? = ssh?.drain(deadline: deadline)
     _ = await (visitors, publishers)
+    await metrics.stop()
     if let file = store as? FileStore { await file.close() }
     logs.flush()
   }

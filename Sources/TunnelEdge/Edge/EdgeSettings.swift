@@ -56,10 +56,12 @@ struct EdgeSettings: Sendable {
     try EdgeSettings(configuration, sharedSecret: [UInt8](repeating: 0, count: 32), audit: nil)
   }
 
-  /// Names that no route may take (security rule 3): the authenticate host, and that of the ssh listener where it has one.
+  /// Names that no route may take (security rule 3): the authenticate host, and those of the ssh and metrics listeners where
+  /// they have one.
   private static func reservedHosts(_ configuration: EdgeConfiguration) -> Set<HostName> {
-    let listener = configuration.ssh.map(\.address.host).flatMap { $0 == "localhost" ? nil : $0 }
-    return Set([configuration.authenticateURL.host, listener].compactMap { $0.flatMap { HostName($0) } })
+    let listeners = [configuration.ssh?.address.host, configuration.metrics?.address.host]
+    let names = listeners.compactMap { $0 }.filter { $0 != "localhost" }
+    return Set(([configuration.authenticateURL.host] + names).compactMap { HostName($0) })
   }
 
   /// A certificate or key of a route that is none must not wait for its first visitor.

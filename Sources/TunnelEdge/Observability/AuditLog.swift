@@ -1,6 +1,7 @@
 import Policy
 import Routing
 import SSHServer
+import Synchronization
 
 /// Who was let in, who published what, and what ended: one JSON object a line, never a secret.
 package final class AuditLog: Sendable {
@@ -18,15 +19,22 @@ package final class AuditLog: Sendable {
 
   private let file: LineFile
   private let clock: UnixClock
+  private let counted: Mutex<AuditCounts>
 
   package init(file: LineFile, clock: @escaping UnixClock = SystemClock.now) {
     self.file = file
     self.clock = clock
+    counted = Mutex(AuditCounts(startedAt: clock()))
   }
 
+  /// What was recorded, in numbers.
+  package var counts: AuditCounts { counted.withLock { $0 } }
+
   package func record(_ event: Event) {
+    let now = clock()
+    counted.withLock { $0.add(event, at: now) }
     var line = JSONLine()
-    line.add("time", CivilTime(clock()).preciseText)
+    line.add("time", CivilTime(now).preciseText)
     line.add("log", "audit")
     switch event {
     case .signInStarted(let login):

@@ -1,0 +1,57 @@
+import HTTPProxy
+import Policy
+import Routing
+import SSHServer
+
+/// Everything that is counted, at one moment.
+struct EdgeCounts: Sendable {
+  /// What tunnels of one route are doing.
+  struct RouteTunnels: Sendable {
+    var attached = 0
+    var detached = 0
+    var requests = 0
+    var streams = 0
+  }
+
+  var isReady: Bool
+  var audit: AuditCounts
+  var http: HTTPCounts
+  /// In configuration order.
+  var routes: [(id: RouteID, from: String)]
+  /// Of each route that a tunnel backs.
+  var tunnels: [RouteID: RouteTunnels]
+  var gate: GateCounts?
+  var sshConnections = 0
+  var browserSignIns: (approved: UInt64, failed: UInt64) = (0, 0)
+  var process: ProcessUsage?
+}
+
+/// Where the numbers come from; asked at each scrape.
+struct EdgeCountSource: Sendable {
+  let readiness: Readiness
+  let audit: AuditLog
+  let http: HTTPProxy
+  let ssh: SSHServer?
+  let routes: CurrentRoutes
+  let registry: TunnelRegistry
+  let browserSignIns: @Sendable () -> (approved: UInt64, failed: UInt64)
+
+  func counts() async -> EdgeCounts {
+    let table = routes.current()
+    var tunnels: [RouteID: EdgeCounts.RouteTunnels] = [:]
+    for route in table.routes where route.tunnel != nil { tunnels[route.id] = EdgeCounts.RouteTunnels() }
+    for binding in registry.bindings() {
+      var route = tunnels[binding.routeID] ?? EdgeCounts.RouteTunnels()
+      if binding.state.isAttached { route.attached += 1 } else { route.detached += 1 }
+      route.requests += binding.counters.openRequests
+      route.streams += binding.counters.openStreams
+      tunnels[binding.routeID] = route
+    }
+    var told: Set<RouteID> = []
+    let routes = table.routes.filter { told.insert($0.id).inserted }.map { ($0.id, $0.origin.url) }
+    return EdgeCounts(
+      isReady: readiness.isReady, audit: audit.counts, http: await http.counts(),
+      routes: routes, tunnels: tunnels, gate: ssh?.gateCounts,
+      sshConnections: ssh?.connectionCount ?? 0, browserSignIns: browserSignIns(), process: ProcessUsage.current())
+  }
+}
