@@ -52,6 +52,8 @@ final class ScreenFace: SessionFace {
     let now = Self.now
     if machine.wantsFrame(now: now, hasRoom: session.isDrained), let model = session.model(notices) {
       session.write(ByteBuffer(bytes: machine.frame(model, now: now)))
+      // Each of a connection's screens has its part of the time that one may take.
+      machine.rest(after: (Self.now &- now) * UInt64(clamping: session.screensOfConnection), now: now)
     }
     session.setTimer(in: machine.deadline.map { $0 > now ? $0 - now : 0 })
   }

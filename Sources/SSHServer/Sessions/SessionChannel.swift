@@ -184,6 +184,8 @@ extension SessionChannel {
     connection.activity?.model(otherSessions: connection.sessions.count - 1, notices: notices)
   }
 
+  var screensOfConnection: Int { connection.sessions.values.count(where: \.isShell) }
+
   func write(_ bytes: ByteBuffer) {
     connection.write(bytes, to: id)
     connection.setNeedsFlush()

@@ -44,6 +44,31 @@ struct ScreenMachineTests {
     #expect(quits)
   }
 
+  @Test func keysLookThroughTheRequestsAFewTimesAFrame() {
+    var machine = machine()
+    let model = ScreenFixture.model(requests: 100)
+    _ = machine.frame(model, now: 0)
+    // Each `p` changes what there is to look through: four times at the most, then nothing is done.
+    _ = machine.receive(Array(repeating: "pj", count: 40).joined().utf8, now: 1000)
+    #expect(machine.view.top == 96)
+    // Without a change once is enough.
+    _ = machine.frame(model, now: 1100)
+    _ = machine.receive(String(repeating: "j", count: 40).utf8, now: 2000)
+    #expect(machine.view.top == 56)
+  }
+
+  @Test func aFrameThatTookLongIsFollowedByARest() {
+    var machine = machine()
+    _ = machine.frame(ScreenFixture.model(requests: 3), now: 0)
+    machine.rest(after: 3, now: 0)
+    machine.touch()
+    #expect(machine.deadline == 100)
+    machine.rest(after: 40, now: 0)
+    #expect(machine.deadline == 400)
+    machine.rest(after: .max / 100, now: 0)
+    #expect(machine.deadline == 1000)
+  }
+
   @Test func aFilterOfCombiningMarksIsAsShortAsAnyOther() {
     var machine = machine()
     _ = machine.frame(ScreenFixture.model(requests: 3), now: 0)

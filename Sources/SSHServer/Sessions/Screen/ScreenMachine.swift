@@ -39,6 +39,9 @@ struct ScreenMachine {
   private var refresh: UInt64?
   /// As of the last frame: what keys refer to.
   private var model = ScreenModel()
+  /// Of it: how many requests fit on the screen, and which there are to choose from. Made when a key first needs them.
+  private var fitting: Int?
+  private var listed: [TrafficRecord]?
 
   init(terminal: TerminalKind, size: TerminalSize) {
     self.terminal = terminal
@@ -60,6 +63,7 @@ struct ScreenMachine {
     renderer = ScreenRenderer(terminal: terminal, columns: size.columns, rows: size.rows)
     // What the terminal made of the old frame is its own affair.
     shown = nil
+    fitting = nil
     isDue = true
   }
 
@@ -101,6 +105,7 @@ struct ScreenMachine {
   mutating func frame(_ model: ScreenModel, now: UInt64) -> [UInt8] {
     let isSame = model.tunnels == self.model.tunnels && model.person == self.model.person && drawn == view
     self.model = model
+    (fitting, listed) = (nil, nil)
     settle()
     if isSame, view.panel == .code, shown != nil, !isGarbled {
       // Nothing on it moves, and a code takes a while to make.
@@ -128,6 +133,13 @@ struct ScreenMachine {
     return writer.bytes
   }
 
+  /// A frame took its event loop so long, and others wait for that: the next one leaves it ten times as long to them.
+  mutating func rest(after milliseconds: UInt64, now: UInt64) {
+    nextFrame = max(nextFrame, now &+ min(milliseconds * 10, Self.longestRest))
+  }
+
+  private static let longestRest: UInt64 = 1000
+
   /// Gives the terminal back; the text is for whoever looks at it then.
   func leave(_ text: String?) -> [UInt8] {
     var writer = TerminalWriter(terminal)
@@ -143,13 +155,32 @@ struct ScreenMachine {
       pressed += 1
       guard pressed <= Self.keysPerFrame || Self.quits(key) else { continue }
       isDue = true
+      let before = (view.filter, view.clearedThrough, view.paused == nil)
       if view.isEditingFilter, !Self.quits(key) { edit(key) } else if act(key) { return true }
+      if before != (view.filter, view.clearedThrough, view.paused == nil) { listed = nil }
     }
     return false
   }
 
-  /// Nobody presses more in the time of a frame. Each may look through all requests, and others wait for this event loop.
+  /// Nobody presses more in the time of a frame, and others wait for this event loop.
   private static let keysPerFrame = 256
+  /// To look through all requests counts as so many.
+  private static let keysPerList = 64
+
+  private mutating func requests() -> [TrafficRecord] {
+    if let listed { return listed }
+    pressed += Self.keysPerList
+    let made = view.requests(in: model)
+    listed = made
+    return made
+  }
+
+  private mutating func visibleRequests() -> Int {
+    if let fitting { return fitting }
+    let made = renderer.visibleRequests(model)
+    fitting = made
+    return made
+  }
 
   private static func quits(_ key: Key) -> Bool { key == .control("C") || key == .control("D") }
 
@@ -174,7 +205,7 @@ struct ScreenMachine {
 
   /// True when it quits.
   private mutating func act(_ key: Key) -> Bool {
-    let page = max(1, renderer.visibleRequests(model) - 1)
+    let page = max(1, visibleRequests() - 1)
     switch key {
     case .control("C"), .control("D"), .character("q"): return true
     case .character("Q"): view.panel = view.panel == .code ? .requests : .code
@@ -207,8 +238,8 @@ struct ScreenMachine {
 
   private mutating func scroll(_ count: Int) {
     guard view.panel == .requests else { return }
-    let requests = view.requests(in: model)
-    let visible = renderer.visibleRequests(model)
+    let requests = requests()
+    let visible = visibleRequests()
     let first = view.first(of: requests, rows: visible)
     let wanted = max(0, min(first + count, requests.count - visible))
     view.top = wanted == 0 ? nil : requests.indices.contains(wanted) ? requests[wanted].id : nil
