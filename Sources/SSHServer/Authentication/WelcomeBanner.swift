@@ -10,9 +10,10 @@ struct WelcomeBanner {
     let who = publisher.subject.displayName.printable(limit: 120)
     var lines = ["Signed in as \(who) until \(CalendarTime(publisher.subject.expiresAt))."]
     var names: [String] = []
+    var seen: Set<String> = []
     for route in routes {
       let name = route.origin.scheme.isWeb ? route.origin.host.description : route.origin.url
-      if !names.contains(name) { names.append(name) }
+      if seen.insert(name).inserted { names.append(name) }
     }
     let shown = names.prefix(namesShown).joined(separator: ", ")
     let more = names.count > namesShown ? " and \(names.count - namesShown) more" : ""
