@@ -82,9 +82,7 @@ def test_what_happens_is_counted(watched, new_publisher, visitor, service):
     visitor.get(edge.url(host="api.localhost"))  # the policy says no
 
     def requests(host, code):
-        return value(
-            port, "tunnel_edge_requests_total", code=code, **{"from": f"https://{host}:{edge.https_port}"}
-        )
+        return value(port, "tunnel_edge_requests_total", code=code, **{"from": f"https://{host}:{edge.https_port}"})
 
     until(lambda: requests("app.localhost", "2xx") == 3, "three requests to be counted")
     until(lambda: requests("api.localhost", "4xx") == 1, "the refused one to be counted at its route")
@@ -145,11 +143,17 @@ def test_requests_that_are_not_answered(watched):
     assert ask(port, "/debug")[0] == 404
     assert ask(port, method="DELETE")[0] == 405
     assert ask(port, host="rebound.example")[0] == 421
-    for garbage in [b"\x16\x03\x01\x02\x00\x01\x00", b"GET /metrics\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 20000]:
+    too_long = b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 20000
+    for garbage in [b"\x16\x03\x01\x02\x00\x01\x00", b"GET /metrics\r\n\r\n", too_long]:
         with socket.create_connection(("127.0.0.1", port), timeout=10) as link:
             link.sendall(garbage + b"\r\n\r\n")
             answer = link.recv(4096)
             assert answer.startswith(b"HTTP/1.1 400 "), answer
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as link:
+        link.sendall(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        link.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: link.recv(4096), b""))
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and answer.endswith(b"\r\n\r\nOK\n"), answer
     # Whoever says nothing holds a place, and there are more.
     silent = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(20)]
     assert value(port, "tunnel_edge_ready") == 1

@@ -40,8 +40,8 @@ package struct RequestCounts: Sendable, Equatable {
   package init() {}
 
   package mutating func ended(status: Int, bytesIn: UInt64, bytesOut: UInt64, nanoseconds: UInt64) {
-    let statusClass = status / 100
-    byClass[byClass.indices.contains(statusClass) ? statusClass : 0] &+= 1
+    // RFC 9110 section 15: a status that nobody knows the class of is a 5xx.
+    byClass[max(min(status / 100, 5), 0)] &+= 1
     requestBytes &+= bytesIn
     responseBytes &+= bytesOut
     self.nanoseconds &+= nanoseconds

@@ -41,7 +41,9 @@ extension EdgeCounts {
       $0.detached += $1.detached
     }
     text.write(.tunnels, [(["attached"], .whole(sums.attached)), (["detached"], .whole(sums.detached))])
-    let backed = routes.compactMap { route in tunnels[route.id].map { (labels: [route.id.rawValue, route.from], $0) } }
+    let backed = routes.compactMap { route in
+      tunnels[route.id].map { (labels: [route.id.rawValue, route.origin.url], $0) }
+    }
     text.write(
       .tunnelBindings,
       backed.flatMap { labels, route in
@@ -58,7 +60,9 @@ extension EdgeCounts {
   private func writeRequests(_ text: inout ExpositionText) {
     let counted =
       [(labels: ["edge", ""], http.own)]
-      + routes.compactMap { route in http.routes[route.id].map { (labels: [route.id.rawValue, route.from], $0) } }
+      + routes.filter { $0.origin.scheme.isWeb }.map { route in
+        (labels: [route.id.rawValue, route.origin.url], http.routes[route.id] ?? RequestCounts())
+      }
     let classes = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"]
     text.write(
       .requests,

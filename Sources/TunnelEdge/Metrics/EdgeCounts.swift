@@ -16,8 +16,8 @@ struct EdgeCounts: Sendable {
   var isReady: Bool
   var audit: AuditCounts
   var http: HTTPCounts
-  /// In configuration order.
-  var routes: [(id: RouteID, from: String)]
+  /// In configuration order, each once.
+  var routes: [(id: RouteID, origin: RouteOrigin)]
   /// Of each route that a tunnel backs.
   var tunnels: [RouteID: RouteTunnels]
   var gate: GateCounts?
@@ -48,7 +48,7 @@ struct EdgeCountSource: Sendable {
       tunnels[binding.routeID] = route
     }
     var told: Set<RouteID> = []
-    let routes = table.routes.filter { told.insert($0.id).inserted }.map { ($0.id, $0.origin.url) }
+    let routes = table.routes.filter { told.insert($0.id).inserted }.map { ($0.id, $0.origin) }
     return EdgeCounts(
       isReady: readiness.isReady, audit: audit.counts, http: await http.counts(),
       routes: routes, tunnels: tunnels, gate: ssh?.gateCounts,

@@ -19,6 +19,8 @@ final class MetricsConnection: ChannelInboundHandler {
   private var reader = RequestReader(limits: limits)
   private var inbound = ByteBuffer()
   private var isAnswered = false
+  private var isWritten = false
+  private var hasNoMoreInput = false
   private var deadline: Scheduled<Void>?
 
   init(service: MetricsService) { self.service = service }
@@ -43,6 +45,15 @@ final class MetricsConnection: ChannelInboundHandler {
       isAnswered = true
       write(.text(400, "This is no HTTP/1.1 request.\n"), isHead: false, context)
     }
+  }
+
+  /// Some probes say that they have nothing more to say, and wait.
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if let event = event as? ChannelEvent, event == .inputClosed {
+      hasNoMoreInput = true
+      if isWritten || !isAnswered { context.close(promise: nil) }
+    }
+    context.fireUserInboundEventTriggered(event)
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
@@ -70,8 +81,9 @@ final class MetricsConnection: ChannelInboundHandler {
     HeadWriter.endHead(&buffer)
     if !isHead { buffer.writeString(answer.body) }
     context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+    isWritten = true
     // The other side closes when it has read; the deadline does otherwise.
-    context.close(mode: .output, promise: nil)
+    context.close(mode: hasNoMoreInput ? .all : .output, promise: nil)
   }
 
   private static func reason(_ status: Int) -> String {

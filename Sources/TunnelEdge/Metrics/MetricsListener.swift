@@ -18,6 +18,7 @@ actor MetricsListener {
   private var current: MetricsConfiguration?
   private var wanted: MetricsConfiguration?
   private var isMoving = false
+  private var isStopped = false
 
   init(
     group: any EventLoopGroup, logger: Logger, isReady: @escaping @Sendable () -> Bool,
@@ -40,6 +41,7 @@ actor MetricsListener {
 
   /// Follows a changed configuration. Where the new address cannot be had, the old one is served on.
   func follow(_ configuration: MetricsConfiguration?) async {
+    guard !isStopped else { return }
     wanted = configuration
     // Whoever is at it sees the latest wish when done.
     guard !isMoving else { return }
@@ -54,8 +56,8 @@ actor MetricsListener {
       } catch {
         logger.error(
           "metrics_address not applied", metadata: ["address": "\(new.address)", "problem": "\(error)"])
-        if wanted == new { wanted = old }
-        guard let old else { continue }
+        if wanted == new { wanted = isStopped ? nil : old }
+        guard let old, !isStopped else { continue }
         do {
           try await open(old)
         } catch {
@@ -67,6 +69,7 @@ actor MetricsListener {
   }
 
   func stop() async {
+    isStopped = true
     wanted = nil
     await closeListeners()
   }
@@ -107,6 +110,7 @@ actor MetricsListener {
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelOption(.maxMessagesPerRead, value: 1)
+      .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           guard connections.enter(limit: Self.mostConnections) else { throw ChannelError.ioOnClosedChannel }

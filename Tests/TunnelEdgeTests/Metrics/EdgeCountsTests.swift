@@ -9,7 +9,7 @@ import Testing
 
 @Suite struct EdgeCountsTests {
   /// An edge with one of everything.
-  private var counts: EdgeCounts {
+  private func counts() throws -> EdgeCounts {
     var http = HTTPCounts()
     var requests = RequestCounts()
     requests.ended(status: 200, bytesIn: 3, bytesOut: 5, nanoseconds: 1_500_000_000)
@@ -24,48 +24,62 @@ import Testing
     gate.signedIn = 3
     return EdgeCounts(
       isReady: true, audit: AuditCounts(startedAt: UnixTime(milliseconds: 1_700_000_000_500)), http: http,
-      routes: [(RouteID("route-1"), "https://app.example"), (RouteID("route-2"), "https://*.example")],
+      routes: [
+        (RouteID("route-1"), try origin(.https, "app.example")), (RouteID("route-2"), try origin(.https, "*.example")),
+        (RouteID("route-3"), try origin(.ssh, "db.example")),
+      ],
       tunnels: [RouteID("route-2"): .init(attached: 2, detached: 1, requests: 4, streams: 6)], gate: gate,
       sshConnections: 6, browserSignIns: (1, 2), process: ProcessUsage.current())
   }
 
-  private func value(_ sample: String) -> String? {
-    counts.text.split(separator: "\n").first { $0.hasPrefix(sample + " ") }.map {
+  private func origin(_ scheme: RouteOrigin.Scheme, _ host: String) throws -> RouteOrigin {
+    RouteOrigin(scheme: scheme, host: try #require(HostPattern(host)))
+  }
+
+  private func value(_ sample: String) throws -> String? {
+    try counts().text.split(separator: "\n").first { $0.hasPrefix(sample + " ") }.map {
       String($0.dropFirst(sample.count + 1))
     }
   }
 
-  @Test(arguments: [
-    (#"tunnel_edge_build_info{version="\#(Version.number)"}"#, "1"),
-    ("tunnel_edge_ready", "1"),
-    ("tunnel_edge_config_last_reload_success", "1"),
-    ("tunnel_edge_config_last_reload_success_timestamp_seconds", "1700000000.5"),
-    (#"tunnel_edge_tunnels{state="attached"}"#, "2"),
-    (#"tunnel_edge_tunnel_bindings{route="route-2",from="https://*.example",state="detached"}"#, "1"),
-    (#"tunnel_edge_tunnel_streams{route="route-2",from="https://*.example"}"#, "6"),
-    (#"tunnel_edge_requests_total{route="edge",from="",code="2xx"}"#, "0"),
-    (#"tunnel_edge_requests_total{route="route-1",from="https://app.example",code="2xx"}"#, "1"),
-    (#"tunnel_edge_requests_total{route="route-1",from="https://app.example",code="none"}"#, "1"),
-    (#"tunnel_edge_request_seconds_total{route="route-1",from="https://app.example"}"#, "2.0"),
-    (#"tunnel_edge_response_bytes_total{route="route-1",from="https://app.example"}"#, "5"),
-    (#"tunnel_edge_request_duration_seconds_bucket{le="1.0"}"#, "0"),
-    (#"tunnel_edge_request_duration_seconds_bucket{le="2.5"}"#, "1"),
-    ("tunnel_edge_request_duration_seconds_sum", "1.5"),
-    (#"tunnel_edge_decisions_total{result="denied"}"#, "7"),
-    (#"tunnel_edge_tls_handshakes_total{result="resumed",version="TLSv1.3"}"#, "4"),
-    (#"tunnel_edge_ssh_connections{state="signing_in"}"#, "1"),
-    (#"tunnel_edge_ssh_refused_total{reason="penalty"}"#, "9"),
-    (#"tunnel_edge_sign_ins_total{client="browser",result="failed"}"#, "2"),
-  ])
-  func whatIsCountedIsTold(_ sample: String, _ expected: String) { #expect(value(sample) == expected) }
+  @Test(
+    arguments: [
+      (#"tunnel_edge_build_info{version="\#(Version.number)"}"#, "1"),
+      ("tunnel_edge_ready", "1"),
+      ("tunnel_edge_config_last_reload_success", "1"),
+      ("tunnel_edge_config_last_reload_success_timestamp_seconds", "1700000000.5"),
+      (#"tunnel_edge_tunnels{state="attached"}"#, "2"),
+      (#"tunnel_edge_tunnel_bindings{route="route-2",from="https://*.example",state="detached"}"#, "1"),
+      (#"tunnel_edge_tunnel_streams{route="route-2",from="https://*.example"}"#, "6"),
+      (#"tunnel_edge_requests_total{route="edge",from="",code="2xx"}"#, "0"),
+      (#"tunnel_edge_requests_total{route="route-1",from="https://app.example",code="2xx"}"#, "1"),
+      (#"tunnel_edge_requests_total{route="route-1",from="https://app.example",code="none"}"#, "1"),
+      (#"tunnel_edge_requests_total{route="route-2",from="https://*.example",code="5xx"}"#, "0"),
+      (#"tunnel_edge_requests_total{route="route-3",from="ssh://db.example",code="5xx"}"#, nil),
+      (#"tunnel_edge_request_seconds_total{route="route-1",from="https://app.example"}"#, "2.0"),
+      (#"tunnel_edge_response_bytes_total{route="route-1",from="https://app.example"}"#, "5"),
+      (#"tunnel_edge_request_duration_seconds_bucket{le="1.0"}"#, "0"),
+      (#"tunnel_edge_request_duration_seconds_bucket{le="2.5"}"#, "1"),
+      ("tunnel_edge_request_duration_seconds_sum", "1.5"),
+      (#"tunnel_edge_decisions_total{result="denied"}"#, "7"),
+      (#"tunnel_edge_tls_handshakes_total{result="resumed",version="TLSv1.3"}"#, "4"),
+      (#"tunnel_edge_ssh_connections{state="signing_in"}"#, "1"),
+      (#"tunnel_edge_ssh_refused_total{reason="penalty"}"#, "9"),
+      (#"tunnel_edge_sign_ins_total{client="browser",result="failed"}"#, "2"),
+    ] as [(String, String?)])
+  func whatIsCountedIsTold(_ sample: String, _ expected: String?) throws { #expect(try value(sample) == expected) }
 
-  @Test func everyFamilyIsToldOnceAndInOrder() {
-    let told = counts.text.split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }.map { $0.split(separator: " ")[2] }
+  @Test func everyFamilyIsToldOnceAndInOrder() throws {
+    let told = try counts().text.split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }.map {
+      $0.split(separator: " ")[2]
+    }
     #expect(told.map(String.init) == MetricFamily.all.map(\.name))
   }
 
-  @Test func noSampleIsToldTwice() {
-    let samples = counts.text.split(separator: "\n").filter { !$0.hasPrefix("#") }.map { $0.split(separator: " ")[0] }
+  @Test func noSampleIsToldTwice() throws {
+    let samples = try counts().text.split(separator: "\n").filter { !$0.hasPrefix("#") }.map {
+      $0.split(separator: " ")[0]
+    }
     #expect(Set(samples).count == samples.count)
   }
 
