@@ -113,7 +113,8 @@ package struct ChannelConfiguration: Sendable {
   /// How much may wait on one channel before its writer is asked to stop, and when it is asked to go on.
   package var highWaterMark = 64 * 1024
   package var lowWaterMark = 32 * 1024
-  /// How much may wait on all channels before all writers are asked to stop, and before the peer is given up.
+  /// How much may wait on all channels before all writers but those with a little are asked to stop, and before the peer is
+  /// given up.
   package var sendQueueSoftLimit = 4 * 1024 * 1024
   package var sendQueueHardLimit = 16 * 1024 * 1024
 

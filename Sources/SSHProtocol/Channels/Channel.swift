@@ -102,6 +102,8 @@ final class Channel {
 
   /// Two full packets with their overhead fit into one 64 KiB buffer. The turn of a channel has as many bytes.
   static let largestPiece = 32 * 1024 - 64
+  /// What each may have waiting while all together have too much.
+  static let writableWhenBackedUp = 16 * 1024
   /// What a piece costs beside its bytes.
   static let pieceCost = 128
 }

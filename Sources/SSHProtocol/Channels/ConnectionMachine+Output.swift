@@ -7,7 +7,19 @@ extension ConnectionMachine {
     guard let channel = channels[id] else { return false }
     // Nobody waits for room where everything is thrown away.
     if channel.discardsOutput { return !channel.isClosing }
-    return !channel.isFinishing && !isBackedUp && channel.queuedCost < configuration.channels.highWaterMark
+    return !channel.isFinishing && channel.queuedCost < writableBelow
+  }
+
+  /// Also when much waits, every channel has a little: what waits may be for peers' ends that take nothing, and those must
+  /// not hold up the others.
+  private var writableBelow: Int {
+    let usual = configuration.channels.highWaterMark
+    return isBackedUp ? min(usual, Channel.writableWhenBackedUp) : usual
+  }
+
+  private var writableAgainAt: Int {
+    let usual = configuration.channels.lowWaterMark
+    return isBackedUp ? min(usual, Channel.writableWhenBackedUp / 2) : usual
   }
 
   mutating func write(_ bytes: ByteBuffer, code: UInt32?, to id: ChannelID) {
@@ -167,8 +179,12 @@ extension ConnectionMachine {
     let settings = configuration.channels
     channel.queuedCost += cost
     queuedCost += cost
-    if queuedCost >= settings.sendQueueSoftLimit { isBackedUp = true }
-    if isBackedUp || channel.queuedCost >= settings.highWaterMark { channel.owesWritable = true }
+    if !isBackedUp, queuedCost >= settings.sendQueueSoftLimit {
+      isBackedUp = true
+      // Who looks from now on may be told to wait without having written.
+      for other in channels.all where other.queuedCost >= writableBelow { other.owesWritable = true }
+    }
+    if channel.queuedCost >= writableBelow { channel.owesWritable = true }
     if queuedCost > settings.sendQueueHardLimit, failure == nil {
       failure = .limit("bytes waiting for you to read", bound: settings.sendQueueHardLimit)
     }
@@ -177,8 +193,7 @@ extension ConnectionMachine {
   mutating func sent(_ cost: Int, on channel: Channel) {
     channel.queuedCost -= cost
     queuedCost -= cost
-    if isBackedUp {
-      guard queuedCost <= configuration.channels.sendQueueSoftLimit / 4 * 3 else { return }
+    if isBackedUp, queuedCost <= configuration.channels.sendQueueSoftLimit / 4 * 3 {
       isBackedUp = false
       // Also those who only looked: they may wait without having written.
       for other in channels.all where !other.isFinishing && other.isOpen {
@@ -190,7 +205,7 @@ extension ConnectionMachine {
   }
 
   private mutating func tellWritable(_ channel: Channel) {
-    guard channel.queuedCost <= configuration.channels.lowWaterMark else { return }
+    guard channel.queuedCost <= writableAgainAt else { return }
     channel.owesWritable = false
     events.append(.channelWritable(channel.id))
   }

@@ -29,7 +29,7 @@ struct ConnectionMachine: ~Copyable {
   var windows: WindowShare
   /// What waits to leave, over all channels (`Channel.queuedCost`).
   var queuedCost = 0
-  /// Above the soft limit of that: no channel is writable.
+  /// Above the soft limit of that: no channel is writable that has more than a little.
   var isBackedUp = false
   /// Of a call that cannot throw; thrown at the next that can.
   var failure: SSHError?

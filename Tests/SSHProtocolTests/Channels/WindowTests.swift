@@ -237,7 +237,30 @@ struct WindowTests {
     #expect(pair.clientEvents.contains { $0.name == "channelWritable" })
   }
 
-  @Test("above the soft limit of the send queue nobody is writable, and everybody is told when they are again")
+  @Test("channels whose far ends take nothing do not hold up the others, however much waits for them")
+  func stalledNeighbours() throws {
+    let pair = ConnectionPair(
+      server: { $0.channels.initialWindow = 20_000 }, client: { $0.channels.sendQueueSoftLimit = 100_000 })
+    pair.start()
+    pair.consumes = false
+    let ids = try (0..<3).map { _ in try #require(pair.openByClient(.session)) }
+    pair.run()
+    for id in ids.dropLast() { pair.client.write(ByteBuffer(repeating: 1, count: 70_000), to: id) }
+    pair.run()
+    #expect(pair.serverCount == 40_000)
+    #expect(pair.clientIsWritable(ids[2]) && !pair.clientIsWritable(ids[0]))
+    pair.client.write(ByteBuffer(repeating: 1, count: 17_000), to: ids[2])
+    #expect(!pair.clientIsWritable(ids[2]))
+    pair.run()
+    #expect(pair.serverCount == 57_000 && pair.clientIsWritable(ids[2]))
+    var told: [UInt32] = []
+    while let event = try pair.client.nextEvent() {
+      if case .channelWritable(let id) = event { told.append(id.number) }
+    }
+    #expect(told == [ids[2].number])
+  }
+
+  @Test("above the soft limit of the send queue all have a little, and everybody is told when they may go on")
   func softLimit() throws {
     let pair = ConnectionPair(
       server: { $0.channels.initialWindow = 1000 },
@@ -251,11 +274,14 @@ struct WindowTests {
     pair.run()
     pair.client.write(ByteBuffer(repeating: 1, count: 60_000), to: ids[0])
     #expect(pair.clientIsWritable(ids[2]))
+    pair.client.write(ByteBuffer(repeating: 1, count: 20_000), to: ids[2])
+    #expect(pair.clientIsWritable(ids[2]))
     pair.client.write(ByteBuffer(repeating: 1, count: 60_000), to: ids[1])
     #expect(!pair.clientIsWritable(ids[2]))
     pair.run()
     pair.clientEvents.removeAll()
     pair.client.closeChannel(ids[0], .now)
+    pair.client.closeChannel(ids[1], .now)
     pair.run()
     #expect(pair.clientIsWritable(ids[2]))
     let told = pair.clientEvents.compactMap { event -> UInt32? in
