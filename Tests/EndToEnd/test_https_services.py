@@ -110,3 +110,13 @@ def test_a_plain_service_is_told_from_one_with_tls(new_edge, visitor, service):
     edge.start(edge.text(routes=routes(edge, (f"https://127.0.0.1:{service.port}", ["tls_skip_verify: true"]))))
     refused = visitor.get(edge.url(), headers={"Accept": "application/json"})
     assert refused.status == 502 and json.loads(refused.body)
+
+
+def test_a_connection_made_without_checking_is_not_used_once_checking_is_on(new_edge, visitor, authority, serve):
+    service = serve(authority.issue("unchecked", ["localhost"]))
+    edge = new_edge()
+    edge.start(edge.text(routes=routes(edge, (f"https://localhost:{service.port}", ["tls_skip_verify: true"]))))
+    assert visitor.get(edge.url()).status == 200
+    edge.edit("tls_skip_verify: true", "tls_skip_verify: false")
+    # Often enough that a kept connection would never grow old.
+    until(lambda: visitor.get(edge.url()).status == 502, "the service to be checked")

@@ -100,3 +100,16 @@ def test_the_answer_of_a_route_is_live(serve, visitor):
     assert visitor.get(edge.url()).text == "one"
     edge.edit("body: one", "body: two")
     until(lambda: visitor.get(edge.url()).text == "two", "the new text")
+
+
+def test_weights_count_requests_not_connections(serve, visitor):
+    services = [Service(), Service()]
+    to = ", ".join(f"http://127.0.0.1:{service.port}" for service in services)
+    edge = serve(app=[f"to: [{to}]"])
+    for _ in range(20):
+        # Whatever follows such an answer comes on a connection of its own.
+        visitor.get(edge.url("/broken"))
+    seen = [len(service.seen) for service in services]
+    for service in services:
+        service.stop()
+    assert min(seen) >= 6, seen

@@ -26,8 +26,9 @@ extension Exchange {
       tellPublisher(binding)
       count(at: binding.counters)
       owner = plan.route.tunnel?.isShared == true || !OwnerMark.concerns(head) ? nil : binding.owner
-      guard let opener = secured(binding.opener, to: plan.route.targets.first, plan) else { return }
-      connect(.tunnel(binding.id), through: opener, binding: binding.id)
+      let target = plan.target()
+      guard let opener = secured(binding.opener, to: target, plan) else { return }
+      connect(.tunnel(binding.id, tls: tlsUse(target, plan)), through: opener, to: target, binding: binding.id)
     case .none(let reason):
       if let lastFailure {
         refuse(lastFailure)
@@ -48,8 +49,13 @@ extension Exchange {
     }
     guard let opener = secured(TCPStreamOpener(host: target.host, port: target.port), to: target, plan) else { return }
     connect(
-      .direct(host: target.host, port: target.port, tls: target.scheme == .https ? plan.route.id : nil),
-      through: opener, binding: nil)
+      .direct(host: target.host, port: target.port, tls: tlsUse(target, plan)), through: opener, to: target,
+      binding: nil)
+  }
+
+  private func tlsUse(_ target: RouteTarget?, _ plan: RoutePlan) -> UpstreamTLSUse? {
+    guard target?.scheme == .https, let grant else { return nil }
+    return UpstreamTLSUse(route: plan.route.id, generation: grant.generation)
   }
 
   /// With TLS where the target says so; `nil` when the request has been refused.
@@ -90,8 +96,9 @@ extension Exchange {
       }
   }
 
-  private func connect(_ key: UpstreamKey, through opener: any StreamOpener, binding: BindingID?) {
-    guard let plan else { return }
+  private func connect(
+    _ key: UpstreamKey, through opener: any StreamOpener, to target: RouteTarget?, binding: BindingID?
+  ) {
     upstreamName = key.text
     stopWaiting()
     if !isLasting,
@@ -106,7 +113,6 @@ extension Exchange {
       self?.isServed(by: connection, waiter) ?? false
     }
     wait = (waiter, shelf)
-    let target = plan.target()
     var request = StreamRequest(
       originatorAddress: clientAddress, originatorPort: clientAddress == peerAddress ? side.remotePort : 0,
       destinationHost: target?.host ?? "localhost",
@@ -208,7 +214,7 @@ extension Exchange {
     guard let head, let plan, let grant else { return }
     state = .relaying
     upstream = connection
-    if let openStream, case .tunnel(let binding) = connection.key {
+    if let openStream, case .tunnel(let binding, _) = connection.key {
       loop.shared.openStreams.move(openStream, to: binding)
     }
     waitingSince = loop.now

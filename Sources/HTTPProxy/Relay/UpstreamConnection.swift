@@ -4,16 +4,22 @@ import Routing
 
 /// Where a connection to a service leads.
 enum UpstreamKey: Hashable {
-  case tunnel(BindingID)
-  /// `tls`: the route whose settings checked the service; others may check it otherwise.
-  case direct(host: String, port: Int, tls: RouteID?)
+  case tunnel(BindingID, tls: UpstreamTLSUse?)
+  case direct(host: String, port: Int, tls: UpstreamTLSUse?)
 
   var text: String {
     switch self {
-    case .tunnel(let id): id.description
+    case .tunnel(let id, _): id.description
     case .direct(let host, let port, _): "\(host):\(port)"
     }
   }
+}
+
+/// Whose settings checked a service with TLS: another route, or the same after a change, may check it otherwise.
+struct UpstreamTLSUse: Hashable {
+  var route: RouteID
+  /// Of the routes in force.
+  var generation: UInt64
 }
 
 /// An HTTP/1.1 connection to a service, through a tunnel or direct: one exchange at a time, kept for the next one only after

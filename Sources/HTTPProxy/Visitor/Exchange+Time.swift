@@ -58,14 +58,14 @@ extension Exchange {
   private static let patience: Int64 = 3000
 
   private var isWithSilentClient: Bool {
-    guard case .relaying = state, let upstream, !upstream.hasAnswered, case .tunnel(let id) = upstream.key else {
+    guard case .relaying = state, let upstream, !upstream.hasAnswered, case .tunnel(let id, _) = upstream.key else {
       return false
     }
     return loop.shared.registry.isSilent(id)
   }
 
   private func goElsewhere() {
-    if case .tunnel(let id) = upstream?.key { tried.insert(id) }
+    if case .tunnel(let id, _) = upstream?.key { tried.insert(id) }
     end(upstream: .reset)
     retry()
   }
@@ -108,7 +108,7 @@ extension Exchange {
     let eventLoop = loop.eventLoop
     let bound = NIOLoopBound(self, eventLoop: eventLoop)
     var binding: BindingID?
-    if case .tunnel(let id) = upstream?.key { binding = id }
+    if case .tunnel(let id, _) = upstream?.key { binding = id }
     openStream = loop.shared.openStreams.register(
       OpenStream(
         sessionID: visitor?.sessionID, routeID: plan.route.id, bindingID: binding, startedAt: loop.shared.clock(),
