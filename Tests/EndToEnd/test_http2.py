@@ -217,3 +217,26 @@ def test_going_away_finishes_what_is_under_way(connect, edge, visitor, service):
     assert edge.program.wait(within=40) == 0
     edge.program.stop()
     edge.program = None
+
+
+@pytest.mark.parametrize("path", ["/download?size=60000", "/stream"], ids=["answered", "under-way"])
+def test_a_visitor_that_opens_no_window_is_given_up(new_edge, visitor, service, path):
+    edge = new_edge()
+    route = (
+        f"  - from: https://app.localhost:{edge.https_port}\n    to: http://127.0.0.1:{service.port}\n"
+        "    allow_public_unauthenticated_access: true\n"
+    )
+    edge.start(edge.text(routes=route, more="timeout_write: 1s\n"))
+    link = HTTP2Visitor(visitor, edge.url(), window=0)
+    stalled = link.begin("GET", path)
+    stream = link.wait(stalled)
+    assert stream.status == 200 and stream.reset is not None and not stream.body
+    link.close()
+
+
+def test_many_cookies_are_one_field(connect):
+    link = connect()
+    crumbs = [("cookie", f"c{number}={'x' * 300}") for number in range(180)]
+    told = json.loads(link.get("/echo", crumbs).body)
+    cookies = [value for name, value in told["headers"] if name.lower() == "cookie"]
+    assert len(cookies) == 1 and cookies[0].count("; ") == 179

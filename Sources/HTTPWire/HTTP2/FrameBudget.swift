@@ -12,6 +12,8 @@ struct FrameBudget {
     tokens = burst
   }
 
+  mutating func giveBack(_ count: Double) { tokens = min(burst, tokens + count) }
+
   /// Whether one more is within the budget.
   mutating func take(at now: UInt64) -> Bool {
     if let since, now > since { tokens = min(burst, tokens + Double(now - since) / 1e9 * rate) }

@@ -53,13 +53,9 @@ extension HTTP2Connection {
 
   /// Body bytes. They wait for the stream's turn; see `isWritable`.
   package mutating func sendBody(_ id: UInt32, _ bytes: ByteBuffer) {
-    guard bytes.readableBytes > 0, var stream = streams[id], stream.sending == .body, !stream.endsAfterQueue else {
-      return
-    }
-    stream.outbound.append(bytes)
-    stream.queued += bytes.readableBytes
-    if stream.queued >= limits.highWaterMark { stream.isHeld = true }
-    streams[id] = stream
+    guard bytes.readableBytes > 0, streams[id]?.takesBody == true else { return }
+    // In place: with a second reference each addition would copy what waits.
+    streams[id]?.queue(bytes, highWaterMark: limits.highWaterMark)
     giveTurn(id)
   }
 
@@ -90,6 +86,12 @@ extension HTTP2Connection {
     if stream.sending == .ended { didEndSending(id) }
   }
 
+  /// How much of its body has left, while more waits for the peer's windows; `nil` when nothing waits.
+  package func sentWhileWaiting(_ id: UInt32) -> UInt64? {
+    guard let stream = streams[id], stream.hasSomethingToSend else { return nil }
+    return stream.sentLength
+  }
+
   /// Whether what is sent on this stream leaves soon; `.writable` tells when that changes.
   package func isWritable(_ id: UInt32) -> Bool { streams[id].map { !$0.isHeld } ?? false }
 
@@ -99,6 +101,12 @@ extension HTTP2Connection {
     drain = .announced
     HTTP2FrameWriter.writeGoAway(lastStream: HTTP2Frame.largestStreamID, .noError, reason: "", into: &control)
     HTTP2FrameWriter.writePing(0, isAnswer: false, into: &control)
+  }
+
+  /// The peer knows that nothing more is served.
+  package var hasGoneAway: Bool {
+    if case .final = drain { return true }
+    return false
   }
 
   mutating func finishGoAway() {
@@ -154,7 +162,10 @@ extension HTTP2Connection {
         .data, length: length, flags: ends ? HTTP2Frame.Flags.endStream : 0, stream: id, into: &out)
       stream.takeQueued(length, into: &out)
       stream.sendWindow -= length
+      stream.sentLength += UInt64(length)
       sendWindow -= length
+      // What the peer's window did not cut short may be answered with two WINDOW_UPDATEs, however small it is.
+      if length > 0, length == Self.largestData || stream.queued == 0 { smallFrames.giveBack(2) }
     }
     if isLast, let trailers = stream.trailerFields {
       beginSection()

@@ -18,15 +18,18 @@ struct HTTP2FieldSection {
   /// Everything but pseudo fields, Host and Cookie.
   private(set) var fields = HeaderList()
   private(set) var host: String?
-  /// All Cookie fields in one (RFC 9113 section 8.2.3).
-  private(set) var cookie: String?
+  private var cookies: [String] = []
   private(set) var contentLength: UInt64?
+
+  /// All Cookie fields in one (RFC 9113 section 8.2.3).
+  var cookie: String? { cookies.isEmpty ? nil : cookies.joined(separator: "; ") }
 
   init(_ section: HPACKHeaders, as purpose: Purpose, limits: HTTP2Limits) throws(WireError) {
     var isPastPseudoFields = false
     var count = 0
     for (name, value, _) in section {
-      count += 1
+      // Browsers make a field of each cookie; together they count as the one they become.
+      if name != "cookie" || cookies.isEmpty { count += 1 }
       guard count <= limits.fieldCount else { throw .headTooLarge }
       if name.utf8.first == ByteClass.colon {
         guard !isPastPseudoFields, purpose != .trailers else { throw .malformed("pseudo-header field out of place") }
@@ -70,7 +73,7 @@ struct HTTP2FieldSection {
       guard host == nil else { throw .malformed("more than one Host field") }
       host = value
     case "cookie":
-      cookie = cookie.map { "\($0); \(value)" } ?? value
+      cookies.append(value)
     case "content-length":
       guard contentLength == nil else { throw .malformed("more than one Content-Length field") }
       guard let length = ContentLength.parse(Array(value.utf8)[...]) else {

@@ -19,8 +19,10 @@ struct HTTP2Stream {
   var declaredLength: UInt64?
   var receivedLength: UInt64 = 0
   /// Body bytes that wait for windows and their turn.
-  var outbound = Deque<ByteBuffer>()
-  var queued = 0
+  private var outbound = Deque<ByteBuffer>()
+  private(set) var queued = 0
+  /// Bytes of the body that have left.
+  var sentLength: UInt64 = 0
   /// To be sent behind the body.
   var trailerFields: HeaderList?
   var endsAfterQueue = false
@@ -38,6 +40,24 @@ struct HTTP2Stream {
   }
 
   var hasSomethingToSend: Bool { queued > 0 || (endsAfterQueue && sending != .ended) }
+
+  var takesBody: Bool { sending == .body && !endsAfterQueue }
+
+  /// Up to this size, pieces that wait are put together.
+  private static let smallPiece = 8 << 10
+
+  mutating func queue(_ bytes: ByteBuffer, highWaterMark: Int) {
+    queued += bytes.readableBytes
+    if queued >= highWaterMark { isHeld = true }
+    if let waiting = outbound.last?.readableBytes, waiting + bytes.readableBytes <= Self.smallPiece,
+      var gathered = outbound.popLast()
+    {
+      gathered.writeImmutableBuffer(bytes)
+      outbound.append(gathered)
+    } else {
+      outbound.append(bytes)
+    }
+  }
 
   /// Moves queued bytes behind the frame header that announces them.
   mutating func takeQueued(_ count: Int, into out: inout ByteBuffer) {

@@ -162,6 +162,60 @@ import Testing
     #expect(updates.contains { $0.stream == 3 && $0.payload == [0, 6, 0x80, 0] })
   }
 
+  /// A stream of small messages, each acknowledged at once: no flood, however many there are.
+  @Test func whatWeSentMayBeAnsweredWithSmallUpdates() throws {
+    var peer = try RawPeer()
+    try peer.headers(1, RawPeer.get)
+    peer.connection.sendHead(1, ResponseHead(status: 200, framing: .chunked), endsStream: false)
+    for _ in 0..<5000 {
+      peer.connection.sendBody(1, ByteBuffer(repeating: 1, count: 20))
+      #expect(peer.frames().of(0).count == 1)
+      try peer.send(8, stream: 0, [0, 0, 0, 20])
+      try peer.send(8, stream: 1, [0, 0, 0, 20])
+    }
+  }
+
+  @Test func windowsByTheByteAreAFlood() throws {
+    var peer = try RawPeer()
+    try peer.send(4, stream: 0, [0, 4, 0, 0, 0, 0])
+    try peer.headers(1, RawPeer.get)
+    peer.connection.sendHead(1, ResponseHead(status: 200, framing: .chunked), endsStream: false)
+    peer.connection.sendBody(1, ByteBuffer(repeating: 1, count: 10_000))
+    #expect(throws: HTTP2Error.self) {
+      for _ in 0..<5000 {
+        try peer.send(8, stream: 1, [0, 0, 0, 1])
+        _ = peer.frames()
+      }
+    }
+  }
+
+  /// From a service that sends byte by byte to a visitor that takes nothing.
+  @Test func smallPiecesThatWaitArePutTogether() throws {
+    var peer = try RawPeer()
+    try peer.send(4, stream: 0, [0, 4, 0, 0, 0, 0])
+    try peer.headers(1, RawPeer.get)
+    peer.connection.sendHead(1, ResponseHead(status: 200, framing: .chunked), endsStream: false)
+    let bytes = (0..<30_000).map { UInt8(truncatingIfNeeded: $0) }
+    for byte in bytes { peer.connection.sendBody(1, ByteBuffer(bytes: [byte])) }
+    #expect(peer.frames().of(0).isEmpty)
+    try peer.send(8, stream: 1, [0, 1, 0, 0])
+    let data = peer.frames().of(0)
+    #expect(data.flatMap(\.payload) == bytes && data.count == 2)
+  }
+
+  /// As browsers send them; there may be more than a head may have fields (security rule 19).
+  @Test func aFieldForEachCookie() throws {
+    var peer = try RawPeer()
+    let crumbs = (0..<180).map { ("cookie", "c\($0)=" + String(repeating: "x", count: 60)) }
+    try peer.headers(1, RawPeer.get + crumbs)
+    guard case .request(_, let head, _) = peer.events().first else {
+      Issue.record("no request")
+      return
+    }
+    #expect(head.headers.count(.cookie) == 1)
+    #expect(head.headers.first(.cookie) == crumbs.map(\.1).joined(separator: "; "))
+  }
+
   @Test func anAnswerBeforeTheBodyEndsTheStream() throws {
     var peer = try RawPeer()
     try peer.headers(1, RawPeer.post, ends: false)

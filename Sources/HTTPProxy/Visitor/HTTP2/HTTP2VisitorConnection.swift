@@ -30,6 +30,7 @@ final class HTTP2VisitorConnection: ChannelInboundHandler, LoopConnection {
   private var servedRequests = 0
   private var since: NIODeadline
   private var unwritableSince: NIODeadline?
+  private var drainingSince: NIODeadline?
   private var closingSince: NIODeadline?
 
   init(loop: LoopState, address: VisitorAddress, tls: TLSHandler?) {
@@ -169,7 +170,7 @@ final class HTTP2VisitorConnection: ChannelInboundHandler, LoopConnection {
     }
     isFlushing = false
     adjustReading()
-    if closingSince == nil, loop.isDraining, streams.isEmpty, connection.streamCount == 0 { close() }
+    if closingSince == nil, connection.hasGoneAway, streams.isEmpty, connection.streamCount == 0 { close() }
   }
 
   private func adjustReading() {
@@ -191,12 +192,20 @@ final class HTTP2VisitorConnection: ChannelInboundHandler, LoopConnection {
     context.close(mode: .output, promise: nil)
   }
 
+  /// Whether the socket has not taken all of what was flushed.
+  private var hasUnwritten: Bool {
+    guard let waiting = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes) else { return false }
+    return waiting > 0
+  }
+
   // MARK: LoopConnection
 
   func tick(_ now: NIODeadline) {
     let configuration = loop.configuration
     if let closingSince {
-      if now - closingSince > Self.lingerTime { context?.close(promise: nil) }
+      // A slow visitor has as long for the rest of an answer as for any other part of it.
+      let limit = hasUnwritten ? TimeAmount.milliseconds(configuration.writeTimeout) : Self.lingerTime
+      if now - closingSince > limit { context?.close(promise: nil) }
       return
     }
     if let unwritableSince, now - unwritableSince > .milliseconds(configuration.writeTimeout) {
@@ -204,9 +213,16 @@ final class HTTP2VisitorConnection: ChannelInboundHandler, LoopConnection {
       context?.close(promise: nil)
       return
     }
-    for stream in Array(streams.values) { stream.exchange?.tick(now) }
+    for stream in Array(streams.values) {
+      stream.exchange?.tick(now)
+      if stream.isStalled(now, longerThan: .milliseconds(configuration.writeTimeout)) { stream.giveUp() }
+    }
     guard streams.isEmpty else {
       since = now
+      return
+    }
+    if let drainingSince, now - drainingSince > Self.lingerTime {
+      close()
       return
     }
     let limit = hasPeerSettings && servedRequests > 0 ? configuration.idleTimeout : configuration.readTimeout
@@ -217,6 +233,8 @@ final class HTTP2VisitorConnection: ChannelInboundHandler, LoopConnection {
   }
 
   func drain() {
+    // What is on its way is still served; the answer to our PING says that nothing more is.
+    drainingSince = drainingSince ?? .now()
     connection.beginGoAway()
     writeOut()
   }
@@ -244,6 +262,7 @@ extension HTTP2VisitorConnection {
     // The visitor may be waiting for just this.
     if connection.pendingControlBytes > 0 { flush() }
   }
+  func sentWhileWaiting(_ id: UInt32) -> UInt64? { connection.sentWhileWaiting(id) }
   func becomeTunnel(_ id: UInt32) { connection.becomeTunnel(id) }
   func endTunnel(_ id: UInt32) { connection.endTunnel(id) }
 

@@ -1,6 +1,7 @@
 import DequeModule
 import HTTPWire
 import NIOCore
+import Routing
 
 /// One request on an HTTP/2 connection: between the frame machine and the `Exchange`, which knows of no frames.
 final class HTTP2VisitorStream {
@@ -18,6 +19,9 @@ final class HTTP2VisitorStream {
   private var isRaw = false
   private var hasSentHead = false
   private var isTaking = false
+  /// What had left when it was last looked at, and since when it has been no more.
+  private var lastSent: UInt64?
+  private var stalledSince = NIODeadline.distantPast
 
   init(id: UInt32, head: RequestHead?, owner: HTTP2VisitorConnection) {
     self.id = id
@@ -42,9 +46,21 @@ final class HTTP2VisitorStream {
       owner.consumed(bytes.readableBytes, of: self)
       return
     }
-    inbound.append(bytes)
+    keep(bytes)
     pass()
   }
+
+  /// Small pieces are put together where they must wait: one byte must not hold the whole read it came in.
+  private func keep(_ bytes: ByteBuffer) {
+    let waits = exchange?.wantsBody != true || (isWebSocket && !isRaw) || isTaking
+    guard let waiting = inbound.last?.readableBytes, waiting + bytes.readableBytes <= Self.smallPiece,
+      var gathered = inbound.popLast()
+    else { return inbound.append(waits ? bytes.withoutWaste : bytes) }
+    gathered.writeImmutableBuffer(bytes)
+    inbound.append(gathered)
+  }
+
+  private static let smallPiece = 16 << 10
 
   func takeTrailers(_ trailers: HeaderList) { self.trailers = trailers }
 
@@ -71,6 +87,25 @@ final class HTTP2VisitorStream {
       if let trailers { exchange.takeTrailers(trailers) }
       exchange.takeEnd()
     }
+  }
+
+  /// Whether the visitor has opened no window for what waits, all this time. A tunnel may be quiet for as long as it likes.
+  func isStalled(_ now: NIODeadline, longerThan limit: TimeAmount) -> Bool {
+    guard !isRaw || exchange == nil, let sent = owner.sentWhileWaiting(id) else {
+      lastSent = nil
+      return false
+    }
+    if sent == lastSent { return now - stalledSince > limit }
+    lastSent = sent
+    stalledSince = now
+    return false
+  }
+
+  func giveUp() {
+    exchange?.fail(logDetail: "visitor_stopped_reading")
+    owner.reset(id, .cancel)
+    finish()
+    owner.flush()
   }
 
   func readCompleted() { exchange?.visitorReadCompleted() }
