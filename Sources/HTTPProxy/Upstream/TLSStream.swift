@@ -17,6 +17,8 @@ final class TLSStream: ByteStream {
   private var arrived = ByteBuffer()
   private var hasFarEnd = false
   private var toldFarEnd = false
+  /// The stream below has closed in order, and what came before waits for the reader.
+  private var isOver = false
 
   init(over inner: any ByteStream, _ context: TLSClientContext, serverName: String) throws(CryptoError) {
     self.inner = inner
@@ -34,6 +36,16 @@ final class TLSStream: ByteStream {
     inner.flush()
     return promise.futureResult
   }
+
+  /// The handshake comes to nothing.
+  func giveUp(_ failure: StreamOpenFailure) {
+    let promise = handshake
+    handshake = nil
+    promise?.fail(failure)
+    inner.close(.reset)
+  }
+
+  private static let brokenHandshake = "the service closed the connection during the TLS handshake"
 
   // MARK: ByteStream
 
@@ -74,16 +86,13 @@ final class TLSStream: ByteStream {
   func resumeReading() {
     guard !isReading else { return }
     isReading = true
-    if arrived.readableBytes > 0 || hasFarEnd {
-      // Never from within the caller's own call.
-      let this = NIOLoopBound(self, eventLoop: eventLoop)
-      eventLoop.execute { this.value.deliver() }
-    }
+    if arrived.readableBytes > 0 || hasFarEnd { deliverSoon() }
     inner.resumeReading()
   }
 
   func close(_ end: StreamEnd) {
     arrived.clear()
+    if isOver { return deliverSoon() }
     if end == .finished { sayGoodbye() }
     inner.close(end)
   }
@@ -167,9 +176,21 @@ final class TLSStream: ByteStream {
       consumer?.streamDidRead(waiting)
       consumer?.streamDidCompleteRead()
     }
-    guard hasFarEnd, arrived.readableBytes == 0, !toldFarEnd else { return }
-    toldFarEnd = true
-    consumer?.streamDidFinishReading()
+    guard arrived.readableBytes == 0 else { return }
+    if hasFarEnd, !toldFarEnd {
+      toldFarEnd = true
+      consumer?.streamDidFinishReading()
+    }
+    guard isOver, arrived.readableBytes == 0 else { return }
+    let last = consumer
+    consumer = nil
+    last?.streamDidClose(.finished)
+  }
+
+  /// Never from within the caller's own call.
+  private func deliverSoon() {
+    let this = NIOLoopBound(self, eventLoop: eventLoop)
+    eventLoop.execute { this.value.deliver() }
   }
 
   private func sayGoodbye() {
@@ -202,6 +223,7 @@ extension TLSStream: ByteStreamConsumer {
   }
 
   func streamDidFinishReading() {
+    guard handshake == nil else { return giveUp(.refused(Self.brokenHandshake)) }
     guard let error = engine.receiveEOF() else {
       hasFarEnd = true
       deliver()
@@ -216,11 +238,15 @@ extension TLSStream: ByteStreamConsumer {
   func streamDidClose(_ end: StreamEnd) {
     if let promise = handshake {
       handshake = nil
-      promise.fail(StreamOpenFailure.refused("the service closed the connection during the TLS handshake"))
+      promise.fail(StreamOpenFailure.refused(Self.brokenHandshake))
+    }
+    let isCut = end == .finished && engine.receiveEOF() != nil
+    if end == .finished, !isCut, arrived.readableBytes > 0 {
+      isOver = true
+      return
     }
     let last = consumer
     consumer = nil
-    let isCut = end == .finished && engine.receiveEOF() != nil
     last?.streamDidClose(isCut ? .reset : end)
   }
 }

@@ -20,7 +20,7 @@ struct TLSStreamOpener: StreamOpener {
       do throws(CryptoError) {
         let stream = try TLSStream(over: opened.value, context, serverName: serverName)
         let bound = NIOLoopBound<any ByteStream>(stream, eventLoop: eventLoop)
-        let timeout = eventLoop.assumeIsolated().scheduleTask(in: Self.handshakeTime) { stream.close(.reset) }
+        let timeout = eventLoop.assumeIsolated().scheduleTask(in: Self.handshakeTime) { stream.giveUp(.timedOut) }
         return stream.start().always { _ in timeout.cancel() }.map { bound }
       } catch {
         opened.value.close(.reset)
