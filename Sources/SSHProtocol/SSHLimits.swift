@@ -42,6 +42,9 @@ package struct SSHLimits: Sendable {
   package var openBurst = 400.0
   package var globalRequestRate = 100.0
   package var globalRequestBurst = 1000.0
+  /// Of these forwards, asked for and cancelled: each is a decision, and lines in two logs.
+  package var forwardRequestRate = 5.0
+  package var forwardRequestBurst = 600.0
   package var outstandingReplies = 64
   /// Each costs a signature by every host key asked for; clients ask once (ssh.md 1.12).
   package var hostKeyProofs = 2

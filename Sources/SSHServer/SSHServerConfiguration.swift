@@ -95,6 +95,8 @@ extension SSHServerConfiguration {
       keepaliveSeconds > 0
       ? KeepaliveConfiguration(interval: .seconds(UInt64(clamping: keepaliveSeconds)), misses: keepaliveMisses) : nil
     result.keyExchangeOffload = .expensive
+    // Whoever may have more forwards asks for more at once.
+    result.limits.forwardRequestBurst = max(result.limits.forwardRequestBurst, Double(maxForwards) * 4)
     // What its producers may have under way when they are told to stop, at the most.
     let underWay = maxChannels * 192 * 1024
     result.channels.sendQueueHardLimit = max(

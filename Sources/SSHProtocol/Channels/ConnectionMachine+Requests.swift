@@ -83,10 +83,13 @@ extension ConnectionMachine {
     let isServer = configuration.role == .server
     switch request {
     case .forward(let address) where isServer:
+      try spendForwardRequest()
       events.append(.forwardRequested(address, reply: token))
     case .cancelForward(let address) where isServer:
+      try spendForwardRequest()
       events.append(.forwardCancelled(address, reply: token))
     case .socketForward(let path) where isServer:
+      try spendForwardRequest()
       events.append(.socketForwardRequested(path: path, reply: token))
     case .noMoreSessions where isServer:
       refusesSessions = true
@@ -108,6 +111,12 @@ extension ConnectionMachine {
       }
     case .forward, .cancelForward, .socketForward, .noMoreSessions, .proveHostKeys, .unknown:
       if let token { answer(token, success: false, &transport) }
+    }
+  }
+
+  private mutating func spendForwardRequest() throws(SSHError) {
+    guard forwardRequests.spend(now: configuration.clock()) else {
+      throw .limit("requests for forwards", bound: Int(configuration.limits.forwardRequestBurst))
     }
   }
 

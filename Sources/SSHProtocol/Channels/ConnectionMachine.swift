@@ -35,6 +35,7 @@ struct ConnectionMachine: ~Copyable {
   var failure: SSHError?
   var opens: RateBudget
   var globalRequests: RateBudget
+  var forwardRequests: RateBudget
   var emptyMessages: RateBudget
   var roundTrip = RoundTrip()
 
@@ -44,6 +45,7 @@ struct ConnectionMachine: ~Copyable {
     windows = WindowShare(limit: shared.value.channels.windowLimit, memory: shared.value.channels.windowMemory)
     opens = RateBudget(rate: limits.openRate, burst: limits.openBurst, now: now)
     globalRequests = RateBudget(rate: limits.globalRequestRate, burst: limits.globalRequestBurst, now: now)
+    forwardRequests = RateBudget(rate: limits.forwardRequestRate, burst: limits.forwardRequestBurst, now: now)
     emptyMessages = RateBudget(rate: limits.emptyMessages, burst: limits.emptyMessages, now: now)
   }
 

@@ -32,6 +32,24 @@ struct RequestTests {
     #expect(answers.map(\.1) == [[], [], [0, 0, 0x9c, 0x40]])
   }
 
+  @Test("who asks for forwards and cancels them without end is disconnected, whatever the answers")
+  func forwardsWithoutEnd() {
+    let pair = ConnectionPair(server: { $0.limits.forwardRequestBurst = 20 }).start()
+    for _ in 0..<10 {
+      _ = pair.client.requestForward(ForwardAddress(host: "a", port: 443))
+      _ = pair.client.cancelForward(ForwardAddress(host: "a", port: 443))
+      pair.run()
+    }
+    #expect(pair.serverError == nil && pair.serverEvents.count { $0.name == "forwardRequested" } == 10)
+    pair.advance(by: .seconds(1))
+    for _ in 0..<5 { _ = pair.client.cancelForward(ForwardAddress(host: "a", port: 443)) }
+    pair.run()
+    #expect(pair.serverError == nil)
+    _ = pair.client.requestForward(ForwardAddress(host: "a", port: 443))
+    pair.run()
+    #expect(pair.serverError?.kind == .limit)
+  }
+
   @Test("unknown requests fail, streamlocal-forward too; without a wish for an answer there is none")
   func unknown() {
     let pair = ConnectionPair().start()
