@@ -37,6 +37,10 @@ extension HTTP2Connection {
   /// Every section is decoded, wanted or not: the compression table must follow the peer's.
   private mutating func takeSection(_ partial: PartialSection, at now: UInt64) throws(HTTP2Error) {
     let fields = try decode(partial.bytes)
+    guard Self.listBytes(fields) <= partial.bytes.readableBytes * limits.fieldListGrowth + limits.fieldListAllowance
+    else {
+      throw HTTP2Error(.enhanceYourCalm, "a field section that names the same fields again and again")
+    }
     let id = partial.stream
     if let stream = streams[id] {
       try takeMore(fields, of: stream, id, endsStream: partial.endsStream, at: now)

@@ -13,6 +13,10 @@ package struct HTTP2Limits: Sendable, Equatable {
   package var continuations = 16
   /// A decoded section, each field with the 32 bytes of RFC 9113 section 6.5.2; beyond it the answer is 431.
   package var fieldListBytes = 96 << 10
+  /// What decompression may make of a section: so many times its bytes, and the whole of both compression tables a few times
+  /// over. Whoever names each field once stays far below.
+  package var fieldListGrowth = 8
+  package var fieldListAllowance = 16 << 10
   /// Beyond it the connection ends: a bomb of references into the compression table.
   package var largestFieldListBytes = 256 << 10
   /// Streams that the peer began and gave up, or made us give up (CVE-2023-44487, CVE-2025-8671): a second, and at once.

@@ -203,6 +203,20 @@ import Testing
     #expect(data.flatMap(\.payload) == bytes && data.count == 2)
   }
 
+  /// A field that the peer has put into the table, named again and again: a byte each.
+  @Test func aFewBytesMustNotBecomeManyTimesAsMuch() throws {
+    var peer = try RawPeer()
+    let field = ("x-filler", String(repeating: "~", count: 2000))
+    try peer.headers(1, RawPeer.get + [field])
+    // Once, as in every further request of the same visitor.
+    try peer.headers(3, RawPeer.get + [field])
+    let block = peer.block(RawPeer.get + [field])
+    #expect(block.count < 40)
+    let bomb = block + [UInt8](repeating: block.last ?? 0, count: 40)
+    #expect(throws: HTTP2Error.self) { try peer.send(1, 5, stream: 5, bomb) }
+    #expect(peer.frames().goAwayCode == 11)
+  }
+
   /// As browsers send them; there may be more than a head may have fields (security rule 19).
   @Test func aFieldForEachCookie() throws {
     var peer = try RawPeer()
