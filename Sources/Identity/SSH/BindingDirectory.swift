@@ -35,12 +35,11 @@ final class BindingDirectory: Sendable {
 
   func binding(id: String) -> (KeyBinding, Session)? { state.withLock { live($0.bindings[id]) } }
 
-  /// Every live binding of a person, the latest first.
+  /// Every live binding of a person, the latest first. Looks through all of them, which nobody else has to wait for.
   func bindings(of subject: Subject) -> [KeyBinding] {
-    state.withLock { state in
-      state.bindings.values.compactMap { live($0) }.filter { $0.1.subject.isSamePerson(as: subject) }
-        .map(\.0).sorted { $0.approvedAt > $1.approvedAt }
-    }
+    let all = state.withLock { Array($0.bindings.values) }
+    return all.compactMap { live($0) }.filter { $0.1.subject.isSamePerson(as: subject) }
+      .map(\.0).sorted { $0.approvedAt > $1.approvedAt }
   }
 
   /// Binds a key to a session's person, unless another person holds it in any scope (security rule 8).
