@@ -12,15 +12,16 @@ import Testing
     let client = try await edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:\(service.port)"])
     let binding = try await edge.opened("app.example")
     let outcomes = try await withThrowingTaskGroup(of: Bool.self) { group in
-      for _ in 0..<24 {
+      // Few and small ones: nobody waits for ten seconds, on a busy machine either.
+      for _ in 0..<12 {
         group.addTask {
-          let outcome = try await StreamExchange.run(binding, amount: 200_000)
+          let outcome = try await StreamExchange.run(binding, amount: 50_000)
           return outcome.received == outcome.sent && binding.counters.openStreams <= 4
         }
       }
       return try await group.reduce(into: []) { $0.append($1) }
     }
-    #expect(outcomes == Array(repeating: true, count: 24))
+    #expect(outcomes == Array(repeating: true, count: 12))
     client.end()
     _ = try await client.exit()
     await edge.stop()
