@@ -88,7 +88,7 @@ import Testing
   }
 
   @Test func aConnectionForNothingIsEndedAndOneWithATunnelIsNot() async throws {
-    let edge = try await edge { $0.unusedConnectionSeconds = 1 }
+    let edge = try await edge { $0.unusedConnectionSeconds = 4 }
     let busy = try await edge.ssh(["-N", "-R", "app.example:443:127.0.0.1:9"])
     _ = try await edge.opened("app.example")
     let idle = try await edge.ssh(["-N"]).finished()
