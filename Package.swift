@@ -115,7 +115,12 @@ let package = Package(
       "HTTPProxyTests",
       ["HTTPProxy", "HTTPWire", "Routing", "Policy", "Identity", "Store", "EdgeCrypto", nio, nioPosix, nioEmbedded]),
     tests("EmbeddedProviderTests", ["EmbeddedProvider", "EdgeCrypto", nio, nioPosix, logging]),
-    tests("TunnelEdgeTests", ["TunnelEdge", "EdgeConfig", "EdgeCrypto", "Policy", "SSHProtocol"]),
+    tests(
+      "TunnelEdgeTests",
+      [
+        "TunnelEdge", "EdgeConfig", "EdgeCrypto", "HTTPProxy", "HTTPWire", "Policy", "Routing", "SSHProtocol", "SSHServer",
+        nio,
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )
