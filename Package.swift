@@ -118,7 +118,8 @@ let package = Package(
     tests(
       "TunnelEdgeTests",
       [
-        "TunnelEdge", "EdgeConfig", "EdgeCrypto", "HTTPProxy", "HTTPWire", "Policy", "Routing", "SSHProtocol", "SSHServer",
+        "TunnelEdge", "EdgeConfig", "EdgeCrypto", "HTTPProxy", "HTTPWire", "Policy", "Routing", "SSHProtocol",
+        "SSHServer",
         nio,
       ]),
   ],
