@@ -55,15 +55,7 @@ def trusting(publisher, authority):
 
 async def forward_with_asyncssh(publisher, port):
     """Another client: connects and is granted a forward."""
-    async with asyncssh.connect(
-        "127.0.0.1",
-        publisher.port,
-        username=publisher.user,
-        client_keys=[str(publisher.key)],
-        agent_path=None,
-        config=None,
-        known_hosts=str(publisher.known_hosts),
-    ) as connection:
+    async with asyncssh.connect(**publisher.asyncssh_options()) as connection:
         listener = await connection.forward_remote_port("app.localhost", 443, "127.0.0.1", port)
         listener.close()
 

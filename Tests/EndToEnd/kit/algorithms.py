@@ -87,13 +87,7 @@ class AsyncSSHRow:
         publisher = self.publisher
         macs = {"mac_algs": [row["mac"]]} if row["mac"] else {}
         async with asyncssh.connect(
-            "127.0.0.1",
-            publisher.port,
-            username=publisher.user,
-            client_keys=[str(publisher.key)],
-            agent_path=None,
-            config=None,
-            known_hosts=str(publisher.known_hosts),
+            **publisher.asyncssh_options(),
             kex_algs=[row["kex"]],
             encryption_algs=[row["cipher"]],
             server_host_key_algs=[row["host_key"]],

@@ -49,6 +49,18 @@ class Publisher:
     def command(self, *arguments, program="ssh", agent=None):
         return [program, *self.options(agent=agent), *arguments, f"{self.user}@127.0.0.1"]
 
+    def asyncssh_options(self):
+        """For asyncssh.connect: this key, these known hosts, and nothing of the machine's user."""
+        return {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "username": self.user,
+            "client_keys": [str(self.key)],
+            "agent_path": None,
+            "config": None,
+            "known_hosts": str(self.known_hosts),
+        }
+
     def ssh(self, *arguments, remote=()):
         """Starts ssh with these arguments."""
         return self.program(self.command(*arguments) + list(remote))
