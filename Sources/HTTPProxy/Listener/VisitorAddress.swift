@@ -1,4 +1,5 @@
 import NIOCore
+import ProxyProtocol
 
 /// Where a visitor's connection comes from: the other end of it, or whom a trusted proxy announces.
 struct VisitorAddress {
@@ -7,13 +8,7 @@ struct VisitorAddress {
   var port: Int
 
   init(_ address: SocketAddress?) {
-    text = address?.ipAddress.map(Self.withoutMapping) ?? "unknown"
+    text = address?.plainIPAddress ?? "unknown"
     port = address?.port ?? 0
-  }
-
-  /// `::ffff:192.0.2.1` is the address behind it.
-  private static func withoutMapping(_ address: String) -> String {
-    let lowered = address.lowercased()
-    return lowered.hasPrefix("::ffff:") && lowered.contains(".") ? String(address.dropFirst(7)) : address
   }
 }

@@ -92,13 +92,7 @@ private final class Farewell: ChannelInboundHandler {
 
 extension ConnectionSource {
   init(_ address: SocketAddress?, proxy: String? = nil) {
-    self.init(address: address?.ipAddress.map(Self.withoutMapping) ?? "", port: address?.port ?? 0, proxy: proxy)
-  }
-
-  /// `::ffff:192.0.2.1` of a socket for both families is the address behind it.
-  static func withoutMapping(_ address: String) -> String {
-    let lowered = address.lowercased()
-    return lowered.hasPrefix("::ffff:") && lowered.contains(".") ? String(address.dropFirst(7)) : address
+    self.init(address: address?.plainIPAddress ?? "", port: address?.port ?? 0, proxy: proxy)
   }
 }
 
