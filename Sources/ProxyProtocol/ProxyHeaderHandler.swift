@@ -47,6 +47,15 @@ package final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelH
     }
   }
 
+  package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    // Where half a connection may end by itself: nothing more of the header will come.
+    if completion != nil, let event = event as? ChannelEvent, event == .inputClosed {
+      finish(.failure(.closed), context)
+    } else {
+      context.fireUserInboundEventTriggered(event)
+    }
+  }
+
   package func channelInactive(context: ChannelHandlerContext) {
     finish(.failure(.closed), context)
     context.fireChannelInactive()

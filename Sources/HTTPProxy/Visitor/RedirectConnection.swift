@@ -47,6 +47,15 @@ final class RedirectConnection: ChannelInboundHandler, LoopConnection {
     }
   }
 
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    // Whoever hangs up gives its place back at once; an answer of a few bytes has left by then.
+    if let event = event as? ChannelEvent, event == .inputClosed {
+      context.close(promise: nil)
+    } else {
+      context.fireUserInboundEventTriggered(event)
+    }
+  }
+
   func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
   private func answer(_ head: RequestHead) {
