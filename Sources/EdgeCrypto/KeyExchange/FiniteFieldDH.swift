@@ -30,6 +30,7 @@ package struct FiniteFieldDH: Sendable {
         case .group16: unsafe BN_get_rfc3526_prime_4096(nil)
         case .group18: unsafe BN_get_rfc3526_prime_8192(nil)
         }
+      // A constant of OpenSSL: only memory can be missing, and nothing a peer sends leads here.
       guard let prime = unsafe prime else { fatalError("Out of memory for a prime.") }
       return unsafe BigNumber(prime)
     }

@@ -28,6 +28,7 @@ internal import COpenSSL
     }
     unsafe scratch = .allocate(capacity: Self.scratchLength)
     unsafe scratch.initialize(repeating: 0, count: Self.scratchLength)
+    // Fetched at the first use in the process; fails for want of memory only.
     guard let mac = unsafe EVP_MAC_CTX_new(Self.poly.pointer) else { fatalError("OpenSSL has no Poly1305.") }
     unsafe self.mac = mac
     try check(

@@ -47,6 +47,7 @@ package enum DigestAlgorithm: Sendable, Hashable {
   static let sha512 = FetchedDigest(.sha512)
 
   private init(_ algorithm: DigestAlgorithm) {
+    // Once a process, whatever a peer sends: an OpenSSL without SHA-2 cannot run this program.
     guard let pointer = unsafe EVP_MD_fetch(nil, algorithm.openSSLName, nil) else {
       fatalError("OpenSSL has no \(algorithm.openSSLName).")
     }
@@ -65,6 +66,7 @@ package enum Digest {
       unsafe [UInt8](unsafeUninitializedCapacity: algorithm.byteCount) { output, count in
         let result = unsafe EVP_Digest(
           input.baseAddress, input.count, output.baseAddress, nil, algorithm.fetched.pointer, nil)
+        // No input makes a digest fail; a wrong one must never be taken for a right one.
         guard result == 1 else { fatalError("OpenSSL cannot compute \(algorithm.openSSLName).") }
         count = algorithm.byteCount
       }
@@ -94,6 +96,7 @@ package enum Digest {
 
   package init(_ algorithm: DigestAlgorithm) {
     self.algorithm = algorithm
+    // For want of memory only.
     guard let context = unsafe EVP_MD_CTX_new(),
       unsafe EVP_DigestInit_ex2(context, algorithm.fetched.pointer, nil) == 1
     else { fatalError("OpenSSL cannot start \(algorithm.openSSLName).") }
@@ -112,6 +115,7 @@ package enum Digest {
 
   package func finish() -> [UInt8] {
     unsafe [UInt8](unsafeUninitializedCapacity: algorithm.byteCount) { output, count in
+      // A mistake of our own code, which no peer can bring about: its callers finish once.
       guard unsafe EVP_DigestFinal_ex(context, output.baseAddress, nil) == 1 else {
         fatalError("A digest was finished twice.")
       }
