@@ -19,28 +19,35 @@ func earliest(_ left: UInt64?, _ right: UInt64?) -> UInt64? {
   return min(left, right)
 }
 
-/// A token bucket against floods of cheap messages.
+/// A token bucket against floods of cheap messages, kept as one time (the generic cell rate algorithm, ITU-T I.371):
+/// every connection holds several.
 struct RateBudget {
-  private let rate: Double
-  private let burst: Double
-  private var tokens: Double
-  private var last: UInt64
+  /// Nanoseconds that one costs.
+  private let price: UInt64
+  /// Nanoseconds that may be spent ahead of time.
+  private let credit: UInt64
+  /// Until when everything spent is paid for.
+  private var paid: UInt64
 
+  /// - Parameters:
+  ///   - rate: how many a second, for ever.
+  ///   - burst: how many at once.
   init(rate: Double, burst: Double, now: UInt64) {
-    self.rate = rate
-    self.burst = burst
-    self.tokens = burst
-    self.last = now
+    let second = 1e9
+    let price = second / max(rate, 1 / RateBudget.longest * second)
+    self.price = UInt64(price)
+    self.credit = UInt64(min(max(burst - 1, 0) * price, RateBudget.longest))
+    self.paid = now
   }
+
+  /// 31 years in nanoseconds: sums of it and any uptime stay far from the end of 64 bits.
+  private static let longest = 1e18
 
   /// Whether one more is within the budget.
   mutating func spend(now: UInt64) -> Bool {
-    if now > last {
-      tokens = min(burst, tokens + Double(now - last) / 1e9 * rate)
-      last = now
-    }
-    guard tokens >= 1 else { return false }
-    tokens -= 1
+    let start = max(paid, now)
+    guard start - now <= credit else { return false }
+    paid = start + price
     return true
   }
 }
