@@ -36,7 +36,12 @@ package final class HTTPProxy: Sendable {
   }
 
   /// Binds and accepts; returns when visitors can come.
-  package func start() async throws {
+  /// - Parameters:
+  ///   - inherited: sockets that listen already, taken instead of the configured addresses.
+  ///   - inheritedRedirects: the same for the addresses that redirect.
+  package func start(
+    inherited: [NIOBSDSocket.Handle] = [], inheritedRedirects: [NIOBSDSocket.Handle] = []
+  ) async throws {
     let configuration = state.withLock { $0.configuration }
     var loops: [NIOLoopBound<LoopState>] = []
     let shared = self.shared
@@ -57,9 +62,15 @@ package final class HTTPProxy: Sendable {
     let listener = Listener(group: group, shared: shared, loops: loops)
     var listeners: [any Channel] = []
     do {
-      for address in configuration.addresses { listeners += try await listener.bind(address, .visitors) }
+      for socket in inherited { listeners.append(try await listener.adopt(socket, .visitors)) }
+      for address in configuration.addresses where inherited.isEmpty {
+        listeners += try await listener.bind(address, .visitors)
+      }
       do {
-        for address in configuration.redirectAddresses { listeners += try await listener.bind(address, .redirects) }
+        for socket in inheritedRedirects { listeners.append(try await listener.adopt(socket, .redirects)) }
+        for address in configuration.redirectAddresses where inheritedRedirects.isEmpty {
+          listeners += try await listener.bind(address, .redirects)
+        }
       } catch {
         throw RedirectListenFailure(cause: error)
       }

@@ -26,21 +26,24 @@ package final class SSHServer: Sendable {
   }
 
   /// Listens on every address, or throws and listens on none.
-  package func start() async throws {
+  /// - Parameter inherited: sockets that listen already, taken instead of the configured addresses.
+  package func start(inherited: [NIOBSDSocket.Handle] = []) async throws {
     state.keyExchanges.start()
     summaries.withLock { $0 = startSummaries() }
-    for address in state.configuration.addresses {
-      do {
-        let listener = try await bind(address)
-        listeners.withLock { $0.append(listener) }
-        state.logger.info(
-          "starting SSH listener", metadata: ["address": "\(listener.localAddress?.description ?? "unknown")"])
-      } catch {
-        await stopListening()
-        await state.keyExchanges.stop()
-        throw error
-      }
+    do {
+      for socket in inherited { noteListener(try await bootstrap().withBoundSocket(socket).get()) }
+      for address in state.configuration.addresses where inherited.isEmpty { noteListener(try await bind(address)) }
+    } catch {
+      await stopListening()
+      await state.keyExchanges.stop()
+      throw error
     }
+  }
+
+  private func noteListener(_ listener: any Channel) {
+    listeners.withLock { $0.append(listener) }
+    state.logger.info(
+      "starting SSH listener", metadata: ["address": "\(listener.localAddress?.description ?? "unknown")"])
   }
 
   /// Where it listens; the ports chosen when 0 was asked for.

@@ -47,6 +47,11 @@ struct Listener {
     }
   }
 
+  /// A socket that listens already.
+  func adopt(_ socket: NIOBSDSocket.Handle, _ purpose: Purpose) async throws -> any Channel {
+    try await bootstrap(purpose).withBoundSocket(socket).get()
+  }
+
   private func bootstrap(_ purpose: Purpose) -> ServerBootstrap {
     let shared = self.shared
     let loops = self.loops

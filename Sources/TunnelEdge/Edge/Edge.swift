@@ -46,10 +46,10 @@ package final class Edge: Sendable {
 
   /// Builds the parts and opens the doors; when this returns, both listen.
   package static func start(
-    _ configuration: EdgeConfiguration, logs: EdgeLogs, group: any EventLoopGroup
+    _ configuration: EdgeConfiguration, logs: EdgeLogs, group: any EventLoopGroup, inherited: InheritedSockets = .none
   ) async throws(Failure) -> Edge {
     let edge = try await Edge(configuration, logs: logs, group: group)
-    try await edge.open()
+    try await edge.open(inherited)
     return edge
   }
 
@@ -114,17 +114,31 @@ package final class Edge: Sendable {
       metrics: { await source.counts().text })
   }
 
-  private func open() async throws(Failure) {
+  private func open(_ inherited: InheritedSockets) async throws(Failure) {
     identity.onChange { [weak self] change in self?.follow(change) }
     let configuration = configuration
+    var inherited = inherited
+    func take(_ door: InheritedSockets.Door, _ address: ListenAddress?) -> [NIOBSDSocket.Handle] {
+      guard let address else { return [] }
+      return inherited.take(door, port: address.port)
+    }
+    let visitors = take(.https, configuration.listener.address)
+    let redirects = take(.httpRedirect, configuration.listener.redirectAddress)
+    let publishers = take(.ssh, configuration.ssh?.address)
+    let watchers = take(.metrics, configuration.metrics?.address)
+    for socket in inherited.closeRest() {
+      logger.warning(
+        "a socket was handed over that no address of the configuration has; it was closed",
+        metadata: ["socket": "\(socket)"])
+    }
     do {
-      try await metrics.start(configuration.metrics)
+      try await metrics.start(configuration.metrics, inherited: watchers)
     } catch {
       throw Self.cannotListen(
         "metrics_address", configuration.metrics?.address ?? configuration.listener.address, error)
     }
     do {
-      try await openDoors(configuration)
+      try await openDoors(configuration, visitors, redirects, publishers)
     } catch {
       await metrics.stop()
       throw error
@@ -132,9 +146,12 @@ package final class Edge: Sendable {
     readiness.isReady = true
   }
 
-  private func openDoors(_ configuration: EdgeConfiguration) async throws(Failure) {
+  private func openDoors(
+    _ configuration: EdgeConfiguration, _ visitors: [NIOBSDSocket.Handle], _ redirects: [NIOBSDSocket.Handle],
+    _ publishers: [NIOBSDSocket.Handle]
+  ) async throws(Failure) {
     do {
-      try await http.start()
+      try await http.start(inherited: visitors, inheritedRedirects: redirects)
     } catch let failure as RedirectListenFailure {
       throw Self.cannotListen(
         "http_redirect_addr", configuration.listener.redirectAddress ?? configuration.listener.address, failure.cause)
@@ -143,7 +160,7 @@ package final class Edge: Sendable {
     }
     if let ssh, let address = configuration.ssh?.address {
       do {
-        try await ssh.start()
+        try await ssh.start(inherited: publishers)
       } catch {
         await http.drain(deadline: .now())
         throw Self.cannotListen("ssh_address", address, error)

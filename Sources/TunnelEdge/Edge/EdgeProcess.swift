@@ -38,10 +38,16 @@ package struct EdgeProcess: Sendable {
         "a sample secret is in use; replace it before anybody else can reach this edge",
         metadata: ["secret": "\(warning)"])
     }
+    let inherited: InheritedSockets
+    do {
+      inherited = try InheritedSockets(environment: environment)
+    } catch {
+      throw Edge.Failure(kind: .unavailable, description: error.description)
+    }
     let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
     let edge: Edge
     do {
-      edge = try await Edge.start(configuration, logs: logs, group: group)
+      edge = try await Edge.start(configuration, logs: logs, group: group, inherited: inherited)
     } catch {
       logs.flush()
       try? await group.shutdownGracefully()
@@ -57,6 +63,8 @@ package struct EdgeProcess: Sendable {
       if let watchdog = notifier.watchdogInterval {
         tasks.addTask {
           while !Task.isCancelled {
+            // An edge with a loop that hangs serves nobody on it: that is for systemd to end.
+            for loop in group.makeIterator() { try? await loop.submit {}.get() }
             notifier.watchdog()
             try? await Task.sleep(for: watchdog)
           }

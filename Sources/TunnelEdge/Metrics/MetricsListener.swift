@@ -33,10 +33,11 @@ actor MetricsListener {
   /// Ports that were chosen where 0 was asked for, too.
   var addresses: [SocketAddress] { channels.compactMap(\.localAddress) }
 
-  func start(_ configuration: MetricsConfiguration?) async throws {
+  /// - Parameter inherited: sockets that listen already, taken instead of the address until a reload changes it.
+  func start(_ configuration: MetricsConfiguration?, inherited: [NIOBSDSocket.Handle] = []) async throws {
     wanted = configuration
     guard let configuration else { return }
-    try await open(configuration)
+    try await open(configuration, inherited: inherited)
   }
 
   /// Follows a changed configuration. Where the new address cannot be had, the old one is served on.
@@ -74,13 +75,16 @@ actor MetricsListener {
     await closeListeners()
   }
 
-  private func open(_ configuration: MetricsConfiguration) async throws {
+  private func open(_ configuration: MetricsConfiguration, inherited: [NIOBSDSocket.Handle] = []) async throws {
     let service = MetricsService(
       credentials: configuration.credentials?.reveal(), isReady: isReady, metrics: metrics)
     let connections = ConnectionCount()
     var opened: [any Channel] = []
     do {
-      for (host, port) in configuration.address.expanded {
+      for socket in inherited {
+        opened.append(try await bootstrap(service, connections).withBoundSocket(socket).get())
+      }
+      for (host, port) in configuration.address.expanded where inherited.isEmpty {
         opened.append(try await bind(host, port, service, connections))
       }
     } catch {

@@ -6,8 +6,10 @@ package struct ServiceNotifier: Sendable {
   package let watchdogInterval: Duration?
   private let path: String?
 
-  package init(environment: [String: String]) {
-    watchdogInterval = environment["WATCHDOG_USEC"].flatMap(Int64.init).flatMap { $0 > 0 ? .microseconds($0 / 2) : nil }
+  package init(environment: [String: String], process: Int32 = getpid()) {
+    let isMeant = environment["WATCHDOG_PID"].flatMap(Int32.init).map { $0 == process } ?? true
+    watchdogInterval =
+      isMeant ? environment["WATCHDOG_USEC"].flatMap(Int64.init).flatMap { $0 > 0 ? .microseconds($0 / 2) : nil } : nil
     path = environment["NOTIFY_SOCKET"].flatMap { $0.isEmpty ? nil : $0 }
   }
 

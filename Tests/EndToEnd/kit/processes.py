@@ -12,7 +12,9 @@ from .waiting import until
 class Program:
     """A running program. Standard output and error are collected into one text."""
 
-    def __init__(self, arguments, environment=None, directory=None, log=None, stdin=subprocess.DEVNULL):
+    def __init__(
+        self, arguments, environment=None, directory=None, log=None, stdin=subprocess.DEVNULL, descriptors=()
+    ):
         self.arguments = [str(argument) for argument in arguments]
         self._text = []
         self._lock = threading.Lock()
@@ -25,6 +27,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=descriptors,
         )
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
