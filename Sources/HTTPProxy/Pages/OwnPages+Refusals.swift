@@ -14,7 +14,8 @@ extension OwnPages {
     if let seconds = text.retryAfter { response.headers.add("Retry-After", String(seconds)) }
     switch refusal {
     case .methodNotAllowed: response.headers.add("Allow", "GET, HEAD, POST")
-    case .badRequest, .headTooLarge, .bodyTooLarge, .targetTooLong, .requestTimedOut, .notImplemented,
+    case .badRequest, .headTooLarge, .bodyTooLarge, .requestTooLarge, .tooManyConnections, .edgeIsFull, .targetTooLong,
+      .requestTimedOut, .notImplemented,
       .versionNotSupported, .misdirected, .drainingDown, .expectationFailed:
       // What follows on this connection may not be what its sender means.
       response.closesConnection = true

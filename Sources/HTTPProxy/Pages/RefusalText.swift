@@ -42,6 +42,10 @@ struct RefusalText {
     case .bodyTooLarge:
       title = "The request is too large"
       happened = "This page of the edge takes small forms only."
+    case .requestTooLarge(_, let limit):
+      title = "The request is too large"
+      happened = "\(host) takes requests of up to \(limit) bytes."
+      advice = "Send less at a time, or ask whoever looks after this edge for a larger limit."
     case .targetTooLong:
       title = "The address is too long"
       happened = "The edge does not read addresses of this length."
@@ -52,6 +56,21 @@ struct RefusalText {
       title = "Wrong connection for this name"
       happened = "The connection was made for another name than \(host)."
       advice = "Reload the page; if that does not help, close the browser and open it again."
+    case .tooManyRequests(_, let seconds):
+      title = "Too many requests"
+      happened = "Your requests come faster than \(host) takes them."
+      advice = "Wait a moment, then go on more slowly."
+      retryAfter = seconds
+    case .tooManyAtOnce:
+      title = "Too many requests at once"
+      happened = "You have as many requests under way as \(host) takes of one visitor."
+      advice = "Wait until some of them are answered."
+      retryAfter = 1
+    case .tooManyConnections:
+      title = "Too many connections"
+      happened = "Your address has as many connections open as the edge takes of one."
+      advice = "Close some of them, or try again in a few seconds."
+      retryAfter = 10
     case .headTooLarge:
       title = "The request carries too much"
       happened = "Its headers are larger than the edge reads, most often because of too many cookies."
@@ -113,6 +132,16 @@ struct RefusalText {
       happened = "More requests wait for \(host) than the edge keeps."
       advice = "Try again in a few seconds."
       retryAfter = 5
+    case .routeIsBusy(_, let seconds):
+      title = "Too many visitors"
+      happened = "More is asked of \(host) at the moment than it takes."
+      advice = "Try again in a few seconds."
+      retryAfter = seconds
+    case .edgeIsFull:
+      title = "The edge is full"
+      happened = "It has as many connections open as it takes."
+      advice = "Try again in a few seconds."
+      retryAfter = 10
     case .drainingDown:
       title = "The edge is restarting"
       happened = "It finishes what it has begun and takes nothing new."

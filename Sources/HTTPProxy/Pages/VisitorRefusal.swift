@@ -18,12 +18,20 @@ package enum VisitorRefusal: Sendable {
   case requestTimedOut
   /// 413: more than we read for one of our own pages.
   case bodyTooLarge
+  /// 413: the body is larger than the route takes; the limit in bytes.
+  case requestTooLarge(Route, limit: UInt64)
   /// 414.
   case targetTooLong
   /// 417: an expectation other than `100-continue`.
   case expectationFailed
   /// 421: the TLS server name is served here and Host names another.
   case misdirected
+  /// 429: this visitor's requests come faster than the route takes them.
+  case tooManyRequests(Route, retryAfter: Int)
+  /// 429: this visitor has more requests under way than the route takes of one.
+  case tooManyAtOnce(Route)
+  /// 429: this address has more connections than one may have.
+  case tooManyConnections
   /// 431.
   case headTooLarge
   /// 501: a transfer coding we do not know.
@@ -46,6 +54,10 @@ package enum VisitorRefusal: Sendable {
   case timedOut(Route)
   /// 503: too many requests wait here already.
   case tooBusy
+  /// 503: all visitors together ask for more than the route takes.
+  case routeIsBusy(Route, retryAfter: Int)
+  /// 503: the edge has no room for another connection.
+  case edgeIsFull
   /// 503: the edge is shutting down.
   case drainingDown
 
@@ -56,14 +68,18 @@ package enum VisitorRefusal: Sendable {
     case .unknownHost, .noSuchPath: 404
     case .methodNotAllowed: 405
     case .requestTimedOut: 408
-    case .bodyTooLarge: 413
+    case .bodyTooLarge, .requestTooLarge: 413
     case .targetTooLong: 414
     case .expectationFailed: 417
     case .misdirected: 421
+    case .tooManyRequests, .tooManyAtOnce, .tooManyConnections: 429
     case .headTooLarge: 431
     case .notImplemented: 501
     case .versionNotSupported: 505
-    case .noTunnel, .tunnelReconnecting, .ownerMayNotPublish, .serviceOutOfResources, .tooBusy, .drainingDown: 503
+    case .noTunnel, .tunnelReconnecting, .ownerMayNotPublish, .serviceOutOfResources, .tooBusy, .routeIsBusy,
+      .edgeIsFull,
+      .drainingDown:
+      503
     case .serviceRefused, .serviceBroke: 502
     case .timedOut: 504
     }
@@ -79,10 +95,13 @@ package enum VisitorRefusal: Sendable {
     case .noSuchPath: "route_not_found"
     case .methodNotAllowed: "method_not_allowed"
     case .requestTimedOut: "request_timeout"
-    case .bodyTooLarge: "request_payload_too_large"
+    case .bodyTooLarge, .requestTooLarge: "request_payload_too_large"
     case .targetTooLong: "target_too_long"
     case .expectationFailed: "expectation_failed"
     case .misdirected: "misdirected_request"
+    case .tooManyRequests: "request_rate_limited"
+    case .tooManyAtOnce: "too_many_requests_at_once"
+    case .tooManyConnections: "too_many_connections"
     case .headTooLarge: "request_headers_too_large"
     case .notImplemented: "unsupported_transfer_coding"
     case .versionNotSupported: "unsupported_version"
@@ -94,6 +113,8 @@ package enum VisitorRefusal: Sendable {
     case .serviceOutOfResources: "service_out_of_resources"
     case .timedOut: "upstream_response_timeout"
     case .tooBusy: "overload"
+    case .routeIsBusy: "route_is_busy"
+    case .edgeIsFull: "edge_is_full"
     case .drainingDown: "draining"
     }
   }

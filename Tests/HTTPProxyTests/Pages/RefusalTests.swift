@@ -26,6 +26,8 @@ import Testing
       .versionNotSupported,
       .noTunnel(route), .tunnelReconnecting(route), .ownerMayNotPublish(route), .serviceRefused(route),
       .serviceBroke(route, "It sent <nonsense>."), .serviceOutOfResources(route), .timedOut(route), .tooBusy,
+      .requestTooLarge(route, limit: 10), .tooManyRequests(route, retryAfter: 7), .tooManyAtOnce(route),
+      .tooManyConnections, .routeIsBusy(route, retryAfter: 2), .edgeIsFull,
       .drainingDown,
     ]
     for refusal in all {
@@ -54,6 +56,7 @@ import Testing
     #expect(wait(.tunnelReconnecting(route)) == "5")
     #expect(wait(.ownerMayNotPublish(route)) == nil)
     #expect(wait(.forbidden(route)) == nil)
+    #expect(wait(.tooManyRequests(route, retryAfter: 7)) == "7")
   }
 
   @Test func aForbiddenPageNamesTheAccountOnlyWhereNoScriptOfTheHostCanReadIt() async throws {
