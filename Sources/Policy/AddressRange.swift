@@ -20,6 +20,18 @@ package struct AddressRange: Sendable, Hashable {
     low = address.low & Self.mask(length - 64)
   }
 
+  /// As it would be written: `10.0.0.0/8`, `192.0.2.7`, `2001:db8:0:0:0:0:0:0/32`.
+  var description: String {
+    guard high == 0, low >> 32 == 0xffff, prefixLength >= 96 else {
+      let groups = [high, low].flatMap { half in
+        [48, 32, 16, 0].map { String(half >> UInt64($0) & 0xffff, radix: 16) }
+      }
+      return groups.joined(separator: ":") + (prefixLength == 128 ? "" : "/\(prefixLength)")
+    }
+    let octets = [24, 16, 8, 0].map { String(low >> UInt64($0) & 0xff) }
+    return octets.joined(separator: ".") + (prefixLength == 128 ? "" : "/\(prefixLength - 96)")
+  }
+
   package func contains(_ address: IPAddress) -> Bool {
     address.high & Self.mask(prefixLength) == high && address.low & Self.mask(prefixLength - 64) == low
   }
