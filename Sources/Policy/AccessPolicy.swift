@@ -29,6 +29,11 @@ package struct AccessPolicy: Sendable, Equatable {
     Evaluation(of: self, request).decision()
   }
 
+  /// Whether it asks for certificates of visitors.
+  package var asksForCertificates: Bool {
+    rules.contains { $0.groups.contains { $0.criteria.contains { $0.test.dependsOnCertificate } } }
+  }
+
   /// Nothing in it can ever allow.
   package var allowsNobody: Bool { !rules.contains { $0.action == .allow && !$0.groups.isEmpty } }
 }

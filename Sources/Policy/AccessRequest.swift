@@ -12,11 +12,14 @@ package struct AccessRequest: Sendable {
   package var sshUsername: String?
   /// The wire blob of the ssh key whose signature was verified.
   package var sshPublicKey: [UInt8]?
+  /// Of the visitor's TLS connection.
+  package var certificate: ShownCertificate
   package var now: UnixTime
 
   package init(
     subject: Subject?, sourceAddress: String? = nil, method: String? = nil, path: String? = nil,
-    isCORSPreflight: Bool = false, sshUsername: String? = nil, sshPublicKey: [UInt8]? = nil, now: UnixTime
+    isCORSPreflight: Bool = false, sshUsername: String? = nil, sshPublicKey: [UInt8]? = nil,
+    certificate: ShownCertificate = .notAsked, now: UnixTime
   ) {
     self.subject = subject
     self.sourceAddress = sourceAddress
@@ -25,6 +28,7 @@ package struct AccessRequest: Sendable {
     self.isCORSPreflight = isCORSPreflight
     self.sshUsername = sshUsername
     self.sshPublicKey = sshPublicKey
+    self.certificate = certificate
     self.now = now
   }
 }

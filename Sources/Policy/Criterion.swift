@@ -28,11 +28,15 @@ enum CriterionTest: Sendable, Equatable {
   case sshUsernameMatchesClaim(ClaimPath)
   /// The wire blobs of the keys that may be used.
   case sshPublicKey([[UInt8]])
+  case clientCertificate(CertificateMatcher)
+  case invalidClientCertificate
 
-  /// Whether the answer depends on more than who asks.
+  /// Whether the answer depends on more than who asks and the connection.
   var dependsOnRequest: Bool {
     switch self {
-    case .accept, .reject, .authenticatedUser, .user, .email, .domain, .groups, .claim, .serviceAccount: false
+    case .accept, .reject, .authenticatedUser, .user, .email, .domain, .groups, .claim, .serviceAccount,
+      .clientCertificate, .invalidClientCertificate:
+      false
     case .sourceIP, .httpMethod, .httpPath, .corsPreflight, .sshUsername, .sshUsernameMatchesEmail,
       .sshUsernameMatchesClaim, .sshPublicKey:
       true
@@ -45,7 +49,17 @@ enum CriterionTest: Sendable, Equatable {
     case .authenticatedUser, .user, .email, .domain, .groups, .claim, .serviceAccount, .sshUsernameMatchesEmail,
       .sshUsernameMatchesClaim:
       true
-    case .accept, .reject, .sourceIP, .httpMethod, .httpPath, .corsPreflight, .sshUsername, .sshPublicKey: false
+    case .accept, .reject, .sourceIP, .httpMethod, .httpPath, .corsPreflight, .sshUsername, .sshPublicKey,
+      .clientCertificate, .invalidClientCertificate:
+      false
+    }
+  }
+
+  /// Whether the answer depends on the certificate of the visitor's connection.
+  var dependsOnCertificate: Bool {
+    switch self {
+    case .clientCertificate, .invalidClientCertificate: true
+    default: false
     }
   }
 }

@@ -27,6 +27,9 @@ struct CriterionQuestion {
       answer(matcher.matches(request.sshUsername ?? ""), "ssh-username-ok", else: "ssh-username-unauthorized")
     case .sshPublicKey(let blobs):
       answer(usesKey(among: blobs), "ssh-publickey-ok", else: ReasonName.keyUnauthorized)
+    case .clientCertificate(let matcher):
+      answer(certificateMatches(matcher), "client-certificate-ok", else: "client-certificate-unauthorized")
+    case .invalidClientCertificate: answerAboutCertificate()
     case .authenticatedUser, .user, .email, .domain, .groups, .claim, .serviceAccount, .sshUsernameMatchesEmail,
       .sshUsernameMatchesClaim:
       answerAboutSubject(test)
@@ -55,7 +58,7 @@ struct CriterionQuestion {
     case .sshUsernameMatchesClaim(let path):
       answer(username(isAmong: path.values(in: person.claims)), "ssh-username-ok", else: "ssh-username-unauthorized")
     case .serviceAccount, .accept, .reject, .sourceIP, .httpMethod, .httpPath, .corsPreflight, .sshUsername,
-      .sshPublicKey:
+      .sshPublicKey, .clientCertificate, .invalidClientCertificate:
       // A person is no service account; the others are not about the subject.
       CriterionAnswer(matched: false, reason: "service-account-unauthorized")
     }
@@ -102,6 +105,23 @@ struct CriterionQuestion {
     return ranges.contains { $0.contains(address) }
   }
 
+  /// What nobody vouches for proves nothing in favour of its holder, and counts against them all the same.
+  private func certificateMatches(_ matcher: CertificateMatcher) -> Bool {
+    switch request.certificate {
+    case .notAsked, .missing: false
+    case .invalid(let certificate): helpsAccess ? false : matcher.matches(certificate)
+    case .valid(let certificate): matcher.matches(certificate)
+    }
+  }
+
+  private func answerAboutCertificate() -> CriterionAnswer {
+    switch request.certificate {
+    case .notAsked, .valid: CriterionAnswer(matched: false, reason: "client-certificate-ok")
+    case .missing: CriterionAnswer(matched: true, reason: ReasonName.certificateRequired)
+    case .invalid: CriterionAnswer(matched: true, reason: ReasonName.certificateInvalid)
+    }
+  }
+
   private func usesKey(among blobs: [[UInt8]]) -> Bool {
     guard let key = request.sshPublicKey, !key.isEmpty else { return false }
     return blobs.contains(key)
@@ -112,6 +132,8 @@ struct CriterionQuestion {
 enum ReasonName {
   static let unauthenticated = "user-unauthenticated"
   static let keyUnauthorized = "ssh-publickey-unauthorized"
+  static let certificateRequired = "client-certificate-required"
+  static let certificateInvalid = "invalid-client-certificate"
 }
 
 extension String {

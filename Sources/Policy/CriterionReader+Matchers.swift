@@ -110,7 +110,7 @@ extension CriterionReader {
     return node.kind
   }
 
-  private mutating func unknownOperator<Condition>(_ entry: PolicyNode.Entry, _ known: [String]) -> Condition? {
+  mutating func unknownOperator<Condition>(_ entry: PolicyNode.Entry, _ known: [String]) -> Condition? {
     let nearest = nearestName(to: entry.key, among: known).map { "did you mean `\($0)`?" }
     let list = known.map { "`\($0)`" }.joined(separator: ", ")
     fail(

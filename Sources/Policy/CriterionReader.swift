@@ -1,13 +1,12 @@
 /// The names that may stand in a list of criteria.
 enum CriterionName {
   static let supported = [
-    "accept", "authenticated_user", "claim", "cors_preflight", "domain", "email", "groups", "http_method", "http_path",
-    "reject", "service_account", "source_ip", "ssh_publickey", "ssh_username", "ssh_username_matches_claim",
-    "ssh_username_matches_email", "user",
+    "accept", "authenticated_user", "claim", "client_certificate", "cors_preflight", "domain", "email", "groups",
+    "http_method", "http_path", "invalid_client_certificate", "reject", "service_account", "source_ip", "ssh_publickey",
+    "ssh_username", "ssh_username_matches_claim", "ssh_username_matches_email", "user",
   ]
   static let unsupported = [
-    "client_certificate", "date", "day_of_week", "device", "invalid_client_certificate", "mcp_tool", "pomerium_routes",
-    "record", "ssh_ca", "time_of_day",
+    "date", "day_of_week", "device", "mcp_tool", "pomerium_routes", "record", "ssh_ca", "time_of_day",
   ]
   static let known = Set(supported + unsupported)
 }
@@ -36,6 +35,8 @@ struct CriterionReader {
     case "reject": return flag(.reject)
     case "authenticated_user": return flag(.authenticatedUser)
     case "cors_preflight": return flag(.corsPreflight)
+    case "invalid_client_certificate": return flag(.invalidClientCertificate)
+    case "client_certificate": return certificateMatcher(entry.value).map { .clientCertificate($0) }
     case "ssh_username_matches_email": return flag(.sshUsernameMatchesEmail)
     case "user": return stringMatcher(entry.value).map { .user($0) }
     case "email": return stringMatcher(entry.value).map { .email($0) }
@@ -120,7 +121,7 @@ struct CriterionReader {
   }
 
   /// A text, or a list of texts that is not empty.
-  private mutating func texts(_ node: PolicyNode, _ what: String) -> [(PolicyNode, String)] {
+  mutating func texts(_ node: PolicyNode, _ what: String) -> [(PolicyNode, String)] {
     switch node.value {
     case .string(let text): return [(node, text)]
     case .list(let items):

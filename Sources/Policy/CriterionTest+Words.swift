@@ -3,7 +3,8 @@ extension CriterionTest {
   /// In the policy's own words: `is "bob@example.com"`, `has "admins"`.
   var wanted: String {
     switch self {
-    case .accept, .reject, .authenticatedUser, .corsPreflight, .sshUsernameMatchesEmail: ""
+    case .accept, .reject, .authenticatedUser, .corsPreflight, .sshUsernameMatchesEmail, .invalidClientCertificate: ""
+    case .clientCertificate(let matcher): matcher.words
     case .user(let matcher), .email(let matcher), .domain(let matcher), .serviceAccount(let matcher),
       .httpMethod(let matcher), .httpPath(let matcher), .sshUsername(let matcher):
       matcher.words
@@ -25,6 +26,13 @@ extension CriterionTest {
     case .sshUsername, .sshUsernameMatchesEmail, .sshUsernameMatchesClaim:
       return request.sshUsername.map(Words.quoted) ?? Words.nothing
     case .sshPublicKey: return request.sshPublicKey == nil ? Words.nothing : "another key"
+    case .clientCertificate, .invalidClientCertificate:
+      return switch request.certificate {
+      case .notAsked: Words.nothing
+      case .missing: "no certificate"
+      case .invalid(let certificate): "an invalid certificate, \(Words.hex(certificate.fingerprint))"
+      case .valid(let certificate): "the certificate \(Words.hex(certificate.fingerprint))"
+      }
     case .authenticatedUser, .user, .email, .domain, .groups, .claim, .serviceAccount: break
     }
     guard let subject else { return "nobody signed in" }
@@ -40,7 +48,8 @@ extension CriterionTest {
       return Words.list(groups.map { $0.map(Words.text) } ?? subject.groups.map(Words.quoted))
     case .claim(let path, _): return Words.list(path.values(in: subject.claims).map(Words.text))
     case .accept, .reject, .authenticatedUser, .serviceAccount, .corsPreflight, .sourceIP, .httpMethod, .httpPath,
-      .sshUsername, .sshUsernameMatchesEmail, .sshUsernameMatchesClaim, .sshPublicKey:
+      .sshUsername, .sshUsernameMatchesEmail, .sshUsernameMatchesClaim, .sshPublicKey, .clientCertificate,
+      .invalidClientCertificate:
       return nil
     }
   }
@@ -74,6 +83,20 @@ extension ListMatcher {
   }
 }
 
+extension CertificateMatcher {
+  fileprivate var words: String {
+    conditions.map { condition in
+      switch condition {
+      case .fingerprint(let known): "fingerprint is in " + Words.list(known.map(Words.hex))
+      case .keyHash(let known): "the key's hash is in " + Words.list(known.map(Words.hex))
+      case .dnsName(let matcher): "a DNS name " + matcher.words
+      case .emailAddress(let matcher): "an email address " + matcher.words
+      case .uri(let matcher): "a URI " + matcher.words
+      }
+    }.joined(separator: " and ")
+  }
+}
+
 /// Values in explanations; lists and texts are cut where they would fill a screen.
 private enum Words {
   static let nothing = "nothing"
@@ -88,6 +111,10 @@ private enum Words {
     guard !items.isEmpty else { return nothing }
     let rest = items.count - longestList
     return items.prefix(longestList).joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
+  }
+
+  static func hex(_ bytes: [UInt8]) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 
   static func text(_ value: ClaimValue) -> String {

@@ -5,22 +5,29 @@ package struct Decision: Sendable, Equatable {
   package var needsSignIn: Bool
   /// Refused, and another ssh key may help.
   package var needsOtherKey: Bool
+  /// Refused for the certificate of the connection: signing in would not help.
+  package var certificateFault: CertificateFault?
   /// Every criterion that was looked at, in the order of the file.
   package var reasons: [DecisionReason]
   /// The policy looks at the method, the path, the client's address or the ssh login: not to be kept per session.
   package var dependsOnRequest: Bool
+  /// It looks at the certificate of the connection: not to be kept per session either.
+  package var dependsOnCertificate: Bool
   /// When this answer may change by itself: the end of the session it rests on.
   package var validUntil: UnixTime?
 
   package init(
-    isAllowed: Bool, needsSignIn: Bool = false, needsOtherKey: Bool = false, reasons: [DecisionReason] = [],
-    dependsOnRequest: Bool = false, validUntil: UnixTime? = nil
+    isAllowed: Bool, needsSignIn: Bool = false, needsOtherKey: Bool = false, certificateFault: CertificateFault? = nil,
+    reasons: [DecisionReason] = [], dependsOnRequest: Bool = false, dependsOnCertificate: Bool = false,
+    validUntil: UnixTime? = nil
   ) {
     self.isAllowed = isAllowed
     self.needsSignIn = needsSignIn
     self.needsOtherKey = needsOtherKey
+    self.certificateFault = certificateFault
     self.reasons = reasons
     self.dependsOnRequest = dependsOnRequest
+    self.dependsOnCertificate = dependsOnCertificate
     self.validUntil = validUntil
   }
 
@@ -30,6 +37,14 @@ package struct Decision: Sendable, Equatable {
     for reason in reasons where reason.isDeciding && !names.contains(reason.name) { names.append(reason.name) }
     return names
   }
+}
+
+/// Why a certificate does not do.
+package enum CertificateFault: Sendable, Equatable {
+  /// None was shown.
+  case required
+  /// No authority that counts vouches for the one that was shown.
+  case invalid
 }
 
 /// What one criterion said.

@@ -11,6 +11,7 @@ struct Evaluation {
   private var reasons: [DecisionReason] = []
   private var dependsOnRequest = false
   private var dependsOnSubject = false
+  private var dependsOnCertificate = false
   private var allow = ActionOutcome()
   private var deny = ActionOutcome()
 
@@ -26,12 +27,19 @@ struct Evaluation {
   func decision() -> Decision {
     let mustSignIn = allow.names.contains(ReasonName.unauthenticated) || deny.names.contains(ReasonName.unauthenticated)
     let isAllowed = allow.holds && !deny.holds && !mustSignIn
-    let needsSignIn = !isAllowed && mustSignIn && !deny.holdsForEverybody
+    let fault = deny.holds ? certificateFault : nil
+    let needsSignIn = !isAllowed && mustSignIn && !deny.holdsForEverybody && fault == nil
     let needsOtherKey =
       !isAllowed && (deny.holds ? deny.names : allow.names).contains(ReasonName.keyUnauthorized)
     return Decision(
-      isAllowed: isAllowed, needsSignIn: needsSignIn, needsOtherKey: needsOtherKey, reasons: markedReasons(),
-      dependsOnRequest: dependsOnRequest, validUntil: dependsOnSubject ? subject?.expiresAt : nil)
+      isAllowed: isAllowed, needsSignIn: needsSignIn, needsOtherKey: needsOtherKey, certificateFault: fault,
+      reasons: markedReasons(), dependsOnRequest: dependsOnRequest, dependsOnCertificate: dependsOnCertificate,
+      validUntil: dependsOnSubject ? subject?.expiresAt : nil)
+  }
+
+  private var certificateFault: CertificateFault? {
+    if deny.names.contains(ReasonName.certificateRequired) { return .required }
+    return deny.names.contains(ReasonName.certificateInvalid) ? .invalid : nil
   }
 
   /// Says of each reason whether it belongs to what made the answer: of a deny that holds nothing else counts.
@@ -68,6 +76,7 @@ struct Evaluation {
     for (criterion, answer) in zip(group.criteria, answers) {
       dependsOnRequest = dependsOnRequest || criterion.test.dependsOnRequest
       dependsOnSubject = dependsOnSubject || criterion.test.dependsOnSubject
+      dependsOnCertificate = dependsOnCertificate || criterion.test.dependsOnCertificate
       let counts = (group.operation.isPositive ? answer.matched : !answer.matched) == holds
       if counts { names.insert(answer.reason) }
       reasons.append(

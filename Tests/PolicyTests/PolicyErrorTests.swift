@@ -65,7 +65,7 @@ import Testing
   @Test(
     "a criterion of the reference that is missing here is refused by its name",
     arguments: [
-      "client_certificate", "date", "day_of_week", "device", "invalid_client_certificate", "mcp_tool",
+      "date", "day_of_week", "device", "mcp_tool",
       "pomerium_routes",
       "record", "ssh_ca", "time_of_day",
     ])
