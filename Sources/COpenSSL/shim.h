@@ -10,6 +10,7 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/objects.h>
+#include <openssl/ocsp.h>
 #include <openssl/param_build.h>
 #include <openssl/params.h>
 #include <openssl/pem.h>
@@ -55,12 +56,17 @@ static inline int te_general_name_count(const GENERAL_NAMES *names) { return sk_
 static inline const GENERAL_NAME *te_general_name(const GENERAL_NAMES *names, int index) {
   return sk_GENERAL_NAME_value(names, index);
 }
-// The bytes of a dNSName or iPAddress; NULL for other kinds.
+// The bytes of a dNSName, rfc822Name, uniformResourceIdentifier or iPAddress; NULL for other kinds.
 static inline const unsigned char *te_general_name_bytes(const GENERAL_NAME *name, int *kind, int *length) {
+  const ASN1_STRING *text = NULL;
   *kind = name->type;
-  if (name->type != GEN_DNS && name->type != GEN_IPADD) return NULL;
-  const ASN1_STRING *text = name->type == GEN_DNS ? (const ASN1_STRING *)name->d.dNSName
-                                                 : (const ASN1_STRING *)name->d.iPAddress;
+  switch (name->type) {
+    case GEN_DNS: text = (const ASN1_STRING *)name->d.dNSName; break;
+    case GEN_EMAIL: text = (const ASN1_STRING *)name->d.rfc822Name; break;
+    case GEN_URI: text = (const ASN1_STRING *)name->d.uniformResourceIdentifier; break;
+    case GEN_IPADD: text = (const ASN1_STRING *)name->d.iPAddress; break;
+  }
+  if (text == NULL) return NULL;
   *length = ASN1_STRING_length(text);
   return ASN1_STRING_get0_data(text);
 }
@@ -76,7 +82,97 @@ static inline int te_ctx_add_chain_certificate(SSL_CTX *context, X509 *certifica
   return (int)SSL_CTX_add1_chain_cert(context, certificate);
 }
 
+// MARK: Certificates of clients
+
+static inline int te_x509_count(const STACK_OF(X509) *list) { return list == NULL ? 0 : sk_X509_num(list); }
+static inline X509 *te_x509_at(const STACK_OF(X509) *list, int index) { return sk_X509_value(list, index); }
+static inline STACK_OF(X509) *te_x509_list_new(void) { return sk_X509_new_null(); }
+// The list holds a reference of its own.
+static inline int te_x509_list_add(STACK_OF(X509) *list, X509 *certificate) {
+  return X509_add_cert(list, certificate, X509_ADD_FLAG_UP_REF);
+}
+static inline void te_x509_list_free(STACK_OF(X509) *list) { sk_X509_pop_free(list, X509_free); }
+
+// An authority without a revocation list among ours cannot revoke; one whose list cannot be used, or is out of date, can.
+static inline int te_revocation_callback(int is_good, X509_STORE_CTX *context) {
+  if (is_good || X509_STORE_CTX_get_error(context) != X509_V_ERR_UNABLE_TO_GET_CRL) return is_good;
+  X509 *current = X509_STORE_CTX_get_current_cert(context);
+  if (current == NULL) return 0;
+  STACK_OF(X509_CRL) *lists = X509_STORE_CTX_get1_crls(context, X509_get_issuer_name(current));
+  int has_list = lists != NULL && sk_X509_CRL_num(lists) > 0;
+  sk_X509_CRL_pop_free(lists, X509_CRL_free);
+  if (has_list) return 0;
+  X509_STORE_CTX_set_error(context, X509_V_OK);
+  return 1;
+}
+static inline void te_store_set_revocation_callback(X509_STORE *store) {
+  X509_STORE_set_verify_cb(store, te_revocation_callback);
+}
+// X509_V_FLAG_*: every certificate of the store is a trust anchor; revocation lists are asked for the whole chain.
+static inline int te_store_set_flags(X509_STORE *store, int checks_revocation) {
+  unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN;
+  if (checks_revocation) flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
+  return X509_STORE_set_flags(store, flags);
+}
+// The certificate whose handshake this is.
+static inline SSL *te_verified_connection(X509_STORE_CTX *context) {
+  return (SSL *)X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx());
+}
+
+// MARK: OCSP
+
+// What the response says of the certificate with this issuer: V_OCSP_CERTSTATUS_*, -1 when it does not name it, -2 when it
+// is no successful response. `issuer` may be NULL: then the serial number alone is compared.
+static inline int te_ocsp_status(const unsigned char *der, long count, X509 *leaf, X509 *issuer, int64_t *next_update) {
+  int found = -2;
+  OCSP_BASICRESP *basic = NULL;
+  const unsigned char *cursor = der;
+  OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &cursor, count);
+  *next_update = 0;
+  if (response == NULL || cursor != der + count || OCSP_response_status(response) != OCSP_RESPONSE_STATUS_SUCCESSFUL)
+    goto done;
+  basic = OCSP_response_get1_basic(response);
+  if (basic == NULL) goto done;
+  found = -1;
+  for (int index = 0; index < OCSP_resp_count(basic); index++) {
+    OCSP_SINGLERESP *single = OCSP_resp_get0(basic, index);
+    const OCSP_CERTID *id = OCSP_SINGLERESP_get0_id(single);
+    ASN1_INTEGER *serial = NULL;
+    ASN1_OBJECT *digest = NULL;
+    if (OCSP_id_get0_info(NULL, &digest, NULL, &serial, (OCSP_CERTID *)id) != 1) continue;
+    if (ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(leaf)) != 0) continue;
+    if (issuer != NULL) {
+      const EVP_MD *algorithm = EVP_get_digestbyobj(digest);
+      OCSP_CERTID *wanted = algorithm == NULL ? NULL : OCSP_cert_to_id(algorithm, leaf, issuer);
+      int is_same = wanted != NULL && OCSP_id_cmp(wanted, id) == 0;
+      OCSP_CERTID_free(wanted);
+      if (!is_same) continue;
+    }
+    ASN1_GENERALIZEDTIME *next = NULL;
+    found = OCSP_single_get0_status(single, NULL, NULL, NULL, &next);
+    struct tm parts;
+    if (next != NULL && ASN1_TIME_to_tm(next, &parts) == 1) *next_update = (int64_t)timegm(&parts);
+    break;
+  }
+done:
+  OCSP_BASICRESP_free(basic);
+  OCSP_RESPONSE_free(response);
+  return found;
+}
+// SSL_CTX_set_tlsext_status_cb, SSL_set_tlsext_status_ocsp_resp: the connection frees its copy.
+static inline void te_ctx_set_status_callback(SSL_CTX *context, int (*callback)(SSL *, void *), void *argument) {
+  SSL_CTX_set_tlsext_status_cb(context, callback);
+  SSL_CTX_set_tlsext_status_arg(context, argument);
+}
+static inline int te_set_ocsp_response(SSL *ssl, const unsigned char *bytes, size_t count) {
+  unsigned char *copy = (unsigned char *)OPENSSL_memdup(bytes, count);
+  if (copy == NULL) return 0;
+  return (int)SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)count);
+}
+
 // MARK: libssl macros
+
+static inline void te_ctx_set_max_cert_list(SSL_CTX *context, long count) { SSL_CTX_set_max_cert_list(context, count); }
 
 static inline void te_ctx_set_modes(SSL_CTX *context) {
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |

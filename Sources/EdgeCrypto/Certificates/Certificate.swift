@@ -6,6 +6,9 @@ package struct Certificate: Sendable, Equatable {
   /// Of the subject alternative names, in lower case.
   package let dnsNames: [String]
   package let ipAddresses: [String]
+  /// As they are written.
+  package let emailAddresses: [String]
+  package let uris: [String]
   /// RFC 2253 form.
   package let subject: String
   package let issuer: String
@@ -27,6 +30,8 @@ package struct Certificate: Sendable, Equatable {
     let names = handle.alternativeNames
     dnsNames = names.dns
     ipAddresses = names.ip
+    emailAddresses = names.email
+    uris = names.uri
     subject = unsafe X509Handle.text(X509_get_subject_name(handle.pointer))
     issuer = unsafe X509Handle.text(X509_get_issuer_name(handle.pointer))
     notBefore = unsafe te_unix_time(X509_get0_notBefore(handle.pointer))
@@ -96,7 +101,9 @@ package struct Certificate: Sendable, Equatable {
 
   deinit { unsafe X509_free(pointer) }
 
-  var der: [UInt8] {
+  var der: [UInt8] { unsafe Self.der(of: pointer) }
+
+  static func der(of pointer: OpaquePointer) -> [UInt8] {
     let count = unsafe i2d_X509(pointer, nil)
     guard count > 0 else { return [] }
     var bytes = [UInt8](repeating: 0, count: Int(count))
@@ -124,34 +131,50 @@ package struct Certificate: Sendable, Equatable {
     return try? PublicKey(handle: unsafe KeyHandle(key))
   }
 
-  var alternativeNames: (dns: [String], ip: [String]) {
-    guard let raw = unsafe X509_get_ext_d2i(pointer, NID_subject_alt_name, nil, nil) else { return ([], []) }
+  var alternativeNames: AlternativeNames {
+    var found = AlternativeNames()
+    guard let raw = unsafe X509_get_ext_d2i(pointer, NID_subject_alt_name, nil, nil) else { return found }
     let names = OpaquePointer(raw)
     defer { unsafe te_general_names_free(names) }
-    var dns: [String] = []
-    var ip: [String] = []
     for index in 0..<max(0, unsafe te_general_name_count(names)) {
       var kind: Int32 = 0
       var count: Int32 = 0
       guard let name = unsafe te_general_name(names, index),
         let bytes = unsafe te_general_name_bytes(name, &kind, &count), count >= 0
       else { continue }
-      let content = unsafe Array(UnsafeBufferPointer(start: bytes, count: Int(count)))
-      if kind == GEN_DNS {
-        // A NUL or a non-ASCII byte inside a name is an old way to look like another name.
-        guard content.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else { continue }
-        dns.append(String(decoding: content, as: UTF8.self).lowercased())
-      } else if let text = IPText.text(content) {
-        ip.append(text)
-      }
+      found.add(kind, unsafe Array(UnsafeBufferPointer(start: bytes, count: Int(count))))
     }
-    return (dns, ip)
+    return found
   }
 
   static func text(_ name: OpaquePointer?) -> String {
     guard let name = unsafe name, let memory = try? MemoryBIO([]) else { return "" }
     guard unsafe X509_NAME_print_ex(memory.pointer, name, 0, te_name_flags()) >= 0 else { return "" }
     return memory.text
+  }
+}
+
+/// What a certificate is for, by kind (RFC 5280 section 4.2.1.6).
+struct AlternativeNames {
+  private(set) var dns: [String] = []
+  private(set) var ip: [String] = []
+  private(set) var email: [String] = []
+  private(set) var uri: [String] = []
+
+  mutating func add(_ kind: Int32, _ content: [UInt8]) {
+    if kind == GEN_IPADD {
+      if let text = IPText.text(content) { ip.append(text) }
+      return
+    }
+    // A NUL or a non-ASCII byte inside a name is an old way to look like another name.
+    guard content.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else { return }
+    let text = String(decoding: content, as: UTF8.self)
+    switch kind {
+    case GEN_DNS: dns.append(text.lowercased())
+    case GEN_EMAIL: email.append(text)
+    case GEN_URI: uri.append(text)
+    default: break
+    }
   }
 }
 

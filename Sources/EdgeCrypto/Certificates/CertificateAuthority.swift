@@ -69,6 +69,19 @@ package final class CertificateAuthority: Sendable {
     return (try Certificate(leaf).pem() + certificate.pem(), try leafKey.pkcs8PEM())
   }
 
+  /// What a listener shows for names that none of its certificates is for: no browser trusts it, and it names nobody.
+  package static func catchAll(now: Int64) throws(CryptoError) -> TLSIdentity {
+    let key = try PrivateKey.generate(.ecdsa(.p256))
+    let certificate = try sign(
+      "*", key.publicKey, days: maximumLeafDays, now: now,
+      extensions: [
+        (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature"),
+        (NID_ext_key_usage, "serverAuth"), (NID_subject_alt_name, "DNS:*"),
+      ], issuer: nil, with: key)
+    return try TLSIdentity(
+      certificateChainPEM: try Certificate(certificate).pem(), privateKeyPEM: try key.pkcs8PEM())
+  }
+
   private static func isDNSName(_ name: String) -> Bool {
     let bare = name.hasPrefix("*.") ? name.dropFirst(2) : name[...]
     return !bare.isEmpty && bare.utf8.count <= 253

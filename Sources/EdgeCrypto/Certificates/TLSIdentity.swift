@@ -13,8 +13,12 @@ package final class TLSIdentity: Sendable {
   package let leaf: Certificate
   let key: PrivateKey
   let handles: [X509Handle]
+  package let staple: OCSPStaple?
 
-  package init(certificateChainPEM: String, privateKeyPEM: String) throws(CryptoError) {
+  /// `ocspResponse`: DER.
+  package init(
+    certificateChainPEM: String, privateKeyPEM: String, ocspResponse: [UInt8]? = nil
+  ) throws(CryptoError) {
     chain = try Certificate.chain(pem: certificateChainPEM)
     guard let leaf = chain.first else { throw CryptoError(.certificate, "The chain is empty.") }
     self.leaf = leaf
@@ -26,10 +30,24 @@ package final class TLSIdentity: Sendable {
     var handles: [X509Handle] = []
     for certificate in chain { handles.append(try X509Handle(der: certificate.der)) }
     self.handles = handles
+    var staple: OCSPStaple?
+    if let ocspResponse { staple = try OCSPStaple(der: ocspResponse, chain: chain) }
+    self.staple = staple
   }
 
   /// DNS names and addresses that the certificate is for, in lower case.
   package var names: [String] { leaf.dnsNames + leaf.ipAddresses }
+
+  /// Two identities for one name serve together when their keys are of different kinds.
+  enum KeyKind: Hashable { case rsa, ecdsa, other }
+
+  var keyKind: KeyKind {
+    switch leaf.publicKey?.type {
+    case .rsa: .rsa
+    case .ecdsa: .ecdsa
+    case .ed25519, nil: .other
+    }
+  }
 
   package func validity(at unixSeconds: Int64) -> Validity {
     if unixSeconds < leaf.notBefore { return .notYetValid }

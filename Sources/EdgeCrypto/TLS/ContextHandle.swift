@@ -25,6 +25,10 @@ internal import COpenSSL
     unsafe te_ctx_set_options(pointer)
     unsafe te_ctx_set_modes(pointer)
     unsafe te_ctx_set_session_cache_off(pointer)
+    if server {
+      // One is enough: who resumes gets the next one. OpenSSL would make two.
+      try check(unsafe SSL_CTX_set_num_tickets(pointer, 1), "cannot set the number of tickets")
+    }
     unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_NONE, nil)
     try check(unsafe te_ctx_set_min_version(pointer, minimum.openSSLNumber), "cannot set the TLS version")
     try check(unsafe SSL_CTX_set_cipher_list(pointer, Self.ciphers12), "cannot set the TLS 1.2 ciphers")
@@ -50,6 +54,21 @@ internal import COpenSSL
     }
     guard unsafe SSL_CTX_use_PrivateKey(pointer, identity.key.handle.pointer) == 1 else {
       throw .library("the key of \(identity.leaf.subject) cannot be used", .certificate)
+    }
+  }
+
+  /// Longest chain of a client that is read, in bytes.
+  private static let clientChainLimit = 32 << 10
+
+  /// Asks clients for a certificate. The callback of the listener says what becomes of it.
+  func ask(_ clients: TLSServerContext.Clients) throws(CryptoError) {
+    let mode = SSL_VERIFY_PEER | (clients.isRequired ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0)
+    unsafe SSL_CTX_set_verify(pointer, mode, nil)
+    unsafe te_ctx_set_max_cert_list(pointer, Self.clientChainLimit)
+    // Browsers offer only certificates of these.
+    for authority in clients.verifier.authorities.prefix(ClientCertificateVerifier.announcedAuthorities) {
+      let handle = try X509Handle(der: authority.der)
+      try check(unsafe SSL_CTX_add_client_CA(pointer, handle.pointer), "cannot announce \(authority.subject)")
     }
   }
 

@@ -25,6 +25,8 @@ internal import COpenSSL
   private let io: UnsafeMutablePointer<te_bio_state>
   /// Keeps what the callbacks refer to alive.
   private let context: AnyObject
+  /// The same for a server.
+  var serverContext: TLSServerContext? { context as? TLSServerContext }
 
   package init(_ context: TLSServerContext) throws(CryptoError) {
     guard let first = context.contexts.first else { throw CryptoError(.certificate, "There is no certificate.") }

@@ -1,41 +1,70 @@
 internal import COpenSSL
 
-/// What a TLS listener presents: certificates chosen by server name, protocols, limits. An immutable snapshot; a reload
-/// makes a new one, and connections keep the one they began with.
+/// What a TLS listener presents and asks for: certificates chosen by server name, protocols, client certificates. An immutable
+/// snapshot; a reload makes a new one, and connections keep the one they began with.
 package final class TLSServerContext: Sendable {
+  /// What is asked of clients for a certificate.
+  package struct Clients: Sendable {
+    package let verifier: ClientCertificateVerifier
+    /// Whether a connection without a good one fails; else it is for the application to say.
+    package let isRequired: Bool
+
+    package init(verifier: ClientCertificateVerifier, isRequired: Bool) {
+      self.verifier = verifier
+      self.isRequired = isRequired
+    }
+  }
+
   package let identities: [TLSIdentity]
   package let alpn: [String]
+  package let clients: Clients?
+  let ticketKeys: TicketKeys
   let contexts: [ContextHandle]
+  /// For each context its identities: one of each kind of key.
+  private let groups: [[TLSIdentity]]
   private let alpnNames: [[UInt8]]
   private let exact: [String: Int]
   private let wildcards: [String: Int]
+  private let unknownIndex: Int
 
-  /// The first identity answers for names that no other covers, and for clients that name nobody.
+  /// The first identity answers clients that name nobody. `unknown` answers for names that no other covers; without it the
+  /// first does. Identities for the same name with keys of different kinds serve together: what the client can verify decides.
   package init(
-    identities: [TLSIdentity], alpn: [String] = [], minimum: TLSVersion = .v1_2
+    identities: [TLSIdentity], unknown: TLSIdentity? = nil, alpn: [String] = [], minimum: TLSVersion = .v1_2,
+    clients: Clients? = nil, ticketKeys: TicketKeys = TicketKeys()
   ) throws(CryptoError) {
-    guard !identities.isEmpty else { throw CryptoError(.certificate, "A TLS listener needs a certificate.") }
+    guard let first = identities.first else {
+      throw CryptoError(.certificate, "A TLS listener needs a certificate.")
+    }
     self.identities = identities
     self.alpn = alpn
+    self.clients = clients
+    self.ticketKeys = ticketKeys
     _ = try ContextHandle.wire(alpn)
     alpnNames = alpn.map { Array($0.utf8) }
+    var grouping = IdentityGroups(identities)
+    _ = grouping.index(of: grouping.members(like: first))
     var exact: [String: Int] = [:]
     var wildcards: [String: Int] = [:]
-    for (index, identity) in identities.enumerated() {
-      for name in identity.leaf.dnsNames {
-        if name.hasPrefix("*.") {
-          wildcards[String(name.dropFirst(2))] = wildcards[String(name.dropFirst(2))] ?? index
-        } else {
-          exact[name] = exact[name] ?? index
-        }
-      }
+    for (name, members) in grouping.byName {
+      let index = grouping.index(of: members)
+      if name.hasPrefix("*.") { wildcards[String(name.dropFirst(2))] = index } else { exact[name] = index }
     }
     self.exact = exact
     self.wildcards = wildcards
+    var groups = grouping.groups.map { $0.map { identities[$0] } }
+    if let unknown {
+      unknownIndex = groups.count
+      groups.append([unknown])
+    } else {
+      unknownIndex = 0
+    }
+    self.groups = groups
     var contexts: [ContextHandle] = []
-    for identity in identities {
+    for group in groups {
       let context = try ContextHandle(server: true, minimum: minimum)
-      try context.use(identity)
+      for identity in group { try context.use(identity) }
+      if let clients { try context.ask(clients) }
       contexts.append(context)
     }
     self.contexts = contexts
@@ -44,18 +73,48 @@ package final class TLSServerContext: Sendable {
       let me = unsafe Unmanaged.passUnretained(self).toOpaque()
       unsafe SSL_CTX_set_client_hello_cb(context.pointer, clientHelloArrived, me)
       if !alpn.isEmpty { unsafe SSL_CTX_set_alpn_select_cb(context.pointer, chooseProtocol, me) }
+      unsafe te_ctx_set_status_callback(context.pointer, stapleWanted, me)
+      if clients != nil { unsafe SSL_CTX_set_cert_verify_callback(context.pointer, clientCertificateArrived, me) }
+    }
+    // OpenSSL asks the context that a connection began with about tickets, whatever certificate was chosen.
+    if let base = contexts.first {
+      unsafe SSL_CTX_set_tlsext_ticket_key_evp_cb(base.pointer, ticketKeyAsked)
+      if clients != nil { unsafe SSL_CTX_set_session_ticket_cb(base.pointer, ticketIsMade, nil, nil) }
     }
   }
 
-  /// Which identity answers for a name (lower case): the name itself, else the wildcard in place of its first label.
-  func identityIndex(for name: String?) -> Int {
+  /// Which context answers for a name (lower case): the name itself, else the wildcard in place of its first label.
+  func contextIndex(for name: String?) -> Int {
     guard let name else { return 0 }
     if let index = exact[name] { return index }
-    guard let dot = name.firstIndex(of: "."), dot != name.startIndex else { return 0 }
-    return wildcards[String(name[name.index(after: dot)...])] ?? 0
+    guard let dot = name.firstIndex(of: "."), dot != name.startIndex else { return unknownIndex }
+    return wildcards[String(name[name.index(after: dot)...])] ?? unknownIndex
   }
 
-  package func identity(for name: String?) -> TLSIdentity { identities[identityIndex(for: name?.lowercased())] }
+  /// The one that answers for a name; of a pair the first.
+  package func identity(for name: String?) -> TLSIdentity {
+    groups[contextIndex(for: name?.lowercased())].first ?? identities[0]
+  }
+
+  /// What sessions are bound to (security rule 27), which OpenSSL does not do for TLS 1.3: the name asked for, and the rules
+  /// for certificates of clients.
+  func sessionBinding(for name: String?) -> [UInt8] {
+    var text = Array("TunnelEdge TLS session\0\(name ?? "")\0".utf8)
+    if let clients { text += clients.verifier.digest + [clients.isRequired ? 1 : 0] }
+    return Digest.sha256(text)
+  }
+
+  /// The staple of the certificate that a connection shows, while it is good.
+  func staple(for certificate: OpaquePointer, at now: Int64) -> OCSPStaple? {
+    for group in groups {
+      for identity in group where identity.staple != nil {
+        if let own = identity.handles.first, unsafe X509_cmp(own.pointer, certificate) == 0 {
+          return identity.staple.flatMap { $0.isGood(at: now) ? $0 : nil }
+        }
+      }
+    }
+    return nil
+  }
 
   /// The position in the client's list (a length byte before each name) of the protocol we like best.
   func preferredProtocol(in list: [UInt8]) -> Range<Int>? {
@@ -95,9 +154,9 @@ private func clientHelloArrived(
   if unsafe SSL_client_hello_get0_ext(ssl, UInt32(TLSEXT_TYPE_server_name), &bytes, &count) == 1 {
     name = unsafe TLSServerContext.hostName(inExtension: Array(UnsafeBufferPointer(start: bytes, count: count)))
   }
-  let index = context.identityIndex(for: name)
+  let index = context.contextIndex(for: name)
   if index != 0 { _ = unsafe SSL_set_SSL_CTX(ssl, context.contexts[index].pointer) }
-  let binding = Digest.sha256("TunnelEdge TLS session\0\(name ?? "")")
+  let binding = context.sessionBinding(for: name)
   guard unsafe SSL_set_session_id_context(ssl, binding, UInt32(binding.count)) == 1 else {
     return SSL_CLIENT_HELLO_ERROR
   }

@@ -1,5 +1,6 @@
 import EdgeCrypto
 import Foundation
+import Synchronization
 import Testing
 
 /// The engine against OpenSSL's own command-line peers, over real sockets.
@@ -7,32 +8,6 @@ import Testing
   private let fixture: TLSFixture
 
   init() throws { fixture = try TLSFixture.made.get() }
-
-  /// Serves connections one after the other: answers each with its server name and whether it was resumed.
-  private func serve(_ context: TLSServerContext, connections: Int) throws -> (port: Int, finished: Thread) {
-    let listener = try LoopbackListener()
-    let thread = Thread {
-      for _ in 0..<connections {
-        guard let socket = listener.accept() else { return }
-        guard let engine = try? TLSEngine(context) else { return }
-        let side = TLSSide(engine)
-        while !engine.isHandshakeComplete, engine.failure == nil, let bytes = socket.read() {
-          side.receive(bytes)
-          socket.write(side.takeOutbound())
-        }
-        if engine.isHandshakeComplete {
-          side.send(Array("name=\(engine.serverName ?? "none") resumed=\(engine.isResumed)\n".utf8))
-          side.close()
-          socket.write(side.takeOutbound())
-        }
-        // The tool sends its close_notify back.
-        while let bytes = socket.read() { side.receive(bytes) }
-        socket.close()
-      }
-    }
-    thread.start()
-    return (listener.port, thread)
-  }
 
   private func connect(_ port: Int, _ options: [String]) throws -> String {
     try run("openssl", ["s_client", "-connect", "127.0.0.1:\(port)", "-verify_return_error", "-ign_eof"] + options)
@@ -43,7 +18,7 @@ import Testing
     let directory = try TemporaryDirectory()
     try directory.write(fixture.authority.certificatePEM, to: "ca.pem")
     let context = try fixture.server()
-    let (port, _) = try serve(context, connections: 4)
+    let (port, _) = try serveTLS(context, connections: 4)
     let trust = ["-CAfile", directory.file("ca.pem"), version]
     let first = try connect(
       port, trust + ["-servername", "first.test", "-verify_hostname", "first.test", "-sess_out", directory.file("s")])
@@ -57,8 +32,30 @@ import Testing
     #expect(nobody.contains("name=none resumed=false"))
   }
 
+  @Test func ticketKeysChangeWithTime() throws {
+    let directory = try TemporaryDirectory()
+    let start = ContinuousClock.now
+    let hours = Mutex(0)
+    let keys = TicketKeys { start + .seconds(3600 * hours.withLock { $0 }) }
+    func connect(at hour: Int, _ option: String) throws -> String {
+      hours.withLock { $0 = hour }
+      // A new context each time, as after a reload: the keys are the same.
+      let (port, _) = try serveTLS(TLSServerContext(identities: [fixture.first], ticketKeys: keys), connections: 1)
+      return try run(
+        "openssl",
+        [
+          "s_client", "-connect", "127.0.0.1:\(port)", "-ign_eof", "-servername", "first.test", option,
+          directory.file("session"),
+        ])
+    }
+    #expect(try connect(at: 0, "-sess_out").contains("resumed=false"))
+    #expect(try connect(at: 1, "-sess_in").contains("resumed=true"))
+    #expect(try connect(at: 3, "-sess_in").contains("resumed=true"))
+    #expect(try connect(at: 5, "-sess_in").contains("resumed=false"))
+  }
+
   @Test func oldVersionsAndWeakCiphersAreRefused() throws {
-    let (port, _) = try serve(try fixture.server(), connections: 3)
+    let (port, _) = try serveTLS(try fixture.server(), connections: 3)
     for options in [
       ["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], ["-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0"],
       ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA"],
@@ -111,4 +108,38 @@ import Testing
     #expect(String(decoding: side.received, as: UTF8.self).hasPrefix("HTTP/1.0 200 ok"))
     #expect(side.engine.peerCertificate == fixture.first.leaf)
   }
+}
+
+/// Serves connections one after the other: answers each with its server name, whether it was resumed, and what the verifier
+/// says of the client's certificate.
+func serveTLS(
+  _ context: TLSServerContext, connections: Int, verifier: ClientCertificateVerifier? = nil
+) throws -> (port: Int, finished: Thread) {
+  let listener = try LoopbackListener()
+  let thread = Thread {
+    for _ in 0..<connections {
+      guard let socket = listener.accept() else { return }
+      guard let engine = try? TLSEngine(context) else { return }
+      let side = TLSSide(engine)
+      while !engine.isHandshakeComplete, engine.failure == nil, let bytes = socket.read() {
+        side.receive(bytes)
+        socket.write(side.takeOutbound())
+      }
+      if engine.isHandshakeComplete {
+        var told = "name=\(engine.serverName ?? "none") resumed=\(engine.isResumed)"
+        if let verifier, let peer = engine.peerCertificates {
+          told += " \(peer.certificate?.subject.dropFirst(3) ?? "?") \(verifier.verify(peer, at: TLSFixture.now + 5))"
+            .replacing("valid(until: ", with: "valid ").replacing("invalid(\"", with: "")
+        }
+        side.send(Array((told + "\n").utf8))
+        side.close()
+        socket.write(side.takeOutbound())
+      }
+      // The tool sends its close_notify back.
+      while let bytes = socket.read() { side.receive(bytes) }
+      socket.close()
+    }
+  }
+  thread.start()
+  return (listener.port, thread)
 }
