@@ -1,3 +1,5 @@
+import Policy
+
 /// Something about sources, each until a time of its own. Bounded, and every operation takes constant time: a hand goes
 /// around the table, and each newcomer clears away what has ended among the next few. When the table is full, the one of
 /// these few that ends first makes room.

@@ -1,3 +1,4 @@
+import Policy
 import SSHProtocol
 
 /// Who is turned away at the door and until when, and who is known because somebody signed in from there.

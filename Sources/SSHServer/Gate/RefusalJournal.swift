@@ -1,3 +1,5 @@
+import Policy
+
 /// Keeps refusals from flooding the log: the first of a source is told at once, a few sources at most, everything else as
 /// sums when the interval ends.
 struct RefusalJournal: Sendable {

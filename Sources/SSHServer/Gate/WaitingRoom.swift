@@ -1,4 +1,5 @@
 import DequeModule
+import Policy
 import SSHProtocol
 
 /// The connections that have proved no key yet, in the order they came, and whose turn it is to leave when others find no

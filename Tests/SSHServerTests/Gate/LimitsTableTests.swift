@@ -1,5 +1,6 @@
 import Foundation
 import NIOCore
+import Policy
 import Testing
 
 @testable import Identity

@@ -1,18 +1,16 @@
-import Policy
-
 /// Whom limits count as one: an address, or the block of addresses that one party has to itself.
-struct SourceBlock: Sendable, Hashable {
+package struct SourceBlock: Sendable, Hashable {
   private let high: UInt64
   private let low: UInt64
 
-  init(_ address: IPAddress, _ size: SourceBlockSize) {
+  package init(_ address: IPAddress, _ size: SourceBlockSize = SourceBlockSize()) {
     // An IPv4 address is kept as its mapped form, so its prefix begins at bit 96.
     let length = address.isIPv4 ? 96 + size.ipv4 : size.ipv6
     high = address.high & Self.mask(length)
     low = address.low & Self.mask(length - 64)
   }
 
-  var isIPv4: Bool { high == 0 && low >> 32 == 0xffff }
+  package var isIPv4: Bool { high == 0 && low >> 32 == 0xffff }
 
   private static func mask(_ bits: Int) -> UInt64 {
     if bits <= 0 { return 0 }
