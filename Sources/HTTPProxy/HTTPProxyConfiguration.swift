@@ -3,7 +3,7 @@ import HTTPWire
 import Policy
 import Routing
 
-/// What the front door is told by the composition root. Times are in milliseconds.
+/// What the front door is told by the composition root. Times are in milliseconds; 0 is none.
 package struct HTTPProxyConfiguration: Sendable {
   package struct Address: Sendable, Hashable {
     /// `nil` means every address of both families.
@@ -43,13 +43,13 @@ package struct HTTPProxyConfiguration: Sendable {
 
   /// `timeout_read`: the request head, and silence within a body.
   package var readTimeout: Int64 = 30_000
-  /// How long a visitor may leave what we send unread.
+  /// `timeout_write`: how long a visitor may leave what we send unread.
   package var writeTimeout: Int64 = 120_000
   /// `timeout_idle`: a connection without a request.
   package var idleTimeout: Int64 = 300_000
   /// `default_upstream_timeout`: the wait for a response head.
   package var upstreamTimeout: Int64 = 30_000
-  package var maximumConnections = 16_384
+  package var connections = ConnectionLimits()
   /// What an HTTP/2 visitor may do at once.
   package var http2 = HTTP2Limits()
   package var tunnelPool = TunnelPool.shared

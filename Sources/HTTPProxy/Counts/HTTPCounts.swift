@@ -12,6 +12,8 @@ package struct HTTPCounts: Sendable, Equatable {
   /// In the order of `VisitDecision.allCases`.
   package var decisions = [UInt64](repeating: 0, count: VisitDecision.allCases.count)
   package var handshakes: [HandshakeResult: UInt64] = [:]
+  /// What was refused because of a limit, in the order of `VisitorLimit.allCases`.
+  package var limits = [UInt64](repeating: 0, count: VisitorLimit.allCases.count)
   /// Visitors' connections, now.
   package var connections = 0
   /// Connections to services that wait for a request, now.
@@ -25,6 +27,7 @@ package struct HTTPCounts: Sendable, Equatable {
     durations.add(other.durations)
     for decision in VisitDecision.allCases { decisions[decision.rawValue] &+= other.decisions[decision.rawValue] }
     handshakes.merge(other.handshakes) { $0 &+ $1 }
+    for limit in VisitorLimit.allCases { limits[limit.rawValue] &+= other.limits[limit.rawValue] }
     idleUpstreams += other.idleUpstreams
   }
 }

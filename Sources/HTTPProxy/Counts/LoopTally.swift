@@ -7,6 +7,7 @@ final class LoopTally {
   private var durations = DurationHistogram()
   private var decisions = [UInt64](repeating: 0, count: VisitDecision.allCases.count)
   private var handshakes: [HandshakeResult: UInt64] = [:]
+  private var limits = [UInt64](repeating: 0, count: VisitorLimit.allCases.count)
 
   /// Asked once for each route and configuration; plans keep it.
   func requests(of route: RouteID) -> RequestTally {
@@ -32,6 +33,13 @@ final class LoopTally {
 
   func decided(_ decision: VisitDecision) { decisions[decision.rawValue] &+= 1 }
 
+  func refused(_ limit: VisitorLimit) { limits[limit.rawValue] &+= 1 }
+
+  /// Counts those refusals that are for a limit.
+  func refused(_ refusal: VisitorRefusal) {
+    if let limit = VisitorLimit(refusal) { refused(limit) }
+  }
+
   func handshake(_ result: HandshakeResult) { handshakes[result, default: 0] &+= 1 }
 
   var counts: HTTPCounts {
@@ -41,6 +49,7 @@ final class LoopTally {
     counts.durations = durations
     counts.decisions = decisions
     counts.handshakes = handshakes
+    counts.limits = limits
     return counts
   }
 }

@@ -66,8 +66,11 @@ struct Listener {
           guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value else {
             throw ChannelError.inappropriateOperationForState
           }
-          // Beyond the limit a connection is worth nothing: it could only wait for memory we do not have.
-          guard shared.connectionCount.load(ordering: .relaxed) < loop.configuration.maximumConnections else {
+          // Those that are told so by the gate are above the limit; beyond them a connection could only wait for memory we do
+          // not have.
+          let mostAtOnce = loop.configuration.connections.total + ConnectionGate.toldBeyond
+          guard shared.connectionCount.load(ordering: .relaxed) < mostAtOnce else {
+            loop.tally.refused(.connections)
             throw ChannelError.inappropriateOperationForState
           }
           #if os(Linux)
@@ -98,8 +101,8 @@ struct Listener {
         // From here on the visitor's own handler counts.
         shared.connectionCount.wrappingSubtract(1, ordering: .relaxed)
         switch result {
-        case .success(.announced(let source, _)): try? equip(channel, loop, VisitorAddress(source))
-        case .success(.unspecified): try? equip(channel, loop, peer)
+        case .success(.announced(let source, _)): equipOrClose(channel, loop, VisitorAddress(source))
+        case .success(.unspecified): equipOrClose(channel, loop, peer)
         case .failure(.closed): break
         case .failure(let error):
           shared.logger.debug(
@@ -109,7 +112,26 @@ struct Listener {
       })
   }
 
+  private static func equipOrClose(_ channel: any Channel, _ loop: LoopState, _ address: VisitorAddress) {
+    do {
+      try equip(channel, loop, address)
+    } catch {
+      channel.close(promise: nil)
+    }
+  }
+
   private static func equip(_ channel: any Channel, _ loop: LoopState, _ address: VisitorAddress) throws {
+    var refusal: VisitorRefusal?
+    switch loop.shared.connectionGate.enter(address.text, loop.configuration.connections) {
+    case .admitted(let place): channel.closeFuture.whenComplete { _ in place.leave() }
+    case .turnedAway(let reason, let place):
+      refusal = reason
+      loop.tally.refused(reason)
+      channel.closeFuture.whenComplete { _ in place.leave() }
+    case .closed(let reason):
+      loop.tally.refused(reason)
+      throw ChannelError.inappropriateOperationForState
+    }
     var handler: TLSHandler?
     if let context = loop.configuration.tls {
       let tls = try TLSHandler(context, tally: loop.tally)
@@ -117,6 +139,7 @@ struct Listener {
       handler = tls
     }
     loop.shared.connectionCount.wrappingAdd(1, ordering: .relaxed)
-    try channel.pipeline.syncOperations.addHandler(VisitorConnection(loop: loop, address: address, tls: handler))
+    let connection = VisitorConnection(loop: loop, address: address, tls: handler, turnedAway: refusal)
+    try channel.pipeline.syncOperations.addHandler(connection)
   }
 }

@@ -20,6 +20,8 @@ final class LoopState {
   private(set) var isDraining = false
   /// The time, as of the last tick or read; good enough for timeouts.
   private(set) var now = NIODeadline.now()
+  /// Nearly all places for connections are taken: those without a request make room.
+  private(set) var isCrowded = false
   var requestIDs = RequestIDs()
 
   private var connections: [ObjectIdentifier: any LoopConnection] = [:]
@@ -72,6 +74,7 @@ final class LoopState {
     if shared.routes.generation != table.generation {
       table = shared.routes.current()
       tally.keepOnly(table)
+      shared.requestGates.keepOnly(table)
       forget()
     }
     return table
@@ -88,7 +91,10 @@ final class LoopState {
 
   func plan(_ route: Route) -> RoutePlan {
     if let plan = plans[route.id] { return plan }
-    let plan = RoutePlan(route: route, configuration: configuration, tally: tally.requests(of: route.id))
+    let plan = RoutePlan(
+      route: route, configuration: configuration, tally: tally.requests(of: route.id),
+      members: shared.members.members(of: route))
+    plan.gate = shared.requestGates.gate(of: route)
     plans[route.id] = plan
     return plan
   }
@@ -136,6 +142,7 @@ final class LoopState {
 
   private func tick() {
     now = .now()
+    isCrowded = shared.connectionGate.isCrowded(configuration.connections)
     for connection in Array(connections.values) { connection.tick(now) }
     pool.sweep(now)
     if connections.isEmpty && pool.count == 0 {
@@ -173,7 +180,16 @@ final class LoopState {
 extension HTTPProxyConfiguration {
   /// Twice a second, or four times within the shortest timeout.
   var tickInterval: Int64 {
-    let shortest = min(readTimeout, writeTimeout, idleTimeout, upstreamTimeout, pooledIdleTime)
-    return max(min(shortest / 4, 500), 10)
+    let written = [readTimeout, writeTimeout, idleTimeout, upstreamTimeout, pooledIdleTime].filter { $0 > 0 }
+    return max(min((written.min() ?? 2000) / 4, 500), 10)
   }
 }
+
+  /// How long a connection may be without a request.
+  func idleTimeout(isCrowded: Bool) -> Int64 {
+    guard isCrowded else { return idleTimeout }
+    return idleTimeout > 0 ? min(idleTimeout, Self.crowdedIdleTime) : Self.crowdedIdleTime
+  }
+
+  /// The same while the edge is nearly full.
+  static let crowdedIdleTime: Int64 = 5_000

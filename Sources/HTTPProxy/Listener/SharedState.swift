@@ -19,6 +19,8 @@ final class SharedState: Sendable {
   let epoch = Atomic<UInt64>(0)
   let connectionCount = Atomic<Int>(0)
 
+  let connectionGate = ConnectionGate()
+  let requestGates = RequestGates()
   var currentEpoch: UInt64 { epoch.load(ordering: .acquiring) }
 
   init(

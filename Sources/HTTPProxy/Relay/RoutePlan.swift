@@ -25,6 +25,10 @@ final class RoutePlan {
   /// Its requests, counted.
   let tally: RequestTally
   /// Names, folded, of `rewrite_response_headers`.
+  /// Of its services with TLS, once they are needed.
+  var tlsContexts: (any: TLSClientContext?, http1: TLSClientContext?)
+  /// Counts them where the route has limits.
+  var gate: RequestGate?
   let responseRewrites: [(name: [UInt8], prefix: [UInt8], value: String)]
   /// Whose turn it is among several targets: each gains its weight in every round, and who has most goes.
   private var turns: [Int]

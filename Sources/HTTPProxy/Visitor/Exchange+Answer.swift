@@ -24,6 +24,7 @@ extension Exchange {
 
   func beginOwnPage(_ place: OwnRequest.Place) {
     state = .ownPage(place)
+    if case .length(let length)? = head?.framing, length > UInt64(Self.collectLimit) { return refuse(.bodyTooLarge) }
     if let head, head.expectsContinue, head.hasBody {
       hasSentContinue = true
       side.sendInterim(ResponseHead(status: 100), mask: .all)
@@ -62,6 +63,7 @@ extension Exchange {
 
   func refuse(_ refusal: VisitorRefusal, session: Session? = nil) {
     end(upstream: .reset)
+    loop.tally.refused(refusal)
     let known = session ?? visitor?.session
     answer(loop.shared.pages.refusal(refusal, ownRequest(place), session: known), detail: refusal.logDetail)
   }

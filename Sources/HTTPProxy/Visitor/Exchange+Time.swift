@@ -48,7 +48,8 @@ extension Exchange {
       refuseSlowBody()
     } else if !hasSentHead, canRetry, !hasRetried, isOver(waitingSince, Self.patience, now), isWithSilentClient {
       goElsewhere()
-    } else if !hasSentHead, !isWaitingForBody, isOver(max(waitingSince, lastBodyAt), configuration.upstreamTimeout, now)
+    } else if http.timeout == nil, !hasSentHead, !isWaitingForBody,
+      isOver(max(waitingSince, lastBodyAt), configuration.upstreamTimeout, now)
     {
       timeOut("upstream_response_timeout")
     }
@@ -77,7 +78,7 @@ extension Exchange {
   }
 
   private func isOver(_ since: NIODeadline, _ limit: Int64, _ now: NIODeadline) -> Bool {
-    now - since > .milliseconds(limit)
+    now.isPast(since, by: limit)
   }
 
   private func timeOut(_ detail: String) {
@@ -161,6 +162,7 @@ extension Exchange {
     state = .done
     stopWaiting()
     guard !isLogged else { return }
+    leaveSeat()
     isLogged = true
     if let openStream {
       loop.shared.openStreams.remove(openStream)

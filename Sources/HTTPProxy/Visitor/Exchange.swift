@@ -88,6 +88,8 @@ final class Exchange {
   /// The route that it was refused for, before it had a plan.
   private(set) var refusedRoute: RouteID?
   /// Where a publisher's screen reads of it, if one looks.
+  /// Where it is counted, if its route has limits.
+  var seat: (gate: RequestGate, key: VisitorKey)?
   var told: TrafficEntry?
 
   init(head: RequestHead?, visitor side: any VisitorSide, loop: LoopState, remoteAddress: String) {
@@ -165,6 +167,7 @@ final class Exchange {
   private func count(_ decision: VisitDecision, for route: Route) {
     loop.tally.decided(decision)
     refusedRoute = route.id
+      if let refusal = limitMet(by: plan) { return refuse(refusal) }
   }
 
   /// Whether body bytes may come now; while not, they stay unread and the visitor is slowed down by TCP.
@@ -208,6 +211,7 @@ final class Exchange {
 
   private var requestTrailers: HeaderList?
 
+      if exceedsBodyLimit() { return }
   /// The request has come whole.
   func takeEnd() {
     requestEnded = true

@@ -94,7 +94,7 @@ final class RedirectConnection: ChannelInboundHandler, LoopConnection {
   func tick(_ now: NIODeadline) {
     if let answeredAt {
       if now - answeredAt > Self.lingerTime { context?.close(promise: nil) }
-    } else if now - since > .milliseconds(loop.configuration.readTimeout) {
+    } else if now.isPast(since, by: loop.configuration.readTimeout) {
       context?.close(promise: nil)
     }
   }

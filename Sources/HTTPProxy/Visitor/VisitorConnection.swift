@@ -17,7 +17,8 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
   private static let unreadLimit = 32 << 10
   /// What is read and dropped after a response that came before its request was whole.
   static let discardLimit: UInt64 = 256 << 10
-  private static let lingerTime = TimeAmount.seconds(2)
+  /// Milliseconds.
+  private static let lingerTime: Int64 = 2_000
 
   let loop: LoopState
   let address: VisitorAddress
@@ -43,13 +44,16 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
   private(set) var inputIsClosed = false
   /// When this state began: connection, first byte of a head, end of the last exchange.
   private var since: NIODeadline
-  private var unwritableSince: NIODeadline?
+  private var progress = WriteProgress()
   /// The connection ends when what was written by then has left.
   private var outputEndsAt: NIODeadline?
   private var servedRequests = 0
+  /// There is no room for it: told so, it goes.
+  private let turnedAway: VisitorRefusal?
 
-  init(loop: LoopState, address: VisitorAddress, tls: TLSHandler?) {
+  init(loop: LoopState, address: VisitorAddress, tls: TLSHandler?, turnedAway: VisitorRefusal? = nil) {
     self.loop = loop
+    self.turnedAway = turnedAway
     self.address = address
     self.tls = tls
     since = .now()
@@ -91,7 +95,7 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
 
   /// Gives the connection to the one that speaks HTTP/2.
   private func becomeHTTP2(_ context: ChannelHandlerContext, _ data: NIOAny) {
-    let successor = HTTP2VisitorConnection(loop: loop, address: address, tls: tls)
+    let successor = HTTP2VisitorConnection(loop: loop, address: address, tls: tls, turnedAway: turnedAway)
     let pipeline = context.pipeline.syncOperations
     do {
       try pipeline.addHandler(successor, position: .after(self))
@@ -113,7 +117,7 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
     let isWritable = context.channel.isWritable
-    unwritableSince = isWritable ? nil : loop.now
+    progress.writabilityChanged(isWritable: isWritable, loop.now)
     exchange?.visitorWritabilityChanged(isWritable: isWritable)
     // The end of the service's read may wait behind the pause: what is here must leave without it.
     if !isWritable { flush() }
@@ -210,11 +214,11 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
     servedRequests += 1
     requestIsWhole = false
     responseIsWhole = false
-    if !head.keepsAlive || loop.isDraining { closesAfterResponse = true }
+    if !head.keepsAlive || loop.isDraining || turnedAway != nil { closesAfterResponse = true }
     let exchange = Exchange(head: head, visitor: self, loop: loop, remoteAddress: remoteAddress)
     exchange.serverName = tls?.serverName
     self.exchange = exchange
-    exchange.begin()
+    if let turnedAway { exchange.refuse(turnedAway) } else { exchange.begin() }
   }
 
   /// A body that nobody wants any more: its response is sent already.
@@ -235,6 +239,7 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
       self.exchange = exchange
       responseIsWhole = false
       closesAfterResponse = true
+      exchange.isLikelyPerson = HeadGlance.welcomesHTML(inbound)
       exchange.refuse(wire: error)
     }
   }
@@ -320,10 +325,9 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
   }
 
   /// Whether the socket has not taken all of what was flushed.
-  private var hasUnwritten: Bool {
-    guard let waiting = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes) else { return false }
-    return waiting > 0
-  }
+  private var hasUnwritten: Bool { unwritten > 0 }
+
+  private var unwritten: Int { (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
 
   func abort() {
     exchange = nil
@@ -337,19 +341,23 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
   /// Called a few times a second.
   func tick(_ now: NIODeadline) {
     let configuration = loop.configuration
-    if let unwritableSince, now - unwritableSince > .milliseconds(configuration.writeTimeout), !isRaw {
+    if progress.isWaiting, !isRaw,
+      progress.isStuck(now, longerThan: configuration.writeTimeout, unwritten: unwritten)
+    {
+      loop.tally.refused(.writeTime)
       exchange?.fail(logDetail: "visitor_stopped_reading")
       abort()
       return
     }
-    if let outputEndsAt, !hasUnwritten || now - outputEndsAt > .milliseconds(configuration.writeTimeout) {
+    if let outputEndsAt, !hasUnwritten || now.isPast(outputEndsAt, by: configuration.writeTimeout) {
       context?.close(promise: nil)
       return
     }
     if isLingering {
       // A slow visitor has as long for the rest of an answer as for any other part of it.
-      let limit = hasUnwritten ? TimeAmount.milliseconds(configuration.writeTimeout) : Self.lingerTime
-      if now - since > limit { context?.close(promise: nil) }
+      if now.isPast(since, by: hasUnwritten ? configuration.writeTimeout : Self.lingerTime) {
+        context?.close(promise: nil)
+      }
       return
     }
     if let exchange {
@@ -357,16 +365,24 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
       return
     }
     if !requestIsWhole {
-      if now - since > .milliseconds(configuration.readTimeout) { context?.close(promise: nil) }
-    } else if unwritableSince != nil {
+      if now.isPast(since, by: configuration.readTimeout) { context?.close(promise: nil) }
+    } else if progress.isWaiting {
       return
     } else if inbound.readableBytes > 0 || servedRequests == 0 {
-      guard now - since > .milliseconds(configuration.readTimeout) else { return }
-      if inbound.readableBytes > 0 { refuseSlowHead() } else { context?.close(promise: nil) }
-    } else if now - since > .milliseconds(configuration.idleTimeout) {
+      guard now.isPast(since, by: turnedAway == nil ? configuration.readTimeout : Self.timeToBeTold) else { return }
+      if inbound.readableBytes > 0 {
+        refuseSlowHead()
+      } else {
+        loop.tally.refused(.readTime)
+        context?.close(promise: nil)
+      }
+    } else if now.isPast(since, by: configuration.idleTimeout(isCrowded: loop.isCrowded)) {
       context?.close(promise: nil)
     }
   }
+
+  /// Milliseconds for the request of somebody for whom there is no room.
+  static let timeToBeTold: Int64 = 5_000
 
   private func refuseSlowHead() {
     let exchange = Exchange(head: nil, visitor: self, loop: loop, remoteAddress: remoteAddress)
@@ -386,7 +402,7 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
   }
 
   func end() {
-    exchange?.fail(logDetail: "drained")
+    exchange?.endWithEdge()
     context?.close(promise: nil)
   }
 }

@@ -151,6 +151,8 @@ package struct HTTPRouteSettings: Sendable, Equatable {
   package var setResponseHeaders: [(name: String, value: String)] = []
   package var prefixRewrite: String?
   package var allowsCORSPreflight = false
+  /// How much may be asked of it.
+  package var limits = RequestLimits()
   /// Whether WebSockets may pass; only `allow_websockets: false` forbids it.
   package var allowsWebSockets = true
   /// Upgrade tokens beyond `websocket` (lower case).
@@ -165,7 +167,7 @@ package struct HTTPRouteSettings: Sendable, Equatable {
       && left.hostRewrite == right.hostRewrite && left.hostRewriteHeader == right.hostRewriteHeader
       && left.responseRewrites.elementsEqual(right.responseRewrites, by: ==)
       && left.passesIdentityHeaders == right.passesIdentityHeaders && left.timeout == right.timeout
-      && left.idleTimeout == right.idleTimeout
+      && left.idleTimeout == right.idleTimeout && left.limits == right.limits
       && left.setRequestHeaders.elementsEqual(right.setRequestHeaders, by: ==)
       && left.removeRequestHeaders == right.removeRequestHeaders
       && left.setResponseHeaders.elementsEqual(right.setResponseHeaders, by: ==)

@@ -32,6 +32,8 @@ import Testing
       tally.decided(.crossSite)
       tally.handshake(.complete(.v1_3, isResumed: false))
       tally.handshake(.failed)
+      tally.refused(.edgeIsFull)
+      tally.refused(.unknownHost)
       return tally.counts
     }
     var sum = loop(3)
@@ -40,6 +42,7 @@ import Testing
     #expect(sum.routes[route]?.requestBytes == 7 && sum.routes[route]?.byClass[2] == 2)
     #expect(sum.own.responseBytes == 7 && sum.own.byClass[4] == 2)
     #expect(sum.decisions == [0, 0, 0, 2])
+    #expect(sum.limits.reduce(0, +) == 2 && sum.limits[VisitorLimit.connections.rawValue] == 2)
     #expect(sum.handshakes == [.complete(.v1_3, isResumed: false): 2, .failed: 2])
   }
 

@@ -136,7 +136,7 @@ import Testing
   }
 
   @Test func connectionsAreBounded() async throws {
-    let (edge, client) = try await edge(TestService()) { $0.maximumConnections = 2 }
+    let (edge, client) = try await edge(TestService()) { $0.connections.total = 2 }
     client.send(get())
     _ = try await client.wait(for: "hello")
     let second = try await edge.client()

@@ -13,7 +13,8 @@ final class HTTP2VisitorConnection: ChannelInboundHandler, LoopConnection {
   /// Answers that the visitor does not fetch: from here on nothing more is read from it.
   private static let controlLimit = 64 << 10
   private static let writeLimit = 48 << 10
-  private static let lingerTime = TimeAmount.seconds(1)
+  /// Milliseconds.
+  private static let lingerTime: Int64 = 1_000
 
   let loop: LoopState
   let address: VisitorAddress
@@ -29,12 +30,16 @@ final class HTTP2VisitorConnection: ChannelInboundHandler, LoopConnection {
   private var hasPeerSettings = false
   private var servedRequests = 0
   private var since: NIODeadline
-  private var unwritableSince: NIODeadline?
+  private var progress = WriteProgress()
   private var drainingSince: NIODeadline?
   private var closingSince: NIODeadline?
 
-  init(loop: LoopState, address: VisitorAddress, tls: TLSHandler?) {
+  /// There is no room for it: told so, it goes.
+  private let turnedAway: VisitorRefusal?
+
+  init(loop: LoopState, address: VisitorAddress, tls: TLSHandler?, turnedAway: VisitorRefusal? = nil) {
     self.loop = loop
+    self.turnedAway = turnedAway
     self.address = address
     self.tls = tls
     since = loop.now
@@ -83,7 +88,7 @@ final class HTTP2VisitorConnection: ChannelInboundHandler, LoopConnection {
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
-    unwritableSince = context.channel.isWritable ? nil : loop.now
+    progress.writabilityChanged(isWritable: context.channel.isWritable, loop.now)
     if context.channel.isWritable { writeOut() }
   }
 
@@ -117,7 +122,13 @@ final class HTTP2VisitorConnection: ChannelInboundHandler, LoopConnection {
       servedRequests += 1
       let stream = HTTP2VisitorStream(id: id, head: head, owner: self)
       streams[id] = stream
-      stream.begin()
+      if let turnedAway {
+        stream.turnAway(turnedAway)
+        drainingSince = drainingSince ?? loop.now
+        connection.beginGoAway()
+      } else {
+        stream.begin()
+      }
     case .refused(let id, let error):
       servedRequests += 1
       let stream = HTTP2VisitorStream(id: id, head: nil, owner: self)
@@ -193,10 +204,9 @@ final class HTTP2VisitorConnection: ChannelInboundHandler, LoopConnection {
   }
 
   /// Whether the socket has not taken all of what was flushed.
-  private var hasUnwritten: Bool {
-    guard let waiting = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes) else { return false }
-    return waiting > 0
-  }
+  private var hasUnwritten: Bool { unwritten > 0 }
+
+  private var unwritten: Int { (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
 
   // MARK: LoopConnection
 
@@ -204,29 +214,42 @@ final class HTTP2VisitorConnection: ChannelInboundHandler, LoopConnection {
     let configuration = loop.configuration
     if let closingSince {
       // A slow visitor has as long for the rest of an answer as for any other part of it.
-      let limit = hasUnwritten ? TimeAmount.milliseconds(configuration.writeTimeout) : Self.lingerTime
-      if now - closingSince > limit { context?.close(promise: nil) }
+      if now.isPast(closingSince, by: hasUnwritten ? configuration.writeTimeout : Self.lingerTime) {
+        context?.close(promise: nil)
+      }
       return
     }
-    if let unwritableSince, now - unwritableSince > .milliseconds(configuration.writeTimeout) {
-      leaveAll()
-      context?.close(promise: nil)
-      return
+    if progress.isWaiting, progress.isStuck(now, longerThan: configuration.writeTimeout, unwritten: unwritten) {
+      // Tunnels may be quiet for as long as they like; whatever else is here has been waited for long enough.
+      let waiting = streams.values.filter { !$0.isTunnel }
+      if !waiting.isEmpty || streams.isEmpty { loop.tally.refused(.writeTime) }
+      guard waiting.count < streams.count else {
+        for stream in waiting { stream.exchange?.fail(logDetail: "visitor_stopped_reading") }
+        leaveAll()
+        context?.close(promise: nil)
+        return
+      }
+      for stream in waiting { stream.giveUp() }
     }
     for stream in Array(streams.values) {
       stream.exchange?.tick(now)
-      if stream.isStalled(now, longerThan: .milliseconds(configuration.writeTimeout)) { stream.giveUp() }
+      if stream.isStalled(now, longerThan: configuration.writeTimeout) {
+        loop.tally.refused(.writeTime)
+        stream.giveUp()
+      }
     }
     guard streams.isEmpty else {
       since = now
       return
     }
-    if let drainingSince, now - drainingSince > Self.lingerTime {
+    if let drainingSince, now.isPast(drainingSince, by: Self.lingerTime) {
       close()
       return
     }
-    let limit = hasPeerSettings && servedRequests > 0 ? configuration.idleTimeout : configuration.readTimeout
-    if now - since > .milliseconds(limit) {
+    let isKnown = hasPeerSettings && servedRequests > 0
+    let patience = turnedAway == nil ? configuration.readTimeout : VisitorConnection.timeToBeTold
+    if now.isPast(since, by: isKnown ? configuration.idleTimeout(isCrowded: loop.isCrowded) : patience) {
+      if !isKnown { loop.tally.refused(.readTime) }
       connection.close(.noError, reason: "idle")
       close()
     }
@@ -240,7 +263,9 @@ final class HTTP2VisitorConnection: ChannelInboundHandler, LoopConnection {
   }
 
   func end() {
-    for exchange in exchanges { exchange.fail(logDetail: "drained") }
+    for exchange in exchanges { exchange.endWithEdge() }
+    // Last words of WebSockets.
+    writeOut()
     leaveAll()
     context?.close(promise: nil)
   }

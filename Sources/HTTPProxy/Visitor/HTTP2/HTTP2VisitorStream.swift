@@ -37,7 +37,15 @@ final class HTTP2VisitorStream {
     if isWebSocket { exchange?.takeEnd() }
   }
 
-  func refuse(_ error: WireError) { exchange?.refuse(wire: error) }
+  func refuse(_ error: WireError) {
+    // Of too large a head nothing is kept to look at; most often it is a browser's that has too many cookies.
+    exchange?.isLikelyPerson = error == .headTooLarge
+    exchange?.refuse(wire: error)
+  }
+  func turnAway(_ refusal: VisitorRefusal) { exchange?.refuse(refusal) }
+
+  /// Carries another protocol, both ways.
+  var isTunnel: Bool { isRaw && exchange != nil }
 
   // MARK: From the visitor
 
@@ -90,12 +98,12 @@ final class HTTP2VisitorStream {
   }
 
   /// Whether the visitor has opened no window for what waits, all this time. A tunnel may be quiet for as long as it likes.
-  func isStalled(_ now: NIODeadline, longerThan limit: TimeAmount) -> Bool {
-    guard !isRaw || exchange == nil, let sent = owner.sentWhileWaiting(id) else {
+  func isStalled(_ now: NIODeadline, longerThan limit: Int64) -> Bool {
+    guard !isTunnel, let sent = owner.sentWhileWaiting(id) else {
       lastSent = nil
       return false
     }
-    if sent == lastSent { return now - stalledSince > limit }
+    if sent == lastSent { return now.isPast(stalledSince, by: limit) }
     lastSent = sent
     stalledSince = now
     return false
