@@ -126,6 +126,7 @@ extension Exchange {
     isUpgraded = true
     state = .raw
     upstream?.becomeRaw()
+    if token == "websocket" { socket = WebSocketPassage() }
     let filter = ResponseFilter(response, answering: head.method, plan: plan, cookies: loop.cookies)
     side.sendHead(response, mask: filter.mask, additions: filter.additions + [HeaderList([("Upgrade", token)])])
     side.becomeRaw()
@@ -148,6 +149,7 @@ extension Exchange {
     bytesOut += UInt64(bytes.readableBytes)
     lastActivityAt = loop.now
     side.sendBody(bytes)
+    socket?.toVisitor.pass(bytes)
   }
 
   func serviceFinishedRaw() {
@@ -160,7 +162,11 @@ extension Exchange {
   func serviceClosedRaw(_ cause: StreamEnd) {
     guard case .raw = state else { return }
     upstream = nil
-    if cause == .rightEnded { endRaw(detail: "right_ended") } else { finishRaw() }
+    switch cause {
+    case .rightEnded: endRaw(.rightEnded)
+    case .connectionLost: endRaw(.tunnelLost)
+    case .finished, .reset: finishRaw()
+    }
   }
 
   /// Both halves are over, in order: what is on its way arrives.
@@ -168,13 +174,5 @@ extension Exchange {
     end(upstream: .finished)
     finish(detail: "upgrade_finished")
     side.finishBoth()
-  }
-
-  /// It may go on no longer.
-  func endRaw(detail: String) {
-    end(upstream: .reset)
-    finish(detail: detail)
-    side.flush()
-    side.abort()
   }
 }

@@ -17,6 +17,9 @@ struct ResponseFilter {
       where head.framing == .none && head.status >= 200 && (method == .head || head.status == 304):
         // There is no body to frame: the length is information, and the service's.
         break
+      case .upgrade where head.status == 426 && plan.allowsUpgrades(headers.listElements(.upgrade)):
+        // RFC 9110 section 15.5.22: the answer must say to what.
+        break
       case .connection, .contentLength, .transferEncoding, .keepAlive, .upgrade, .proxyConnection, .proxyAuthenticate,
         .proxyAuthenticationInfo, .proxyAuthorization, .te, .trailer, .altSvc, .nel, .reportTo, .http2Settings:
         mask.remove(index)

@@ -83,6 +83,8 @@ final class RoutePlan {
   /// The Host field of a request to the service.
   func host(for head: RequestHead) -> String {
     if let name = route.http.hostRewriteHeader, let value = head.headers.first(name),
+  func allowsUpgrades(_ tokens: [String]) -> Bool { !tokens.isEmpty && tokens.allSatisfy { allowsUpgrade(to: $0) } }
+
       let authority = Authority(Array(value.utf8))
     {
       return authority.text

@@ -25,9 +25,9 @@ extension Exchange {
       if let until = grant?.validUntil, until <= loop.shared.clock() {
         reconsider()
       } else if let limit = plan?.route.http.timeout, limit > 0, isOver(startedAt, limit, now) {
-        endRaw(detail: "route_timeout")
+        endRaw(.routeTimeout)
       } else if let limit = plan?.route.http.idleTimeout, limit > 0, isOver(lastActivityAt, limit, now) {
-        endRaw(detail: "route_idle_timeout")
+        endRaw(.routeIdleTimeout)
       }
     }
   }
@@ -138,6 +138,7 @@ extension Exchange {
       self.grant = renewed
       return
     }
+    if case .raw = state { return endRaw(.rightEnded) }
     end(upstream: .rightEnded)
     if hasSentHead {
       finish(detail: "right_ended")

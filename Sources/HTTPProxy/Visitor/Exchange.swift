@@ -102,6 +102,8 @@ final class Exchange {
     let trusted = loop.configuration.trustedProxies
     if trusted.isEmpty {
       isFromTrustedProxy = false
+  /// After 101, for a WebSocket.
+  var socket: WebSocketPassage?
       clientAddress = remoteAddress
     } else {
       (clientAddress, isFromTrustedProxy) = ForwardedAddress.client(peer: remoteAddress, head: head, trusted: trusted)
@@ -247,6 +249,7 @@ final class Exchange {
   }
 
   /// The connection is gone, or the visitor hung up.
+    socket?.toService.pass(bytes)
   func visitorLeft() {
     guard !isDone else { return }
     end(upstream: .reset)
@@ -263,6 +266,11 @@ final class Exchange {
       side.closeAfterResponse()
       refuse(wire: error)
     }
+  }
+
+  /// The edge is going, and what is under way has had its time.
+  func endWithEdge() {
+    if case .raw = state { endRaw(.drained) } else { fail(logDetail: "drained") }
   }
 
   func end(upstream end: StreamEnd) {

@@ -28,6 +28,8 @@ extension VisitorConnection: VisitorSide {
       writer.buffer.writeString("Connection: Upgrade\r\n")
     } else {
       HeadWriter.writeFraming(writer.framing, into: &writer.buffer)
+      // RFC 9110 section 7.8: who sends Upgrade says that it is for this hop only.
+      if head.status == 426, head.hasField(.upgrade, mask) { writer.buffer.writeString("Connection: Upgrade\r\n") }
       if closesAfterResponse || loop.isDraining {
         closesAfterResponse = true
         writer.buffer.writeString("Connection: close\r\n")
@@ -85,5 +87,12 @@ extension VisitorConnection: VisitorSide {
       hasWritten = false
       context.flush()
     }
+  }
+}
+
+extension ResponseHead {
+  fileprivate func hasField(_ kind: KnownField, _ mask: FieldMask) -> Bool {
+    for (index, field) in headers.fields.enumerated() where field.kind == kind && mask.contains(index) { return true }
+    return false
   }
 }
