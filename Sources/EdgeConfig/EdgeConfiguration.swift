@@ -61,6 +61,10 @@ package struct ListenerConfiguration: Sendable, Equatable {
   package var idleTimeout: Milliseconds
   /// `default_upstream_timeout`; 0 is none.
   package var upstreamTimeout: Milliseconds
+  /// `max_connections`.
+  package var maxConnections: Int
+  /// `per_source_max_connections`; 0 is no limit.
+  package var maxConnectionsPerSource: Int
   /// `set_response_headers` without `disable`.
   package var responseHeaders: [HeaderSetting]
   /// Whether the default security headers are added where a service sends none.

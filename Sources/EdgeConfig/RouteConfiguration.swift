@@ -106,3 +106,4 @@ package struct RouteHTTP: Sendable, Equatable {
   /// `https://host[:port]`, lower case.
   package var allowedOrigins: [String]
 }
+  package var limits: RequestLimitsConfiguration

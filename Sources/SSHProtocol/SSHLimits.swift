@@ -36,7 +36,7 @@ package struct SSHLimits: Sendable {
   package var promptAnswerBytes = 1024
   /// Channels (ssh.md 6.1).
   package var channelsOpenedByPeer = 1024
-  package var channelsOpenedByUs = 256
+  package var channelsOpenedByUs = 4096
   package var sessions = 10
   package var openRate = 200.0
   package var openBurst = 400.0

@@ -12,6 +12,12 @@ import Testing
     "address": "address: 127.0.0.1:8443", "insecure_server": "insecure_server: true",
     "trusted_proxies": "trusted_proxies: [10.0.0.0/8]",
     "timeout_read": "timeout_read: 31s", "timeout_write": "timeout_write: 1m", "timeout_idle": "timeout_idle: 6m",
+    "max_connections": "max_connections: 100", "per_source_max_connections": "per_source_max_connections: 0",
+    "max_request_bytes": "max_request_bytes: 1\n\(oneRoute)",
+    "per_visitor_max_request_rate": "per_visitor_max_request_rate: 30/m burst:60\n\(oneRoute)",
+    "per_visitor_max_requests": "per_visitor_max_requests: 3\n\(oneRoute)",
+    "per_route_max_request_rate": "per_route_max_request_rate: 1000/s\n\(oneRoute)",
+    "per_route_max_requests": "per_route_max_requests: 30\n\(oneRoute)",
     "default_upstream_timeout": "default_upstream_timeout: 0",
     "set_response_headers": "set_response_headers: {disable: true, X-A: b}",
     "pass_identity_headers": "pass_identity_headers: true\nroutes: [{from: https://a.example.org, to: http://b}]",
@@ -78,6 +84,7 @@ import Testing
     #expect(Set(supported) == Set(Self.globalSamples.keys).union(["services"]))
   }
 
+  private static let oneRoute = "routes: [{from: https://a.example.org, to: http://b}]"
   @Test("a supported key changes the configuration", arguments: globalSamples.sorted { $0.key < $1.key })
   func supported(_ name: String, _ sample: String) throws {
     var files = FakeFiles.usual
@@ -110,7 +117,11 @@ import Testing
     "allow_any_authenticated_user": "allow_any_authenticated_user: true",
     "allowed_users": "allowed_users: [a@example.org]",
     "allowed_domains": "allowed_domains: [example.org]", "allowed_idp_claims": "allowed_idp_claims: {groups: [a, b]}",
-    "timeout": "timeout: 0", "idle_timeout": "idle_timeout: 1h", "allow_websockets": "allow_websockets: false",
+    "timeout": "timeout: 0", "idle_timeout": "idle_timeout: 1h",
+    "max_request_bytes": "max_request_bytes: 1", "per_visitor_max_request_rate": "per_visitor_max_request_rate: 5/h",
+    "per_visitor_max_requests": "per_visitor_max_requests: 3",
+    "per_route_max_request_rate": "per_route_max_request_rate: 7/s",
+    "per_route_max_requests": "per_route_max_requests: 30", "allow_websockets": "allow_websockets: false",
     "allow_upgrades": "allow_upgrades: [spdy/3.1, websocket]", "preserve_host_header": "preserve_host_header: true",
     "pass_identity_headers": "pass_identity_headers: true", "set_request_headers": "set_request_headers: {X-A: $$1}",
     "remove_request_headers": "remove_request_headers: [X-B]", "set_response_headers": "set_response_headers: {X-C: d}",

@@ -12,13 +12,24 @@ extension ConfigurationKey {
     .init(
       .global, "trusted_proxies", .list,
       "Addresses and CIDR blocks whose `X-Forwarded-For` is believed"),
-    .init(.global, "timeout_read", .duration, default: "30s", "For a request's head, and for silence within its body"),
     .init(
-      .global, "timeout_write", .duration, default: "0", "For a visitor that does not read its response; 0 is none"),
-    .init(.global, "timeout_idle", .duration, default: "5m", "For a visitor's connection without a request"),
+      .global, "timeout_read", .duration, default: "30s",
+      "For a request's head, and for silence within its body; 0 is none"),
+    .init(
+      .global, "timeout_write", .duration, default: "2m",
+      "For a visitor that takes nothing of its response; 0 is none"),
+    .init(.global, "timeout_idle", .duration, default: "5m", "For a visitor's connection without a request; 0 is none"),
+    .init(
+      .global, "max_connections", .number, default: "16384",
+      "Connections of visitors; those beyond are told so (503). At most three quarters of the descriptors that the process may have"
+    ),
+    .init(
+      .global, "per_source_max_connections", .number, default: "4096",
+      "Of these from one address (IPv6: /64), and at most half of them (429); `trusted_proxies` and this machine are not counted; 0 is no limit"
+    ),
     .init(
       .global, "default_upstream_timeout", .duration, default: "30s",
-      "For the head of a response, where a route has no `timeout`"),
+      "For the head of a response, where a route has no `timeout`; 0 is none"),
     .init(
       .global, "set_response_headers", .map,
       "Headers added to every response; the single key `disable` turns the default security headers off"),
@@ -60,6 +71,30 @@ extension ConfigurationKey {
       .notYet("`X-Forwarded-For` always names the visitor; an unchanged copy could be forged"),
       "Pass `X-Forwarded-For` on unchanged"),
     .init(
-      .global, "max_request_bytes", .number, .notYet("bodies have no limit in this version"), "Largest request body"),
+      .global, "headers_with_underscores_action", .choice(["allow", "reject_request", "drop_header"]), default: "allow",
+      "Request headers with `_` in their names; those that look like the edge's own are always removed"),
+    .init(
+      .global, "normalize_path", .flag, default: "false",
+      "Resolves `.` and `..` in paths and unescapes what need not be escaped, before anything is decided; otherwise such paths are refused where they matter"
+    ),
+    .init(
+      .global, "merge_slashes", .flag, default: "false", "Takes several slashes in paths for one, before anything is decided"),
+    .init(
+      .global, "path_with_escaped_slashes_action",
+      .choice(["keep_unchanged", "reject_request", "unescape_and_redirect", "unescape_and_forward"]),
+      default: "keep_unchanged", "What becomes of paths with `%2f` or `%5c`"),
+    .init(.global, "max_request_bytes", .number, default: "0", "Largest request body in bytes (413); 0 is any size"),
+    .init(
+      .global, "per_visitor_max_request_rate", .text,
+      "How fast one visitor's requests to one route may come (429): `100/s`, `30/m burst:60`; a visitor is a person where signed in, an address (IPv6: /64) otherwise"
+    ),
+    .init(
+      .global, "per_visitor_max_requests", .number, default: "0",
+      "How many of these may be under way, WebSockets among them (429); 0 is any number"),
+    .init(
+      .global, "per_route_max_request_rate", .text, "How fast the requests of all visitors to one route may come (503)"),
+    .init(
+      .global, "per_route_max_requests", .number, default: "0", "How many of these may be under way (503); 0 is any number"
+    ),
   ]
 }

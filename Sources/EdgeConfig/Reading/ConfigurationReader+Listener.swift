@@ -20,6 +20,8 @@ extension ConfigurationReader {
       readTimeout: section.duration("timeout_read") ?? 0,
       writeTimeout: section.duration("timeout_write") ?? 0, idleTimeout: section.duration("timeout_idle") ?? 0,
       upstreamTimeout: section.duration("default_upstream_timeout") ?? 0, responseHeaders: headers,
+      maxConnections: section.number("max_connections", in: 16...1_000_000),
+      maxConnectionsPerSource: section.number("per_source_max_connections", in: 0...1_000_000),
       addsSecurityHeaders: !isDisabled)
   }
 

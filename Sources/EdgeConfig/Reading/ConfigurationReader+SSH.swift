@@ -24,7 +24,7 @@ extension ConfigurationReader {
       maxStartups: maxStartups(), sources: sourceLimits(),
       maxConnectionsPerUser: section.number("ssh_max_connections_per_user", in: 1...1_000_000),
       usesProxyProtocol: usesProxyProtocol(), maxForwards: section.number("ssh_max_forwards", in: 0...65535),
-      maxChannels: section.number("ssh_max_channels", in: 4...256),
+      maxChannels: section.number("ssh_max_channels", in: 4...4096),
       windowMemory: section.number("ssh_window_memory", in: 0...1_048_576) << 20,
       keepaliveInterval: section.duration("ssh_keepalive_interval") ?? 0,
       prefersAESGCM: section.flag("ssh_prefer_aes_gcm"), transport: sshTransport(),

@@ -151,11 +151,12 @@ struct ConfigurationReader {
     return nodes.compactMap { node in
       let place = Place(source: setting.place.source, position: node.position)
       guard let entries = node.mapping else {
+    let limits = section.requestLimits()
         findings.error(place, "a route is an object with `from`, not \(node.kind)")
         return nil
       }
       let route = Section(.route, entries, at: place, section.context)
-      return RouteReader(section: route, passesIdentityHeaders: passesIdentityHeaders).read()
+      return RouteReader(section: route, passesIdentityHeaders: passesIdentityHeaders, limits: limits).read()
     }
   }
 }

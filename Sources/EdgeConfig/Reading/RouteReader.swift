@@ -18,6 +18,8 @@ struct RouteReader {
   let section: Section
   let passesIdentityHeaders: Bool
 
+  /// Of the global keys.
+  let limits: RequestLimitsConfiguration
   var findings: Findings { section.findings }
 
   func read() -> ReadRoute? {
@@ -99,8 +101,10 @@ struct RouteReader {
       hostRewriteHeader: hostRewrite().header, responseRewrites: responseRewrites(), upstreamTLS: upstreamTLS(),
       passesIdentityHeaders: section.flag("pass_identity_headers") ?? passesIdentityHeaders,
       timeout: section.duration("timeout"), idleTimeout: section.duration("idle_timeout"),
-      setRequestHeaders: requestHeaders(isTunnel: isTunnel), removeRequestHeaders: removedHeaders(),
-      setResponseHeaders: section.headers("set_response_headers"), prefixRewrite: slashed("prefix_rewrite"),
+      limits: section.requestLimits(else: limits),
+      setRequestHeaders: headers.fixed, removeRequestHeaders: removedHeaders(),
+      setResponseHeaders: section.headers("set_response_headers"), errorPages: section.errorPages(),
+      showsErrorDetails: section.flag("show_error_details") ?? false, prefixRewrite: slashed("prefix_rewrite"),
       allowsCORSPreflight: section.flag("cors_allow_preflight") ?? false,
       allowsWebSockets: section.flag("allow_websockets") ?? true, allowedUpgrades: upgrades(),
       allowedOrigins: origins())

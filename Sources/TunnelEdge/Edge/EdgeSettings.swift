@@ -126,10 +126,12 @@ struct EdgeSettings: Sendable {
     let usual = HTTPProxyConfiguration.securityHeaders.filter { !names.contains($0.name.lowercased()) }
     http.defaultResponseHeaders = (listener.addsSecurityHeaders ? usual : []) + written
     http.readTimeout = listener.readTimeout
-    if listener.writeTimeout > 0 { http.writeTimeout = listener.writeTimeout }
+    http.writeTimeout = listener.writeTimeout
     http.idleTimeout = listener.idleTimeout
     http.upstreamTimeout = listener.upstreamTimeout
-    http.maximumConnections = min(http.maximumConnections, DescriptorLimit.forVisitors(of: DescriptorLimit.raise()))
+    http.connections.total = min(listener.maxConnections, DescriptorLimit.forVisitors(of: DescriptorLimit.raise()))
+    http.connections.perSource = min(listener.maxConnectionsPerSource, max(http.connections.total / 2, 1))
+    http.connections.exempt += listener.trustedProxies
     return http
   }
 

@@ -71,6 +71,7 @@ extension HTTPRouteSettings {
     idleTimeout = written.idleTimeout
     setRequestHeaders = written.setRequestHeaders.map { ($0.name, $0.value) }
     removeRequestHeaders = written.removeRequestHeaders
+    limits = RequestLimits(written.limits)
     setResponseHeaders = written.setResponseHeaders.map { ($0.name, $0.value) }
     prefixRewrite = written.prefixRewrite
     allowsCORSPreflight = written.allowsCORSPreflight
@@ -81,6 +82,55 @@ extension HTTPRouteSettings {
 }
 
 extension UpstreamTLSSettings {
+    shaping = RequestShaping(written.shaping)
+  }
+}
+
+extension RequestShaping {
+  fileprivate init(_ written: RouteShaping) {
+    self.init()
+    pathRewrite = written.pathRewrite
+    hostFromPath = written.hostFromPath
+    headerTemplates = written.headerTemplates.map { template in
+      Routing.HeaderTemplate(name: template.name, parts: template.parts.map { .init($0) })
+    }
+    groupsFilter = written.groupsFilter
+    issuerIsURI = written.issuerIsURI
+    kubernetesToken = written.kubernetesToken?.reveal()
+    downstreamServerName = written.downstreamServerName.flatMap { HostName($0) }
+  }
+}
+
+extension Routing.HeaderTemplate.Part {
+  fileprivate init(_ written: EdgeConfig.HeaderTemplate.Part) {
+    switch written {
+    case .literal(let text): self = .literal(text)
+    case .accessToken: self = .accessToken
+    case .idToken: self = .idToken
+    case .assertion: self = .assertion
+    case .certificateFingerprint: self = .certificateFingerprint
+    case .certificateDNSName: self = .certificateDNSName
+    case .certificateAddress: self = .certificateAddress
+    case .requestHeader(let name): self = .requestHeader(name)
+    }
+  }
+}
+
+extension RequestLimits {
+  fileprivate init(_ written: RequestLimitsConfiguration) {
+    self.init()
+    bodyBytes = written.requestBytes
+    visitor.rate = written.visitorRate.map(RequestRate.init)
+    visitor.concurrent = written.visitorRequests
+    route.rate = written.routeRate.map(RequestRate.init)
+    route.concurrent = written.routeRequests
+  }
+}
+
+extension RequestRate {
+  fileprivate init(_ written: RequestRateConfiguration) {
+    self.init(
+      count: written.count, period: UInt64(clamping: written.period) * 1_000_000, burst: written.burst)
   fileprivate init(_ written: RouteUpstreamTLS) {
     self.init()
     skipsVerification = written.skipsVerification

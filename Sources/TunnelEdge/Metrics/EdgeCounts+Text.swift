@@ -85,6 +85,7 @@ extension EdgeCounts {
   }
 
   private func writeConnections(_ text: inout ExpositionText) {
+    text.write(.visitorLimits, VisitorLimit.allCases.map { ([$0.label], .whole(http.limits[$0.rawValue])) })
     text.write(.visitorConnections, .whole(http.connections))
     text.write(.upstreamConnections, .whole(http.idleUpstreams))
     func count(_ result: HandshakeResult) -> ExpositionText.Number { .whole(http.handshakes[result] ?? 0) }
@@ -109,6 +110,22 @@ extension EdgeCounts {
     text.write(.sshAdmitted, .whole(gate.admitted))
     text.write(.sshRefused, GateRefusal.allCases.map { ([$0.label], .whole(gate.refused[$0] ?? 0)) })
     text.write(.sshMisconduct, Misconduct.allCases.map { ([$0.rawValue], .whole(gate.misconduct[$0] ?? 0)) })
+  }
+}
+
+extension VisitorLimit {
+  fileprivate var label: String {
+    switch self {
+    case .connections: "connections"
+    case .sourceConnections: "source_connections"
+    case .visitorRate: "visitor_rate"
+    case .visitorRequests: "visitor_requests"
+    case .route: "route"
+    case .body: "body"
+    case .head: "head"
+    case .readTime: "read_time"
+    case .writeTime: "write_time"
+    }
   }
 }
 

@@ -66,6 +66,10 @@ extension MetricFamily {
     "tunnel_edge_decisions_total", .counter, ["result"],
     "What requests for routes were told: allowed, sign_in, denied or cross_site.")
 
+  static let visitorLimits = MetricFamily(
+    "tunnel_edge_visitor_limits_total", .counter, ["limit"],
+    "Visitors who met a limit: connections, source_connections, visitor_rate, visitor_requests, route, body, head, read_time or write_time."
+  )
   static let visitorConnections = MetricFamily(
     "tunnel_edge_visitor_connections", .gauge, "Open connections of visitors.")
   static let upstreamConnections = MetricFamily(
@@ -103,6 +107,7 @@ extension MetricFamily {
     buildInfo, ready, reloadSuccess, reloadTime, reloads,
     tunnels, tunnelBindings, tunnelRequests, tunnelStreams, tunnelsOpened, tunnelsClosed, forwardsRefused,
     requests, requestSeconds, requestBytes, responseBytes, requestDuration, decisions,
+    visitorLimits,
     visitorConnections, upstreamConnections, handshakes,
     sshConnections, sshAdmitted, sshRefused, sshMisconduct, signIns,
     processStart, processCPU, processResident, processVirtual, processDescriptors, processDescriptorLimit,
