@@ -60,18 +60,19 @@ let package = Package(
 
     // Foundations
     target("Policy", []),
+    target("Patterns", []),
     target("EdgeCrypto", ["COpenSSL", .product(name: "Crypto", package: "swift-crypto")]),
 
     // Subjects
     target("ProxyProtocol", [nio]),
     target("SSHProtocol", ["EdgeCrypto", nio, collections]),
     target("HTTPWire", [nio, hpack, collections]),
-    target("EdgeConfig", ["CYAML", "Policy"]),
+    target("EdgeConfig", ["CYAML", "Policy", "Patterns"]),
     target("Store", ["Policy", "EdgeCrypto", "CSQLite", logging]),
     target("Identity", ["Policy", "EdgeCrypto", "CCurl", "Store", logging]),
 
     // The meeting place
-    target("Routing", ["Policy", nio, concurrency, collections]),
+    target("Routing", ["Policy", "Patterns", nio, concurrency, collections]),
 
     // Servers
     target(
@@ -83,8 +84,8 @@ let package = Package(
     target(
       "HTTPProxy",
       [
-        "Routing", "Policy", "Identity", "HTTPWire", "ProxyProtocol", "EdgeCrypto", nio, nioPosix, concurrency,
-        collections, logging,
+        "Routing", "Policy", "Patterns", "Identity", "HTTPWire", "ProxyProtocol", "EdgeCrypto", nio, nioPosix,
+        concurrency, collections, logging,
       ]),
 
     // The program
@@ -94,33 +95,37 @@ let package = Package(
       "TunnelEdge",
       [
         "SSHServer", "HTTPProxy", "Routing", "Policy", "Identity", "Store", "EdgeConfig", "EdgeCrypto", "SSHProtocol",
-        "HTTPWire", "EmbeddedProvider", "CMalloc", nio, nioPosix, nioHTTP1, concurrency, logging, arguments,
+        "HTTPWire", "Patterns", "EmbeddedProvider", "CMalloc", nio, nioPosix, nioHTTP1, concurrency, logging,
+        arguments,
       ]),
     .executableTarget(name: "tunnel-edge", dependencies: ["TunnelEdge"], swiftSettings: settings),
 
     // Tests
     tests("PolicyTests", ["Policy"]),
+    tests("PatternsTests", ["Patterns"]),
     tests("EdgeCryptoTests", ["EdgeCrypto"]),
     tests("ProxyProtocolTests", ["ProxyProtocol", nio, nioEmbedded]),
     tests("SSHProtocolTests", ["SSHProtocol", "EdgeCrypto", nio]),
     tests("HTTPWireTests", ["HTTPWire", nio, nioEmbedded, nioHTTP1, hpack]),
-    tests("EdgeConfigTests", ["EdgeConfig", "Policy"]),
+    tests("EdgeConfigTests", ["EdgeConfig", "Policy", "Patterns"]),
     tests("StoreTests", ["Store", "EdgeCrypto", "Policy", logging]),
     tests("IdentityTests", ["Identity", "Store", "EdgeCrypto", "Policy", logging]),
-    tests("RoutingTests", ["Routing", "Policy", nio, nioEmbedded, nioPosix]),
+    tests("RoutingTests", ["Routing", "Policy", "Patterns", nio, nioEmbedded, nioPosix]),
     tests(
       "SSHServerTests",
       ["SSHServer", "SSHProtocol", "Routing", "Policy", "Identity", "EdgeCrypto", nio, nioPosix, nioEmbedded]),
     tests(
       "HTTPProxyTests",
-      ["HTTPProxy", "HTTPWire", "Routing", "Policy", "Identity", "Store", "EdgeCrypto", nio, nioPosix, nioEmbedded]),
+      [
+        "HTTPProxy", "HTTPWire", "Routing", "Policy", "Patterns", "Identity", "Store", "EdgeCrypto", nio, nioPosix,
+        nioEmbedded,
+      ]),
     tests("EmbeddedProviderTests", ["EmbeddedProvider", "EdgeCrypto", nio, nioPosix, logging]),
     tests(
       "TunnelEdgeTests",
       [
-        "TunnelEdge", "EdgeConfig", "EdgeCrypto", "HTTPProxy", "HTTPWire", "Policy", "Routing", "SSHProtocol",
-        "SSHServer",
-        nio,
+        "TunnelEdge", "EdgeConfig", "EdgeCrypto", "HTTPProxy", "HTTPWire", "Patterns", "Policy", "Routing",
+        "SSHProtocol", "SSHServer", nio,
       ]),
   ],
   swiftLanguageModes: [.v6]
@@ -128,7 +133,7 @@ let package = Package(
 
 // Fuzz targets, for scripts/fuzz only: a build with unsafe flags is no dependency of anybody.
 if Context.environment["TUNNEL_EDGE_FUZZ"] != nil {
-  let fuzzed: Set = ["HTTPWire", "SSHProtocol", "ProxyProtocol", "EdgeConfig", "Policy", "EdgeCrypto"]
+  let fuzzed: Set = ["HTTPWire", "SSHProtocol", "ProxyProtocol", "EdgeConfig", "Policy", "Patterns", "EdgeCrypto"]
   for target in package.targets where fuzzed.contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-sanitize=fuzzer"])]
   }
@@ -142,6 +147,7 @@ if Context.environment["TUNNEL_EDGE_FUZZ"] != nil {
     ("FuzzKeyFiles", ["EdgeCrypto"]),
     ("FuzzCrypto", ["EdgeCrypto"]),
     ("FuzzProxyProtocol", ["ProxyProtocol", nio]),
+    ("FuzzPatterns", ["Patterns"]),
   ]
   package.targets.append(
     .target(
