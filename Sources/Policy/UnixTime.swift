@@ -21,6 +21,11 @@ package struct UnixTime: Sendable, Hashable, Comparable {
     let (sum, overflow) = milliseconds.addingReportingOverflow(UnixTime(seconds: seconds).milliseconds)
     return UnixTime(milliseconds: overflow ? (seconds < 0 ? .min : .max) : sum)
   }
+
+  package func adding(milliseconds added: Int64) -> UnixTime {
+    let (sum, overflow) = milliseconds.addingReportingOverflow(added)
+    return UnixTime(milliseconds: overflow ? (added < 0 ? .min : .max) : sum)
+  }
 }
 
 /// Where the time comes from; tests pass their own.

@@ -1,6 +1,7 @@
 import NIOCore
 import Policy
 import Synchronization
+import Testing
 
 @testable import Routing
 
@@ -48,4 +49,8 @@ final class Counter: Sendable {
   private let count = Mutex(0)
   var value: Int { count.withLock { $0 } }
   func increment() { count.withLock { $0 += 1 } }
+}
+
+func fail(_ what: String, sourceLocation: SourceLocation = #_sourceLocation) {
+  Issue.record(Comment(rawValue: what), sourceLocation: sourceLocation)
 }

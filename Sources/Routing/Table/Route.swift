@@ -1,3 +1,4 @@
+import Patterns
 import Policy
 
 /// One entry of `routes:`, validated: where visitors find it, what stands behind it, and the two policies.
@@ -19,11 +20,14 @@ package struct Route: Sendable, Equatable, Identifiable {
   /// Visitors need not sign in (`allow_public_unauthenticated_access`).
   package var isPublic: Bool
   package var http: HTTPRouteSettings
+  package var balance: RouteBalance
+  /// `depends_on`: hosts, with a port where one is written, that a sign-in here visits, too.
+  package var dependsOn: [String]
 
   package init(
     id: RouteID, name: String = "", origin: RouteOrigin, path: PathMatch = .any, targets: [RouteTarget] = [],
     answer: RouteAnswer? = nil, tunnel: TunnelSettings? = nil, visitPolicy: AccessPolicy, isPublic: Bool = false,
-    http: HTTPRouteSettings = .init()
+    http: HTTPRouteSettings = .init(), balance: RouteBalance = .init(), dependsOn: [String] = []
   ) {
     self.id = id
     self.name = name
@@ -35,6 +39,8 @@ package struct Route: Sendable, Equatable, Identifiable {
     self.visitPolicy = visitPolicy
     self.isPublic = isPublic
     self.http = http
+    self.balance = balance
+    self.dependsOn = dependsOn
   }
 }
 
@@ -90,6 +96,8 @@ package enum PathMatch: Sendable, Hashable {
   case any
   case prefix(String)
   case exact(String)
+  /// All of the path matches. Among the patterns of one host a higher priority comes first, and none last.
+  case pattern(WholePattern, priority: Int?)
 }
 
 /// One URL of `to`.
@@ -146,19 +154,24 @@ package struct HTTPRouteSettings: Sendable, Equatable {
   package var timeout: Int64?
   /// `idle_timeout`, if the route writes it; 0 means none.
   package var idleTimeout: Int64?
+  /// How much may be asked of it.
+  package var limits = RequestLimits()
   package var setRequestHeaders: [(name: String, value: String)] = []
   package var removeRequestHeaders: [String] = []
   package var setResponseHeaders: [(name: String, value: String)] = []
+  /// What people see instead of the edge's own pages.
+  package var errorPages = ErrorPages()
+  /// Whether people who are refused are told which rule it was.
+  package var showsErrorDetails = false
   package var prefixRewrite: String?
   package var allowsCORSPreflight = false
-  /// How much may be asked of it.
-  package var limits = RequestLimits()
   /// Whether WebSockets may pass; only `allow_websockets: false` forbids it.
   package var allowsWebSockets = true
   /// Upgrade tokens beyond `websocket` (lower case).
   package var allowedUpgrades: [String] = []
   /// Origins, beside the route's own, whose pages may send cookie-admitted unsafe requests (security rule 18).
   package var allowedOrigins: [String] = []
+  package var shaping = RequestShaping()
 
   package init() {}
 
@@ -171,8 +184,10 @@ package struct HTTPRouteSettings: Sendable, Equatable {
       && left.setRequestHeaders.elementsEqual(right.setRequestHeaders, by: ==)
       && left.removeRequestHeaders == right.removeRequestHeaders
       && left.setResponseHeaders.elementsEqual(right.setResponseHeaders, by: ==)
+      && left.errorPages == right.errorPages && left.showsErrorDetails == right.showsErrorDetails
       && left.prefixRewrite == right.prefixRewrite && left.allowsCORSPreflight == right.allowsCORSPreflight
       && left.allowsWebSockets == right.allowsWebSockets
       && left.allowedUpgrades == right.allowedUpgrades && left.allowedOrigins == right.allowedOrigins
+      && left.shaping == right.shaping
   }
 }

@@ -14,6 +14,7 @@ package struct Binding: Sendable, Identifiable {
     let request: BindingRequest
     let openedAt: UnixTime
     let counters = BindingCounters()
+    let health = MemberHealth()
     let ownerHash: UInt64
 
     init(id: BindingID, request: BindingRequest, openedAt: UnixTime) {
@@ -51,9 +52,14 @@ package struct Binding: Sendable, Identifiable {
   package var openedAt: UnixTime { fixed.openedAt }
   package var opener: any StreamOpener { fixed.request.opener }
   package var counters: BindingCounters { fixed.counters }
+  /// Of the service behind it, where the route asks for checks.
+  package var health: MemberHealth { fixed.health }
   package var traffic: TunnelTraffic { fixed.request.traffic }
   var probe: @Sendable () -> Void { fixed.request.probe }
   var whenFree: @Sendable () -> Void { fixed.request.whenFree }
+  /// Called when checks find the service behind it in another state.
+  package var healthChanged: @Sendable () -> Void { fixed.request.healthChanged }
+  var isStillAllowed: @Sendable () -> Bool { fixed.request.isStillAllowed }
   /// The same for all bindings of one person, in every process and run.
   var ownerHash: UInt64 { fixed.ownerHash }
   func isOwned(by other: Binding) -> Bool { ownerHash == other.ownerHash && owner.isSamePerson(as: other.owner) }
@@ -106,6 +112,10 @@ package struct BindingRequest: Sendable {
   package var traffic: TunnelTraffic
   /// Called once when somebody else's tunnel that kept this one away may have gone: ask again.
   package var whenFree: @Sendable () -> Void
+  /// Whether its person may publish the route now; asked once the connection is gone, while the name is kept for them.
+  package var isStillAllowed: @Sendable () -> Bool = { true }
+  /// Called when checks find the service behind it in another state (`Binding.health`).
+  package var healthChanged: @Sendable () -> Void = {}
 
   package init(
     routeID: RouteID, name: HostPattern, scheme: RouteOrigin.Scheme = .https, port: Int? = nil, isShared: Bool,

@@ -3,28 +3,70 @@ import Policy
 /// The choice of a tunnel for one request: no allocation, and nothing to look at twice where there is one tunnel.
 extension RegistryState {
   mutating func pick(
-    route: RouteID, host: HostName, sessionID: String?, excluding: Set<BindingID>, now: UnixTime
+    route: RouteID, host: HostName, sessionID: String?, choice: TunnelChoice = .init(), excluding: Set<BindingID> = [],
+    now: UnixTime
   ) -> TunnelPick {
-    guard let tunnels = routes[route] else { return .none(.neverConnected) }
-    // Nearly always there is one tunnel under the visited name.
     let visited = HostPattern(host)
-    if let named = tunnels.names[visited], named.entries.count == 1, let only = named.entries.first,
-      only.binding.state.isAttached, !excluding.contains(only.binding.id)
-    {
-      return .binding(only.binding)
+    let place: (name: HostPattern, publisher: Binding, admitted: HealthCensus.Admitted)
+    let found = routes[route]?.find(
+      visited, host, sessionID: sessionID, choice: choice, excluding: excluding, now: now)
+    switch found ?? .nowhere(.neverConnected) {
+    case .only(let binding): return .binding(binding)
+    case .oneOf(let name, let publisher, let admitted): place = (name, publisher, admitted)
+    case .nowhere(let reason): return .none(reason)
     }
-    // The publisher first, then what is excluded: a request that one person's tunnel refused is not another person's.
-    if let publisher = tunnels.publisher(of: visited, host, sessionID: sessionID),
-      let (name, chosen) = tunnels.choose(publisher, visited, host, excluding, configuration.balance)
-    {
-      routes[route]?.takeTurn(name)
-      return .binding(chosen)
+    let policy = choice.policy ?? configuration.balance
+    func isOpen(_ entry: NameTunnels.Entry) -> Bool {
+      entry.mayServe(place.admitted) && entry.binding.isOwned(by: place.publisher)
+        && !excluding.contains(entry.binding.id)
     }
-    return .none(tunnels.reason(visited, host, now: now))
+    // One that is in doubt is taken only where there is no other.
+    let chosen =
+      routes[route]?.choose(under: place.name, policy, visitor: sessionID) { isOpen($0) && !$0.isSuspect }
+      ?? routes[route]?.choose(under: place.name, policy, visitor: sessionID, where: isOpen)
+    // What was found has not changed since.
+    return chosen.map { .binding($0) } ?? .none(.neverConnected)
   }
 }
 
 extension RouteTunnels {
+  enum Finding {
+    case only(Binding)
+    /// Of this person's tunnels under this name.
+    case oneOf(HostPattern, Binding, HealthCensus.Admitted)
+    case nowhere(NoTunnelReason)
+  }
+
+  fileprivate func find(
+    _ visited: HostPattern, _ host: HostName, sessionID: String?, choice: TunnelChoice, excluding: Set<BindingID>,
+    now: UnixTime
+  ) -> Finding {
+    // Nearly always there is one tunnel under the visited name.
+    if let named = names[visited], named.entries.count == 1, let only = named.entries.first,
+      only.binding.state.isAttached, only.binding.health.status != .unhealthy, !excluding.contains(only.binding.id)
+    {
+      return .only(only.binding)
+    }
+    // The publisher first, then what is excluded: a request that one person's tunnel refused is not another person's.
+    var isUnhealthy = false
+    let publisher = first(visited, host) { _, tunnels -> Binding? in
+      let admitted = tunnels.admitted(choice)
+      if admitted == .none, tunnels.entries.contains(where: \.binding.state.isAttached) { isUnhealthy = true }
+      return tunnels.publisher(sessionID: sessionID, admitted)
+    }
+    if let publisher {
+      let place = first(visited, host) { name, tunnels -> (HostPattern, HealthCensus.Admitted)? in
+        let admitted = tunnels.admitted(choice)
+        let isThere = tunnels.entries.contains {
+          $0.mayServe(admitted) && $0.binding.isOwned(by: publisher) && !excluding.contains($0.binding.id)
+        }
+        return isThere ? (name, admitted) : nil
+      }
+      if let place { return .oneOf(place.0, publisher, place.1) }
+    }
+    return .nowhere(isUnhealthy ? .unhealthy : reason(visited, host, now: now))
+  }
+
   /// Calls `body` with what is bound under the host itself and under the wildcards that match it, longest name first,
   /// until it answers.
   private func first<Result>(
@@ -35,21 +77,6 @@ extension RouteTunnels {
       if let tunnels = names[name], let result = body(name, tunnels) { return result }
     }
     return nil
-  }
-
-  /// A tunnel of the person who serves this visitor: of names that match, the longest counts.
-  fileprivate func publisher(of visited: HostPattern, _ host: HostName, sessionID: String?) -> Binding? {
-    first(visited, host) { $1.publisher(sessionID: sessionID) }
-  }
-
-  /// One of this person's tunnels, and the name it is bound under.
-  fileprivate func choose(
-    _ publisher: Binding, _ visited: HostPattern, _ host: HostName, _ excluding: Set<BindingID>,
-    _ balance: TunnelBalance
-  ) -> (HostPattern, Binding)? {
-    first(visited, host) { name, tunnels in
-      tunnels.choose(publisher, excluding, balance).map { (name, $0) }
-    }
   }
 
   /// For whom the host is kept just now.
@@ -65,18 +92,28 @@ extension RouteTunnels {
   }
 }
 
+extension NameTunnels.Entry {
+  fileprivate func mayServe(_ admitted: HealthCensus.Admitted) -> Bool {
+    binding.state.isAttached && admitted.admits(binding.health.status)
+  }
+}
+
 extension NameTunnels {
+  fileprivate func admitted(_ choice: TunnelChoice) -> HealthCensus.Admitted {
+    var census = HealthCensus()
+    for entry in entries where entry.binding.state.isAttached { census.count(entry.binding.health.status) }
+    return census.admitted(panicThreshold: choice.panicThreshold)
+  }
+
   /// On a shared route one visitor's session stays with one publisher (security rule 1).
-  fileprivate func publisher(sessionID: String?) -> Binding? {
-    guard let first = entries.first(where: \.binding.state.isAttached)?.binding else { return nil }
-    guard entries.contains(where: { $0.binding.state.isAttached && !$0.binding.isOwned(by: first) }) else {
-      return first
-    }
+  fileprivate func publisher(sessionID: String?, _ admitted: HealthCensus.Admitted) -> Binding? {
+    guard let first = entries.first(where: { $0.mayServe(admitted) })?.binding else { return nil }
+    guard entries.contains(where: { $0.mayServe(admitted) && !$0.binding.isOwned(by: first) }) else { return first }
     // Rendezvous hashing: the choice for a session changes only when its own publisher goes.
     let session = StableHash(sessionID ?? "").value
     var highest: UInt64 = 0
     var chosen = first
-    for entry in entries where entry.binding.state.isAttached {
+    for entry in entries where entry.mayServe(admitted) {
       let score = StableHash.mixed(session, entry.binding.ownerHash)
       if score > highest {
         highest = score
@@ -84,50 +121,5 @@ extension NameTunnels {
       }
     }
     return chosen
-  }
-
-  /// One that is in doubt is taken only where there is no other.
-  fileprivate func choose(_ publisher: Binding, _ excluding: Set<BindingID>, _ balance: TunnelBalance) -> Binding? {
-    func isOpen(_ entry: Entry) -> Bool {
-      entry.binding.state.isAttached && entry.binding.isOwned(by: publisher) && !excluding.contains(entry.binding.id)
-    }
-    var all = 0
-    var proved = 0
-    for entry in entries where isOpen(entry) {
-      all += 1
-      if !entry.isSuspect { proved += 1 }
-    }
-    guard all > 0 else { return nil }
-    let count = proved == 0 ? all : proved
-    func isWanted(_ entry: Entry) -> Bool { isOpen(entry) && (proved == 0 || !entry.isSuspect) }
-    switch balance {
-    case .failover: return entries.first(where: isWanted)?.binding
-    case .roundRobin: return nth(turn, of: count, where: isWanted)
-    case .leastRequest:
-      // Begins at another one each time, so that equals take turns.
-      return leastBusy(from: turn, of: count, where: isWanted)
-    }
-  }
-
-  private func nth(_ turn: Int, of count: Int, where isWanted: (Entry) -> Bool) -> Binding? {
-    var left = Int(UInt(bitPattern: turn) % UInt(count))
-    for entry in entries where isWanted(entry) {
-      if left == 0 { return entry.binding }
-      left -= 1
-    }
-    return nil
-  }
-
-  private func leastBusy(from turn: Int, of count: Int, where isWanted: (Entry) -> Bool) -> Binding? {
-    let start = Int(UInt(bitPattern: turn) % UInt(count))
-    var best: (load: Int, distance: Int, binding: Binding)?
-    var position = 0
-    for entry in entries where isWanted(entry) {
-      let load = entry.binding.counters.openRequests
-      let distance = position >= start ? position - start : position - start + count
-      if best.map({ (load, distance) < ($0.load, $0.distance) }) != false { best = (load, distance, entry.binding) }
-      position += 1
-    }
-    return best?.binding
   }
 }

@@ -5,19 +5,20 @@ extension RegistryState {
   enum ParkOutcome {
     case available(Binding)
     case parked(UInt64, graceLeft: Int64)
-    case refused
+    case refused(TunnelWaitResult)
   }
 
   mutating func park(_ wait: TunnelWait, waiter: Waiter, now: UnixTime) -> ParkOutcome {
-    switch pick(route: wait.routeID, host: wait.host, sessionID: wait.sessionID, excluding: [], now: now) {
+    switch pick(route: wait.routeID, host: wait.host, sessionID: wait.sessionID, choice: wait.choice, now: now) {
     case .binding(let binding): return .available(binding)
-    case .none(.neverConnected), .none(.detached): return .refused
+    case .none(.neverConnected), .none(.detached), .none(.unhealthy): return .refused(.nothingToWaitFor)
     case .none(.reconnecting): break
     }
-    guard let lease = routes[wait.routeID]?.lease(of: wait.host, now: now),
+    guard let lease = routes[wait.routeID]?.lease(of: wait.host, now: now) else { return .refused(.nothingToWaitFor) }
+    guard parked.count < configuration.parkedInAll,
       parked.count(where: { $0.wait.routeID == wait.routeID }) < configuration.parkedPerRoute,
       isWithinOwnLimit(wait)
-    else { return .refused }
+    else { return .refused(.tooMany) }
     let id = nextParked
     nextParked += 1
     parked.append(Parked(id: id, wait: wait, person: lease.person, waiter: waiter))
@@ -38,11 +39,21 @@ extension RegistryState {
 
   /// The requests that this binding can take now.
   mutating func takeWaiters(for binding: Binding) -> [Waiter] {
-    if parked.isEmpty { return [] }
-    func isTaken(_ entry: Parked) -> Bool {
-      entry.wait.routeID == binding.routeID && binding.name.matches(entry.wait.host)
-        && entry.person.isSamePerson(as: binding.owner)
+    takeWaiters {
+      $0.wait.routeID == binding.routeID && binding.name.matches($0.wait.host)
+        && $0.person.isSamePerson(as: binding.owner)
     }
+  }
+
+  /// The requests that wait for this person under this name.
+  mutating func takeWaiters(for person: Subject, at place: Place) -> [Waiter] {
+    takeWaiters {
+      $0.wait.routeID == place.route && place.name.matches($0.wait.host) && $0.person.isSamePerson(as: person)
+    }
+  }
+
+  private mutating func takeWaiters(where isTaken: (Parked) -> Bool) -> [Waiter] {
+    if parked.isEmpty { return [] }
     let taken = parked.filter(isTaken)
     parked.removeAll(where: isTaken)
     return taken.map(\.waiter)

@@ -3,7 +3,7 @@ import Policy
 
 /// The tables of `TunnelRegistry`, without lock, clock or callbacks: a value that answers what is to be done.
 struct RegistryState {
-  typealias Waiter = EventLoopPromise<Binding?>
+  typealias Waiter = EventLoopPromise<TunnelWaitResult>
   typealias Notice = @Sendable () -> Void
 
   struct Place: Hashable {
@@ -59,9 +59,7 @@ struct RegistryState {
 
   private mutating func updateEntry(_ id: BindingID, _ change: (inout NameTunnels.Entry) -> Void) {
     guard let place = places[id] else { return }
-    update(place) { tunnels in
-      if let index = tunnels.index(of: id) { change(&tunnels.entries[index]) }
-    }
+    update(place) { $0.change(id, change) }
   }
 
   func entry(_ id: BindingID) -> NameTunnels.Entry? {
@@ -103,11 +101,11 @@ extension RegistryState {
     nextBinding += 1
     let probes: [Notice] = update(place) { tunnels in
       var probes: [Notice] = []
-      for index in tunnels.entries.indices where tunnels.entries[index].binding.isOwned(by: binding) {
-        tunnels.entries[index].isSuspect = true
-        probes.append(tunnels.entries[index].binding.probe)
+      for entry in tunnels.entries where entry.binding.isOwned(by: binding) {
+        tunnels.change(entry.binding.id) { $0.isSuspect = true }
+        probes.append(entry.binding.probe)
       }
-      tunnels.entries.append(NameTunnels.Entry(binding: binding))
+      tunnels.add(binding)
       tunnels.leases.removeAll { $0.person.isSamePerson(as: request.owner) }
       return probes
     }
@@ -142,7 +140,7 @@ extension RegistryState {
     updateEntry(id) { $0.binding = binding }
     var change = StateChange(binding: binding)
     if before.state.isAttached, !binding.state.isAttached {
-      change.freed = routes[place.route]?.takeCandidates(for: binding) ?? []
+      change.freed = routes[place.route]?.takeCandidates(of: binding.name, otherThan: binding.owner) ?? []
     }
     if binding.state.isAttached, !before.state.isAttached { change.released = takeWaiters(for: binding) }
     return change
@@ -152,14 +150,17 @@ extension RegistryState {
   mutating func release(_ id: BindingID, why: BindingRelease, now: UnixTime) -> [Notice] {
     endLeases(now)
     guard let binding = entry(id)?.binding, let place = places.removeValue(forKey: id) else { return [] }
-    let grace = configuration.reconnectGraceSeconds
+    let grace = configuration.reconnectGrace(of: place.route)
     let lease: NameTunnels.Lease? =
       why == .connectionLost && binding.state.isAttached && grace > 0
-      ? .init(person: binding.owner, until: now.adding(seconds: grace)) : nil
+      ? .init(
+        person: binding.owner, until: now.adding(milliseconds: grace), isStillAllowed: binding.isStillAllowed) : nil
     // After a lost connection they have to learn until when the name is kept.
-    let freed = binding.state.isAttached ? routes[place.route]?.takeCandidates(for: binding) ?? [] : []
+    let freed =
+      binding.state.isAttached
+      ? routes[place.route]?.takeCandidates(of: binding.name, otherThan: binding.owner) ?? [] : []
     update(place) { tunnels in
-      if let index = tunnels.index(of: id) { tunnels.entries.remove(at: index) }
+      tunnels.remove(id)
       guard let lease else { return }
       tunnels.leases.removeAll { $0.person.isSamePerson(as: lease.person) }
       tunnels.leases.append(lease)
@@ -167,6 +168,21 @@ extension RegistryState {
     if let lease { leaseEnds.append((lease.until, place)) }
     connections[binding.connectionID]?.bindings.removeAll { $0 == id }
     return freed
+  }
+
+  /// Ends the leases of whoever may publish no longer: who waits for them, and who may ask for the name again.
+  mutating func endLeases(where isOver: (NameTunnels.Lease) -> Bool) -> (waiters: [Waiter], freed: [Notice]) {
+    var waiters: [Waiter] = []
+    var freed: [Notice] = []
+    for place in Set(leaseEnds.map(\.place)) {
+      guard let ended = routes[place.route]?.names[place.name]?.leases.filter(isOver), !ended.isEmpty else { continue }
+      update(place) { $0.leases.removeAll(where: isOver) }
+      for lease in ended {
+        waiters += takeWaiters(for: lease.person, at: place)
+        freed += routes[place.route]?.takeCandidates(of: place.name, otherThan: lease.person) ?? []
+      }
+    }
+    return (waiters, freed)
   }
 
   /// The connection is over: nothing of it stays but its leases.

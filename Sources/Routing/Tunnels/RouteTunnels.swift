@@ -6,12 +6,17 @@ struct NameTunnels {
     var binding: Binding
     /// Its owner has bound the name again, or it let a visitor wait, and this connection has not yet proved that it lives.
     var isSuspect = false
+    /// Which of its owner's places it has: who comes back takes the one that was left, and with it the visitors who stay
+    /// with a tunnel.
+    var slot = 0
   }
 
   /// Keeps a name for the person whose connection was lost.
   struct Lease {
     let person: Subject
     let until: UnixTime
+    /// Whether that person may still publish.
+    let isStillAllowed: @Sendable () -> Bool
   }
 
   /// A connection that would bind the name if another person did not hold it.
@@ -22,14 +27,53 @@ struct NameTunnels {
   }
 
   /// Oldest first.
-  var entries: [Entry] = []
+  private(set) var entries: [Entry] = []
   var leases: [Lease] = []
   var candidates: [Candidate] = []
-  var turn = 0
+  /// Made for these entries when it is first needed.
+  private var balancer: Balancer?
+  private var turn = 0
 
   var isEmpty: Bool { entries.isEmpty && leases.isEmpty && candidates.isEmpty }
 
   func index(of id: BindingID) -> Int? { entries.firstIndex { $0.binding.id == id } }
+
+  mutating func add(_ binding: Binding) {
+    let taken = Set(entries.lazy.filter { $0.binding.isOwned(by: binding) }.map(\.slot))
+    entries.append(Entry(binding: binding, slot: (0...).first { !taken.contains($0) } ?? 0))
+    forgetBalancer()
+  }
+
+  mutating func remove(_ id: BindingID) {
+    guard let index = index(of: id) else { return }
+    entries.remove(at: index)
+    forgetBalancer()
+  }
+
+  mutating func change(_ id: BindingID, _ change: (inout Entry) -> Void) {
+    if let index = index(of: id) { change(&entries[index]) }
+  }
+
+  private mutating func forgetBalancer() {
+    if let balancer { turn = balancer.nextTurn }
+    balancer = nil
+  }
+
+  /// One of those that are wanted.
+  mutating func choose(_ policy: BalancePolicy, visitor: String?, where isWanted: (Entry) -> Bool) -> Binding? {
+    if balancer?.policy != policy {
+      forgetBalancer()
+      balancer = Balancer(
+        policy, entries.map { .init(key: StableHash.mixed($0.binding.ownerHash, UInt64($0.slot) &+ 1)) }, turn: turn,
+        seed: entries.last?.binding.id.rawValue ?? 0)
+    }
+    let entries = entries
+    let place = balancer?.choose(
+      visitor: { Balancer.hash(visitor: visitor ?? "") },
+      isWanted: { isWanted(entries[$0]) },
+      load: { entries[$0].binding.counters.openRequests })
+    return place.map { entries[$0].binding }
+  }
 
   mutating func add(_ candidate: Candidate) {
     candidates.removeAll { $0.connectionID == candidate.connectionID }
@@ -59,7 +103,13 @@ struct RouteTunnels {
     return result
   }
 
-  mutating func takeTurn(_ name: HostPattern) { names[name]?.turn &+= 1 }
+  /// One of the tunnels under a name, chosen in place.
+  mutating func choose(
+    under name: HostPattern, _ policy: BalancePolicy, visitor: String?, where isWanted: (NameTunnels.Entry) -> Bool
+  ) -> Binding? {
+    guard let index = names.index(forKey: name) else { return nil }
+    return names.values[index].choose(policy, visitor: visitor, where: isWanted)
+  }
 
   /// The names here that some host of `name` could belong to.
   func overlapping(_ name: HostPattern) -> [HostPattern] {
@@ -89,15 +139,15 @@ struct RouteTunnels {
     return nil
   }
 
-  /// Who may ask again now that this binding has let go of its name.
-  mutating func takeCandidates(for binding: Binding) -> [@Sendable () -> Void] {
+  /// Who may ask again now that this person has let go of a name.
+  mutating func takeCandidates(of name: HostPattern, otherThan person: Subject) -> [@Sendable () -> Void] {
     var taken: [@Sendable () -> Void] = []
-    for key in overlapping(binding.name) where names[key]?.candidates.isEmpty == false {
+    for key in overlapping(name) where names[key]?.candidates.isEmpty == false {
       update(key) { tunnels in
-        for candidate in tunnels.candidates where !candidate.person.isSamePerson(as: binding.owner) {
+        for candidate in tunnels.candidates where !candidate.person.isSamePerson(as: person) {
           taken.append(candidate.whenFree)
         }
-        tunnels.candidates.removeAll { !$0.person.isSamePerson(as: binding.owner) }
+        tunnels.candidates.removeAll { !$0.person.isSamePerson(as: person) }
       }
     }
     return taken

@@ -12,26 +12,39 @@ package enum NoTunnelReason: Sendable, Hashable {
   case detached(ownerDisplayName: String)
   /// The tunnel was lost a moment ago; waiting may help (`TunnelRegistry.whenAvailable`).
   case reconnecting
+  /// The service behind every tunnel fails its health checks.
+  case unhealthy
 }
 
-/// How requests are spread over several tunnels of one route (`tunnel_balance`).
-package enum TunnelBalance: String, Sendable {
-  case roundRobin = "round_robin"
-  case leastRequest = "least_request"
-  /// The oldest one, until it is gone.
-  case failover
+/// How a route wants its tunnel chosen.
+package struct TunnelChoice: Sendable, Hashable {
+  /// `load_balancing_policy`, where the route writes it; else `tunnel_balance` decides.
+  package var policy: BalancePolicy?
+  /// `healthy_panic_threshold`, in per cent: with fewer healthy tunnels than this the unhealthy ones serve, too.
+  package var panicThreshold: Int
+
+  package init(policy: BalancePolicy? = nil, panicThreshold: Int = 50) {
+    self.policy = policy
+    self.panicThreshold = panicThreshold
+  }
 }
 
 package struct TunnelRegistryConfiguration: Sendable, Equatable {
-  package var balance = TunnelBalance.roundRobin
-  /// How long a lost tunnel's name is kept for its owner, and a visitor's request may wait for it.
-  package var reconnectGraceSeconds: Int64 = 10
+  /// `tunnel_balance`: for routes without a policy of their own.
+  package var balance = BalancePolicy.roundRobin
+  /// How long a lost tunnel's name is kept for its owner, and a visitor's request may wait for it; in milliseconds.
+  package var reconnectGrace: Int64 = 10_000
+  /// Of routes that write their own.
+  package var routeGraces: [RouteID: Int64] = [:]
   /// Bindings one connection may hold in all.
   package var bindingsPerConnection = 1024
   /// Limits of security rule 26 on waiting requests.
   package var parkedPerRoute = 64
   package var parkedPerSession = 4
   package var parkedPerAddress = 2
+  package var parkedInAll = 1024
 
   package init() {}
+
+  func reconnectGrace(of route: RouteID) -> Int64 { routeGraces[route] ?? reconnectGrace }
 }

@@ -9,6 +9,7 @@ import Synchronization
 /// the lock is released.
 package final class TunnelRegistry: Sendable {
   private let state: Mutex<RegistryState>
+  private let observers = Mutex<[@Sendable (BindingChange) -> Void]>([])
   private let clock: UnixClock
 
   package init(configuration: TunnelRegistryConfiguration = .init(), clock: @escaping UnixClock) {
@@ -31,7 +32,8 @@ package final class TunnelRegistry: Sendable {
     case .refused(let refusal): return .refused(refusal)
     case .bound(let binding, let probes, let released):
       for probe in probes { probe() }
-      for waiter in released { waiter.succeed(binding) }
+      for waiter in released { waiter.succeed(.binding(binding)) }
+      tell(.changed(binding))
       return .bound(binding)
     }
   }
@@ -43,8 +45,9 @@ package final class TunnelRegistry: Sendable {
   package func setState(_ id: BindingID, _ wanted: BindingState, isShared: Bool? = nil) -> BindingState? {
     let now = clock()
     guard let change = state.withLock({ $0.setState(id, wanted, isShared: isShared, now: now) }) else { return nil }
-    for waiter in change.released { waiter.succeed(change.binding) }
+    for waiter in change.released { waiter.succeed(.binding(change.binding)) }
     for notice in change.freed { notice() }
+    tell(.changed(change.binding))
     return change.binding.state
   }
 
@@ -52,6 +55,28 @@ package final class TunnelRegistry: Sendable {
   package func release(_ id: BindingID, why: BindingRelease) {
     let now = clock()
     for notice in state.withLock({ $0.release(id, why: why, now: now) }) { notice() }
+    tell(.ended(id))
+  }
+
+  /// Names are kept no longer for people who may not publish them any more, or whose session this was; requests that wait
+  /// for them are refused at once (security rule 26).
+  package func reviewLeases(endedSession: String? = nil) {
+    let over = state.withLock {
+      $0.endLeases { lease in
+        endedSession.map { $0 == lease.person.sessionID } == true || !lease.isStillAllowed()
+      }
+    }
+    for waiter in over.waiters { waiter.succeed(.nothingToWaitFor) }
+    for notice in over.freed { notice() }
+  }
+
+  /// Calls `observer` after each change of a binding, on the thread that made it.
+  package func observe(_ observer: @escaping @Sendable (BindingChange) -> Void) {
+    observers.withLock { $0.append(observer) }
+  }
+
+  private func tell(_ change: BindingChange) {
+    for observer in observers.withLock({ $0 }) { observer(change) }
   }
 
   /// The connection is over, and its bindings are released: nothing else of it stays.
@@ -88,39 +113,41 @@ package final class TunnelRegistry: Sendable {
 
   // MARK: Visitors
 
-  /// The tunnel for one request. `excluding` names those that have just refused it.
+  /// The tunnel for one request. `sessionID`: who stays with a publisher, and with a sticky policy with a tunnel; the
+  /// visitor's address where there is no session. `excluding` names those that have just refused the request.
   package func pick(
-    route: RouteID, host: HostName, sessionID: String? = nil, excluding: Set<BindingID> = []
+    route: RouteID, host: HostName, sessionID: String? = nil, choice: TunnelChoice = .init(),
+    excluding: Set<BindingID> = []
   ) -> TunnelPick {
     let now = clock()
     return state.withLock {
-      $0.pick(route: route, host: host, sessionID: sessionID, excluding: excluding, now: now)
+      $0.pick(route: route, host: host, sessionID: sessionID, choice: choice, excluding: excluding, now: now)
     }
   }
 
-  /// Waits for the tunnel that was lost a moment ago, of the same person only. The answer is `nil` at once where there
-  /// is nothing to wait for or too many wait already, and at the deadline; and when somebody else holds the name.
-  package func whenAvailable(_ wait: TunnelWait, on eventLoop: any EventLoop, deadline: NIODeadline)
-    -> EventLoopFuture<Binding?>
-  {
+  /// Waits for the tunnel that was lost a moment ago, of the same person only. Whoever asked and wants it no longer gives
+  /// the place back by `cancel`.
+  package func whenAvailable(_ wait: TunnelWait, on eventLoop: any EventLoop) -> TunnelWaiting {
     let now = clock()
-    let promise = eventLoop.makePromise(of: Binding?.self)
+    let promise = eventLoop.makePromise(of: TunnelWaitResult.self)
     let outcome = state.withLock { $0.park(wait, waiter: promise, now: now) }
     switch outcome {
-    case .available(let binding): promise.succeed(binding)
-    case .refused: promise.succeed(nil)
+    case .available(let binding): promise.succeed(.binding(binding))
+    case .refused(let why): promise.succeed(why)
     case .parked(let id, let graceLeft):
-      let limit = min(deadline, eventLoop.now + .milliseconds(graceLeft))
-      let timer = eventLoop.scheduleTask(deadline: limit) { [self] in
-        state.withLock { $0.unpark(id) }?.succeed(nil)
+      let timer = eventLoop.scheduleTask(in: .milliseconds(graceLeft)) { [self] in
+        state.withLock { $0.unpark(id) }?.succeed(.graceOver)
       }
-      promise.futureResult.whenComplete { [self] _ in
-        timer.cancel()
-        _ = state.withLock { $0.unpark(id) }
+      promise.futureResult.whenComplete { _ in timer.cancel() }
+      return TunnelWaiting(result: promise.futureResult) { [self] in
+        state.withLock { $0.unpark(id) }?.succeed(.cancelled)
       }
     }
-    return promise.futureResult
+    return TunnelWaiting(result: promise.futureResult) {}
   }
+
+  /// Requests that wait for a tunnel to come back.
+  package var parkedCount: Int { state.withLock { $0.parked.count } }
 
   // MARK: Views
 
@@ -138,18 +165,9 @@ package final class TunnelRegistry: Sendable {
   var isEmpty: Bool { state.withLock { $0.isEmpty } }
 }
 
-/// A visitor's request that may wait for a tunnel; what its limits count.
-package struct TunnelWait: Sendable {
-  package var routeID: RouteID
-  package var host: HostName
-  package var sessionID: String?
-  /// Counted on public routes, where there is no session.
-  package var address: String
-
-  package init(routeID: RouteID, host: HostName, sessionID: String?, address: String) {
-    self.routeID = routeID
-    self.host = host
-    self.sessionID = sessionID
-    self.address = address
-  }
+/// What became of a binding.
+package enum BindingChange: Sendable {
+  /// It is new, or was attached or detached.
+  case changed(Binding)
+  case ended(BindingID)
 }

@@ -222,7 +222,7 @@ struct CandidateModelTests {
     let clock = TestClock()
     var configuration = TunnelRegistryConfiguration()
     // Leases end by themselves, and are told by `firstLeaseEnd`.
-    configuration.reconnectGraceSeconds = 0
+    configuration.reconnectGrace = 0
     let registry = TunnelRegistry(configuration: configuration) { clock.now }
     let route = RouteID("r")
     let names = ["a.dev.example", "b.dev.example", "*.dev.example"]

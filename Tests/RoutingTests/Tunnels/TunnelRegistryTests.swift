@@ -1,6 +1,7 @@
 import NIOCore
 import NIOEmbedded
 import Policy
+import Synchronization
 import Testing
 
 @testable import Routing
@@ -224,9 +225,15 @@ struct ParkedRequestTests {
   }
 
   private func wait(session: String?, address: String = "192.0.2.1") -> EventLoopFuture<Binding?> {
+    waiting(session: session, address: address).result.map { result in
+      guard case .binding(let binding) = result else { return nil }
+      return binding
+    }
+  }
+
+  private func waiting(session: String?, address: String = "192.0.2.1") -> TunnelWaiting {
     registry.whenAvailable(
-      TunnelWait(routeID: a, host: host("a.example"), sessionID: session, address: address), on: loop,
-      deadline: loop.now + .seconds(30))
+      TunnelWait(routeID: a, host: host("a.example"), sessionID: session, address: address), on: loop)
   }
 
   @Test func aRequestIsReleasedWhenTheOwnerReturns() throws {
@@ -265,5 +272,76 @@ struct ParkedRequestTests {
     for future in perSession.prefix(4) + perAddress.prefix(2) + others.prefix(58) {
       #expect(try future.wait() != nil)
     }
+  }
+
+  @Test func `who does not want to wait gives the place back at once`() throws {
+    lose()
+    let four = (0..<4).map { _ in waiting(session: "s") }
+    #expect(registry.parkedCount == 4)
+    #expect(try wait(session: "s").wait() == nil)
+    four[1].cancel()
+    four[1].cancel()
+    guard case .cancelled = try four[1].result.wait() else { return fail("not cancelled") }
+    #expect(registry.parkedCount == 3)
+    let late = wait(session: "s")
+    _ = bind(person("ann"), "2")
+    #expect(try late.wait()?.connectionID == "2")
+    #expect(registry.parkedCount == 0)
+    four[0].cancel()
+  }
+
+  @Test func `all routes together have a limit, told apart from a grace that ended`() throws {
+    var configuration = TunnelRegistryConfiguration()
+    configuration.parkedInAll = 3
+    registry.configure(configuration)
+    lose()
+    let waiting = (0..<4).map { self.waiting(session: "s\($0)") }
+    guard case .tooMany = try waiting[3].result.wait() else { return fail("not refused") }
+    loop.advanceTime(by: .seconds(11))
+    guard case .graceOver = try waiting[0].result.wait() else { return fail("not over") }
+    #expect(registry.parkedCount == 0)
+  }
+
+  @Test func `a route has its own grace`() throws {
+    var configuration = TunnelRegistryConfiguration()
+    configuration.routeGraces[a] = 500
+    registry.configure(configuration)
+    lose()
+    let future = waiting(session: "s").result
+    loop.advanceTime(by: .milliseconds(400))
+    #expect(registry.parkedCount == 1)
+    loop.advanceTime(by: .milliseconds(200))
+    guard case .graceOver = try future.wait() else { return fail("not over") }
+    configuration.routeGraces[a] = 0
+    registry.configure(configuration)
+    lose()
+    guard case .nothingToWaitFor = try waiting(session: "s").result.wait() else { return fail("waits") }
+  }
+
+  @Test func `nobody waits for who may publish no longer, or has signed out`() throws {
+    let isAllowed = Mutex(true)
+    func lose(_ session: String) {
+      var request = BindingRequest(
+        routeID: a, name: pattern("a.example"), isShared: false, requestedHost: "a.example", requestedPort: 443,
+        owner: person("ann", session: session), connectionID: session, opener: NoOpener(), probe: {})
+      request.isStillAllowed = { isAllowed.withLock { $0 } }
+      if case .bound(let binding) = registry.bind(request) { registry.release(binding.id, why: .connectionLost) }
+    }
+    lose("one")
+    let first = waiting(session: "s").result
+    registry.reviewLeases()
+    #expect(registry.parkedCount == 1)
+    isAllowed.withLock { $0 = false }
+    registry.reviewLeases()
+    guard case .nothingToWaitFor = try first.wait() else { return fail("still waits") }
+    isAllowed.withLock { $0 = true }
+    lose("two")
+    let second = waiting(session: "s").result
+    registry.reviewLeases(endedSession: "one")
+    #expect(registry.parkedCount == 1)
+    registry.reviewLeases(endedSession: "two")
+    guard case .nothingToWaitFor = try second.wait() else { return fail("still waits") }
+    // The name is free for others.
+    guard case .bound = bind(person("bob"), "3") else { return fail("still kept") }
   }
 }
