@@ -22,6 +22,7 @@ package final class HTTPProxy: Sendable {
   private let state: Mutex<State>
   private let shared: SharedState
   private let group: any EventLoopGroup
+  private let health: HealthSupervisor
 
   package init(
     configuration: HTTPProxyConfiguration, routes: CurrentRoutes, registry: TunnelRegistry, openStreams: OpenStreams,
@@ -33,6 +34,7 @@ package final class HTTPProxy: Sendable {
       accessLog: accessLog, logger: logger)
     state = Mutex(State(configuration: configuration))
     self.group = group
+    health = HealthSupervisor(shared: shared, group: group)
   }
 
   /// Binds and accepts; returns when visitors can come.
@@ -83,6 +85,7 @@ package final class HTTPProxy: Sendable {
       $0.loops = started
       $0.listeners = bound
     }
+    health.start()
     shared.logger.info(
       "starting HTTP listener",
       metadata: [
@@ -93,6 +96,9 @@ package final class HTTPProxy: Sendable {
 
   /// The port that is listened on; of use where the configuration says 0.
   package var port: Int? { state.withLock { $0.listeners.first?.localAddress?.port } }
+
+  /// What health checks came to, of each route that has some.
+  package var healthCounts: [RouteID: HealthCounts] { health.counts }
 
   package var connectionCount: Int { shared.connectionCount.load(ordering: .relaxed) }
 
@@ -118,6 +124,7 @@ package final class HTTPProxy: Sendable {
     // First what was remembered is worth nothing any more, then those who live by it are asked.
     shared.epoch.wrappingAdd(1, ordering: .acquiringAndReleasing)
     onEachLoop { $0.reconsider(scope) }
+    if scope == .everything { health.routesChanged() }
   }
 
   /// Another certificate for connections to come.
@@ -152,6 +159,7 @@ package final class HTTPProxy: Sendable {
       return (state.loops, state.listeners)
     }
     for listener in listeners { try? await listener.close() }
+    health.stop()
     var pending: [EventLoopFuture<Void>] = []
     for loop in loops {
       let eventLoop = loop.eventLoop

@@ -167,7 +167,10 @@ final class LoopState {
     isDraining = true
     self.onEmpty = onEmpty
     if connections.isEmpty { onEmpty() }
-    for connection in Array(connections.values) { connection.drain() }
+    for connection in Array(connections.values) {
+      connection.drain()
+      for exchange in connection.exchanges { exchange.drain() }
+    }
   }
 
   func endEverything() {
@@ -183,7 +186,6 @@ extension HTTPProxyConfiguration {
     let written = [readTimeout, writeTimeout, idleTimeout, upstreamTimeout, pooledIdleTime].filter { $0 > 0 }
     return max(min((written.min() ?? 2000) / 4, 500), 10)
   }
-}
 
   /// How long a connection may be without a request.
   func idleTimeout(isCrowded: Bool) -> Int64 {
@@ -193,3 +195,4 @@ extension HTTPProxyConfiguration {
 
   /// The same while the edge is nearly full.
   static let crowdedIdleTime: Int64 = 5_000
+}

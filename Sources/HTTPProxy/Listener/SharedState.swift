@@ -15,12 +15,13 @@ final class SharedState: Sendable {
   let accessLog: AccessLog
   let logger: Logger
   let upstreamTLS = UpstreamTLSContexts()
+  let members = UpstreamMembers()
   /// Moves when anything about sessions changes; what was remembered under an older one counts no more.
   let epoch = Atomic<UInt64>(0)
   let connectionCount = Atomic<Int>(0)
-
   let connectionGate = ConnectionGate()
   let requestGates = RequestGates()
+
   var currentEpoch: UInt64 { epoch.load(ordering: .acquiring) }
 
   init(

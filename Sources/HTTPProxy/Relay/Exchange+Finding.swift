@@ -1,5 +1,5 @@
-import EdgeCrypto
 import HTTPWire
+import Logging
 import NIOCore
 import Policy
 import Routing
@@ -18,184 +18,140 @@ extension Exchange {
       refuse(lastFailure)
       return
     }
-    // Where several people publish, a visitor without a session is known by their address.
-    let visitorID = visitor?.sessionID ?? (plan.route.tunnel?.isShared == true ? clientAddress : nil)
-    let pick = loop.shared.registry.pick(route: plan.route.id, host: name, sessionID: visitorID, excluding: tried)
+    let pick = loop.shared.registry.pick(
+      route: plan.route.id, host: name, sessionID: visitorID, choice: plan.route.balance.tunnels, excluding: tried)
     switch pick {
     case .binding(let binding):
       tellPublisher(binding)
       count(at: binding.counters)
       owner = plan.route.tunnel?.isShared == true || !OwnerMark.concerns(head) ? nil : binding.owner
-      let target = plan.target()
-      guard let opener = secured(binding.opener, to: target, plan) else { return }
-      connect(.tunnel(binding.id, tls: tlsUse(target, plan)), through: opener, to: target, binding: binding.id)
+      let target = plan.targets.any(visitor: visitorID)
+      self.target = target
+      let speech = speech(to: target, plan)
+      guard let opener = secured(binding.opener, to: target, speaking: speech, plan) else { return }
+      connect(.tunnel(binding.id, speech), through: opener, to: target, binding: binding.id)
     case .none(let reason):
       if let lastFailure {
         refuse(lastFailure)
         return
       }
       switch reason {
-      case .neverConnected: refuse(.noTunnel(plan.route))
+      case .neverConnected: refuse(loop.isDraining ? .drainingDown : .noTunnel(plan.route))
       case .detached: refuse(.ownerMayNotPublish(plan.route))
+      case .unhealthy: refuse(.serviceUnhealthy(plan.route))
       case .reconnecting: park(plan, name)
       }
     }
   }
 
+  /// By whom a visitor is known where it matters who comes: to publishers of a shared route, and to sticky policies.
+  private var visitorID: String { visitor?.sessionID ?? clientAddress }
+
   private func findAddress(_ plan: RoutePlan) {
-    guard let target = plan.target(), lastFailure == nil else {
-      refuse(lastFailure ?? .serviceRefused(plan.route))
+    if openFailures > 1, let lastFailure {
+      refuse(lastFailure)
       return
     }
-    guard let opener = secured(TCPStreamOpener(host: target.host, port: target.port), to: target, plan) else { return }
-    connect(
-      .direct(host: target.host, port: target.port, tls: tlsUse(target, plan)), through: opener, to: target,
-      binding: nil)
-  }
-
-  private func tlsUse(_ target: RouteTarget?, _ plan: RoutePlan) -> UpstreamTLSUse? {
-    guard target?.scheme == .https, let grant else { return nil }
-    return UpstreamTLSUse(route: plan.route.id, generation: grant.generation)
-  }
-
-  /// With TLS where the target says so; `nil` when the request has been refused.
-  private func secured(_ opener: any StreamOpener, to target: RouteTarget?, _ plan: RoutePlan) -> (any StreamOpener)? {
-    guard let target else { return opener }
-    switch target.scheme {
-    case .http: return opener
-    case .https:
-      let settings = plan.route.http.upstreamTLS
-      do throws(CryptoError) {
-        return TLSStreamOpener(
-          inner: opener, context: try loop.shared.upstreamTLS.context(settings),
-          serverName: settings.serverName ?? target.host)
-      } catch {
-        refuse(.serviceBroke(plan.route, error.description))
-        return nil
-      }
-    case .h2c, .tcp, .ssh:
-      refuse(.serviceBroke(plan.route, "the edge does not speak \(target.scheme.rawValue) to services yet"))
-      return nil
+    guard let place = plan.targets.choose(visitor: visitorID, excluding: triedTarget) else {
+      refuse(lastFailure ?? .serviceUnhealthy(plan.route))
+      return
     }
+    let target = plan.route.targets[place]
+    self.target = target
+    targetPlace = place
+    count(at: plan.targets.members[place].counters)
+    let speech = speech(to: target, plan)
+    let plain = TCPStreamOpener(host: target.host, port: target.port)
+    guard let opener = secured(plain, to: target, speaking: speech, plan) else { return }
+    connect(.direct(host: target.host, port: target.port, speech), through: opener, to: target, binding: nil)
   }
 
   /// The tunnel was lost a moment ago. The request waits, its body unread (security rule 26).
   private func park(_ plan: RoutePlan, _ name: HostName) {
+    // An edge that is going takes no publisher back.
+    if loop.isDraining { return refuse(.drainingDown) }
     state = .waiting
-    let wait = TunnelWait(
-      routeID: plan.route.id, host: name, sessionID: visitor?.sessionID, address: clientAddress)
-    loop.shared.registry.whenAvailable(wait, on: loop.eventLoop, deadline: .now() + .seconds(60))
-      .assumeIsolated().whenComplete { result in
-        guard case .waiting = self.state else { return }
-        guard case .success(.some) = result else {
-          self.refuse(.tunnelReconnecting(plan.route))
-          return
-        }
+    count(at: nil)
+    let waiting = loop.shared.registry.whenAvailable(
+      TunnelWait(
+        routeID: plan.route.id, host: name, sessionID: visitor?.sessionID, address: clientAddress,
+        choice: plan.route.balance.tunnels), on: loop.eventLoop)
+    parked = waiting
+    waiting.result.assumeIsolated().whenComplete { result in
+      self.parked = nil
+      guard case .waiting = self.state, case .success(let outcome) = result else { return }
+      switch outcome {
+      case .binding:
+        // The service has as long as for a request that did not wait.
+        self.waitingSince = .now()
         // Decided anew: time has passed (security rule 28).
         if self.stillMay() { self.findService() }
+      case .tooMany: self.refuse(.tooBusy)
+      case .graceOver: self.refuse(.tunnelReconnecting(plan.route))
+      case .nothingToWaitFor: self.refuse(.noTunnel(plan.route))
+      case .cancelled: break
       }
-  }
-
-  private func connect(
-    _ key: UpstreamKey, through opener: any StreamOpener, to target: RouteTarget?, binding: BindingID?
-  ) {
-    upstreamName = key.text
-    stopWaiting()
-    if !isLasting,
-      let connection = loop.pool.take(key, session: visitor?.sessionID, canRetry: canRetry && !hasRetried)
-    {
-      start(on: connection)
-      return
-    }
-    state = .waiting
-    let shelf = loop.pool.shelf(key, load: opener.load)
-    let waiter = UpstreamWaiter(session: visitor?.sessionID) { [weak self] connection, waiter in
-      self?.isServed(by: connection, waiter) ?? false
-    }
-    wait = (waiter, shelf)
-    var request = StreamRequest(
-      originatorAddress: clientAddress, originatorPort: clientAddress == peerAddress ? side.remotePort : 0,
-      destinationHost: target?.host ?? "localhost",
-      destinationPort: target?.port ?? 80)
-    request.claim = waiter.claim
-    request.isLasting = isLasting
-    if !isLasting { loop.pool.wait(waiter, on: shelf) }
-    opener.open(request, on: loop.eventLoop).assumeIsolated().whenComplete { result in
-      self.opened(result, for: waiter, shelf, binding: binding)
     }
   }
 
-  /// What will probably stay open takes a channel for itself, and not one of the last (ssh.md 3.5).
-  private var isLasting: Bool {
-    guard grant?.upgrade == nil else { return true }
-    guard let head, let field = head.headers.firstField(.accept) else { return false }
-    return head.headers.valueEquals(field, "text/event-stream")
+  /// The edge is shutting down: what waits for a tunnel waits in vain.
+  func drain() {
+    guard let parked else { return }
+    self.parked = nil
+    parked.cancel()
+    refuse(.drainingDown)
   }
 
-  /// A connection has become free before the stream opened that was asked for.
-  private func isServed(by connection: UpstreamConnection, _ waiter: UpstreamWaiter) -> Bool {
-    guard case .waiting = state, wait?.waiter === waiter else { return false }
-    wait = nil
-    waiter.claim.withdraw()
-    guard stillMay() else { return false }
-    start(on: connection)
-    return true
-  }
-
-  /// The request is answered, or over.
+  /// The request is answered, or over: its places are free for others.
   func stopWaiting() {
+    if let parked {
+      self.parked = nil
+      parked.cancel()
+    }
     guard let (waiter, shelf) = wait else { return }
     wait = nil
     loop.pool.stopWaiting(waiter, on: shelf)
     waiter.claim.withdraw()
   }
 
-  private func opened(
-    _ result: Result<NIOLoopBound<any ByteStream>, any Error>, for waiter: UpstreamWaiter, _ shelf: UpstreamShelf,
-    binding: BindingID?
-  ) {
-    let isWaited = wait?.waiter === waiter
-    if isWaited {
-      wait = nil
-      loop.pool.stopWaiting(waiter, on: shelf)
+  /// One way was of no use: perhaps there is another.
+  func couldNotOpen(_ error: any Error, binding: BindingID?) {
+    guard let plan else { return }
+    if let binding { tried.insert(binding) } else { triedTarget = targetPlace }
+    // A tunnel that was lost before it was asked has refused nothing, and its person may be back in a moment.
+    if binding == nil || error as? StreamOpenFailure != .gone {
+      openFailures += 1
+      lastFailure = refusal(for: error, plan.route)
     }
-    switch result {
-    case .success(let stream):
-      let connection = UpstreamConnection(stream: stream.value, shelf: shelf, pool: loop.pool)
-      guard isWaited, case .waiting = state, stillMay() else {
-        // Another request may want it.
-        connection.offer()
-        return
-      }
-      start(on: connection)
-    case .failure(let error):
-      guard isWaited, case .waiting = state, let plan else { return }
-      if let binding { tried.insert(binding) }
-      // A tunnel that was lost before it was asked has refused nothing, and its person may be back in a moment.
-      if binding == nil || error as? StreamOpenFailure != .gone {
-        openFailures += 1
-        lastFailure = Self.refusal(for: error, plan.route)
-      }
-      if stillMay() { findService() }
-    }
+    if stillMay() { findService() }
   }
 
-  private static func refusal(for error: any Error, _ route: Route) -> VisitorRefusal {
+  private func refusal(for error: any Error, _ route: Route) -> VisitorRefusal {
     guard let failure = error as? StreamOpenFailure else { return .serviceRefused(route) }
     switch failure {
-    case .refused: return .serviceRefused(route)
+    case .refused(let words):
+      // The addresses of `to` are the edge's own business: what is wrong with them is for its log.
+      if route.tunnel == nil {
+        loop.shared.logger.notice(
+          "service not reached",
+          metadata: [
+            "route": "\(route.id)", "upstream": "\(upstreamName ?? "")", "problem": "\(words.printable())",
+            "request-id": "\(requestID.text)",
+          ])
+      }
+      return .serviceRefused(route)
     case .outOfResources: return .serviceOutOfResources(route)
     case .timedOut: return .timedOut(route)
     case .gone: return .noTunnel(route)
     case .notPermitted: return .ownerMayNotPublish(route)
-    case .untrusted(let reason): return .serviceBroke(route, reason)
+    case .untrusted(let reason), .unusable(let reason): return .serviceBroke(route, reason)
     case .wrongForwardKind:
       return .serviceBroke(route, "the tunnel speaks SOCKS where a plain one is expected, or the other way round")
     }
   }
 
   /// Whether what admitted the request holds, after time has passed. If not, the visitor has been answered.
-  private func stillMay() -> Bool {
+  func stillMay() -> Bool {
     guard let head, let plan, let grant else { return false }
     if grant.generation == loop.routes().generation, grant.epoch == loop.shared.currentEpoch {
       return true
@@ -210,10 +166,11 @@ extension Exchange {
     return true
   }
 
-  private func start(on connection: UpstreamConnection) {
+  func start(on connection: any ServiceSide) {
     guard let head, let plan, let grant else { return }
     state = .relaying
     upstream = connection
+    askedAt = .now()
     if let openStream, case .tunnel(let binding, _) = connection.key {
       loop.shared.openStreams.move(openStream, to: binding)
     }
@@ -225,7 +182,7 @@ extension Exchange {
       identity = visitor.fields(
         for: plan, host: HostName(name)?.text ?? name, identity: loop.shared.identity, now: loop.shared.clock())
     }
-    if head.hasBody { connection.restrict(to: visitor?.sessionID) }
+    if head.hasBody { connection.noteBody(of: visitor?.sessionID) }
     if loop.pool.mode == .session { connection.restrict(to: visitor?.sessionID) }
     for field in head.headers.fields
     where field.kind == .authorization && Self.bindsConnection(head.headers.value(field)) {
@@ -235,10 +192,11 @@ extension Exchange {
       self,
       request: RequestRewriter(
         head: head, plan: plan, cookies: loop.cookies, upgrade: grant.upgrade, peerAddress: peerAddress,
-        isFromTrustedProxy: isFromTrustedProxy, scheme: scheme(of: head),
+        isFromTrustedProxy: isFromTrustedProxy,
+        skipsPeer: loop.configuration.skipsForwardedAppend, scheme: scheme(of: head),
         requestID: requestID, identityFields: identity))
     if requestEnded {
-      connection.sendEnd(trailers: nil)
+      connection.sendEnd(trailers: requestTrailers)
       connection.flush()
     } else if head.hasBody {
       // The service may want to look at the head before the body comes.

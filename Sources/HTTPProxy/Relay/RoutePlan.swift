@@ -1,5 +1,8 @@
+import EdgeCrypto
 import HTTPWire
+import Identity
 import NIOCore
+import Policy
 import Routing
 
 /// A route, prepared for relaying: everything that is the same for each of its requests is worked out once per loop.
@@ -7,6 +10,8 @@ final class RoutePlan {
   let route: Route
   /// The Host field that the service sees; `nil`: the visitor's.
   let hostHeader: String?
+  /// Whether that is the host of whichever `to` is chosen.
+  let usesHostOfTarget: Bool
   /// Names, folded, that never come through from a visitor (security rule 22).
   let removedNames: [[UInt8]]
   /// The fields that `set_request_headers` adds, ready to send.
@@ -21,28 +26,41 @@ final class RoutePlan {
   /// What is added to an answer that has none of them.
   let usualAdditions: [HeaderList]
   let claimHeaders: [(name: String, claim: String)]
+  /// What the route says of its assertion.
+  let assertionOptions: AssertionOptions
+  /// Groups that services may learn of; `nil`: all.
+  private let groupsFilter: Set<String>?
+  /// Whether anything is said of visitors to its services, for each of them.
+  let tellsOfVisitors: Bool
+  /// Names, folded, whose fields never come through from a visitor, whatever follows.
+  let removedPrefixes: [[UInt8]]
+  /// The policy for paths that were read loosely (`PathReading`), read that way itself.
+  private(set) lazy var looseVisitPolicy = route.visitPolicy.readingPaths { PathReading.loose($0) ?? $0 }
   let routeIDText: String
   /// Its requests, counted.
   let tally: RequestTally
-  /// Names, folded, of `rewrite_response_headers`.
   /// Of its services with TLS, once they are needed.
   var tlsContexts: (any: TLSClientContext?, http1: TLSClientContext?)
   /// Counts them where the route has limits.
   var gate: RequestGate?
+  /// Names, folded, of `rewrite_response_headers`.
   let responseRewrites: [(name: [UInt8], prefix: [UInt8], value: String)]
-  /// Whose turn it is among several targets: each gains its weight in every round, and who has most goes.
-  private var turns: [Int]
+  /// Chooses among several `to`.
+  let targets: TargetBalancer
 
-  init(route: Route, configuration: HTTPProxyConfiguration, tally: RequestTally) {
+  init(route: Route, configuration: HTTPProxyConfiguration, tally: RequestTally, members: [UpstreamMember]) {
     self.route = route
     self.tally = tally
     routeIDText = route.id.description
     let http = route.http
-    hostHeader = http.preservesHostHeader ? nil : http.hostRewrite ?? Self.hostHeader(of: route)
+    hostHeader = http.preservesHostHeader ? nil : http.hostRewrite ?? Self.host(of: route.targets.first)
+    usesHostOfTarget = !http.preservesHostHeader && http.hostRewrite == nil
     responseRewrites = http.responseRewrites.map { (Self.folded($0.name), Array($0.prefix.utf8), $0.value) }
-    turns = route.targets.map { _ in 0 }
+    targets = TargetBalancer(route: route, members: members)
     var removed = configuration.claimHeaders.map { Self.folded($0.name) }
     removed += http.setRequestHeaders.map { Self.folded($0.name) }
+    removed += http.shaping.headerTemplates.map { Self.folded($0.name) }
+    if http.shaping.kubernetesToken != nil { removed.append(Array("authorization".utf8)) }
     removed += http.removeRequestHeaders.map { Self.folded($0) }
     removedNames = removed
     addedRequestFields = HeaderList(http.setRequestHeaders.map { ($0.name, $0.value) })
@@ -64,32 +82,17 @@ final class RoutePlan {
         .map { ($0.name, $0.value) })
     usualAdditions = usual.isEmpty ? [] : [usual]
     claimHeaders = http.passesIdentityHeaders ? configuration.claimHeaders : []
+    // What one of the filters lets through, where there are two.
+    let filters = [configuration.groupsFilter, http.shaping.groupsFilter].compactMap { $0 }
+    groupsFilter = filters.isEmpty ? nil : Set(filters.joined())
+    assertionOptions = AssertionOptions(groups: groupsFilter, issuerIsURI: http.shaping.issuerIsURI)
+    tellsOfVisitors = ServiceKnowledge.isNeeded(http)
+    removedPrefixes = http.shaping.kubernetesToken == nil ? [] : [Array("impersonate-".utf8)]
   }
 
-  /// `to`; where there are several, by turns as their weights say, spread evenly.
-  func target() -> RouteTarget? {
-    guard route.targets.count > 1 else { return route.targets.first }
-    var best = 0
-    var total = 0
-    for (index, target) in route.targets.enumerated() {
-      turns[index] += target.weight
-      total += target.weight
-      if turns[index] > turns[best] { best = index }
-    }
-    turns[best] -= total
-    return route.targets[best]
-  }
-
-  /// The Host field of a request to the service.
-  func host(for head: RequestHead) -> String {
-    if let name = route.http.hostRewriteHeader, let value = head.headers.first(name),
-  func allowsUpgrades(_ tokens: [String]) -> Bool { !tokens.isEmpty && tokens.allSatisfy { allowsUpgrade(to: $0) } }
-
-      let authority = Authority(Array(value.utf8))
-    {
-      return authority.text
-    }
-    return hostHeader ?? head.authority?.text ?? "localhost"
+  func groups(of subject: Subject) -> [String] {
+    guard let groupsFilter else { return subject.groups }
+    return subject.groups.filter { groupsFilter.contains($0) }
   }
 
   /// Upgrade tokens that may pass: `websocket`, and what the route lists (security rule 23).
@@ -98,39 +101,12 @@ final class RoutePlan {
     return token != "h2c" && route.http.allowedUpgrades.contains(token)
   }
 
-  /// Product fine point 3.
-  private static func hostHeader(of route: Route) -> String {
-    guard let target = route.targets.first, target.host != "non-existent-route" else { return "localhost" }
-    return target.portIsExplicit ? "\(target.host):\(target.port)" : target.host
+  func allowsUpgrades(_ tokens: [String]) -> Bool { !tokens.isEmpty && tokens.allSatisfy { allowsUpgrade(to: $0) } }
+
+  /// Whether a field of the visitor's is one that only we may send to this route's service.
+  func removes(_ field: HeaderList.Field, of list: HeaderList) -> Bool {
+    removedPrefixes.contains { list.foldedName(field, hasPrefix: $0) }
   }
 
   static func folded(_ name: String) -> [UInt8] { name.utf8.map { ByteClass.folded($0) } }
-
-  // MARK: Paths
-
-  /// The target as the service sees it: `prefix_rewrite`, or the path of `to`, in place of what the route matched.
-  func rewritten(_ target: String) -> String {
-    if let rewrite = route.http.prefixRewrite { return replacingPrefix(of: target, with: rewrite) }
-    guard let path = route.targets.first?.path, !path.isEmpty, path != "/" else { return target }
-    return replacingPrefix(of: target, with: path)
-  }
-
-  func replacingPrefix(of target: String, with replacement: String) -> String {
-    guard target.utf8.first == ByteClass.slash else { return target }
-    let matched: Int
-    switch route.path {
-    case .any: matched = 1
-    case .prefix(let prefix): matched = prefix.utf8.count
-    case .exact(let path): matched = path.utf8.count
-    }
-    let rest = String(decoding: target.utf8.dropFirst(matched), as: UTF8.self)
-    if rest.isEmpty || rest.hasPrefix("?") { return replacement + rest }
-    let joins = replacement.hasSuffix("/") || rest.hasPrefix("/")
-    if joins {
-      return (replacement.hasSuffix("/") && rest.hasPrefix("/") ? String(replacement.dropLast()) : replacement) + rest
-    }
-    // `/api` matched whole segments, or a prefix in the middle of one (`/ap` of `/api`): then nothing is put between.
-    let splitsSegment = matched > 1 && !(Array(target.utf8.prefix(matched)).last == ByteClass.slash)
-    return replacement + (splitsSegment ? "" : "/") + rest
-  }
 }

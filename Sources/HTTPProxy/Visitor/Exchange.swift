@@ -38,18 +38,23 @@ final class Exchange {
   let startedAt = NIODeadline.now()
   /// The name in the TLS handshake.
   var serverName: String?
+  /// Shown in the TLS handshake.
+  var certificate: VisitorCertificate?
+  /// Whether a request whose head could not be read seems to come from a browser.
+  var isLikelyPerson = false
 
   /// Held until the connection lets go of this exchange, which every end of either makes it do.
   let side: any VisitorSide
   var state = State.admitting
   var plan: RoutePlan?
   var grant: Admission.Grant?
-  var upstream: UpstreamConnection?
+  var upstream: (any ServiceSide)?
 
   // The request
   var requestEnded = false
   var hasTakenBody = false
   var hasSentContinue = false
+  var requestTrailers: HeaderList?
   var collected: [UInt8] = []
   static let collectLimit = 64 << 10
 
@@ -57,20 +62,36 @@ final class Exchange {
   var hasSentHead = false
   var status = 0
   var responseTrailers: HeaderList?
+  /// With what the service gave its stream up, where it speaks HTTP/2.
+  var brokenBy: HTTP2ErrorCode?
   var visitorHasFinished = false
   var serviceHasFinished = false
 
   // Finding a service
   var tried: Set<BindingID> = []
   var lastFailure: VisitorRefusal?
-  /// Tunnels that could not open a stream for it.
+  /// Tunnels or addresses that could not open a stream for it.
   var openFailures = 0
   var hasRetried = false
+  /// The service has said that it serves this over HTTP/1.1 only.
+  var needsHTTP1 = false
   var upstreamName: String?
+  /// When the request went to the service, and how long its answer took to begin.
+  var askedAt: NIODeadline?
+  var upstreamDuration: TimeAmount?
+  /// The `to` that was chosen for it, and which of several.
+  var target: RouteTarget?
+  var targetPlace: Int?
+  /// The one that could not be reached.
+  var triedTarget: Int?
+  /// While it waits for a lost tunnel to come back.
+  var parked: TunnelWaiting?
   /// While a stream opens for it.
   var wait: (waiter: UpstreamWaiter, shelf: UpstreamShelf)?
-  /// The tunnel that counts it as under way.
+  /// The tunnel, or the address of `to`, that counts it as under way.
   private var countedAt: BindingCounters?
+  /// Where it is counted, if its route has limits.
+  var seat: (gate: RequestGate, key: VisitorKey)?
   /// Whose tunnel it goes through, where that is one person's.
   var owner: Subject?
 
@@ -83,13 +104,13 @@ final class Exchange {
   var bytesIn: UInt64 = 0
   var bytesOut: UInt64 = 0
   var isUpgraded = false
+  /// After 101, for a WebSocket.
+  var socket: WebSocketPassage?
   var isLogged = false
   var openStream: OpenStreamID?
   /// The route that it was refused for, before it had a plan.
   private(set) var refusedRoute: RouteID?
   /// Where a publisher's screen reads of it, if one looks.
-  /// Where it is counted, if its route has limits.
-  var seat: (gate: RequestGate, key: VisitorKey)?
   var told: TrafficEntry?
 
   init(head: RequestHead?, visitor side: any VisitorSide, loop: LoopState, remoteAddress: String) {
@@ -102,11 +123,10 @@ final class Exchange {
     let trusted = loop.configuration.trustedProxies
     if trusted.isEmpty {
       isFromTrustedProxy = false
-  /// After 101, for a WebSocket.
-  var socket: WebSocketPassage?
       clientAddress = remoteAddress
     } else {
-      (clientAddress, isFromTrustedProxy) = ForwardedAddress.client(peer: remoteAddress, head: head, trusted: trusted)
+      (clientAddress, isFromTrustedProxy) = ForwardedAddress.client(
+        peer: remoteAddress, head: head, trusted: trusted, hops: loop.configuration.trustedHops)
     }
     lastBodyAt = loop.now
     waitingSince = loop.now
@@ -141,7 +161,9 @@ final class Exchange {
 
   func begin() {
     guard let head else { return }
-    perform(Admission.admit(head, serverName: serverName, remoteAddress: clientAddress, loop: loop))
+    perform(
+      Admission.admit(
+        head, serverName: serverName, certificate: certificate, remoteAddress: clientAddress, loop: loop))
   }
 
   func perform(_ verdict: Admission.Verdict) {
@@ -150,6 +172,7 @@ final class Exchange {
       self.plan = plan
       self.grant = grant
       loop.tally.decided(.allowed)
+      if let refusal = limitMet(by: plan) { return refuse(refusal) }
       if let answer = plan.route.answer { say(answer, plan) } else { findService() }
     case .ownPage(let place):
       beginOwnPage(place)
@@ -158,8 +181,9 @@ final class Exchange {
       answer(loop.shared.pages.unauthenticated(ownRequest(place)), detail: "unauthenticated")
     case .refuse(let refusal, let session):
       switch refusal {
-      case .forbidden(let route): count(.denied, for: route)
+      case .forbidden(let route, _): count(.denied, for: route)
       case .crossSite(let route): count(.crossSite, for: route)
+      case .certificate(let route, _): count(.denied, for: route)
       default: break
       }
       refuse(refusal, session: session)
@@ -169,7 +193,6 @@ final class Exchange {
   private func count(_ decision: VisitDecision, for route: Route) {
     loop.tally.decided(decision)
     refusedRoute = route.id
-      if let refusal = limitMet(by: plan) { return refuse(refusal) }
   }
 
   /// Whether body bytes may come now; while not, they stay unread and the visitor is slowed down by TCP.
@@ -194,6 +217,7 @@ final class Exchange {
       }
       collected.append(contentsOf: bytes.readableBytesView)
     case .relaying:
+      if exceedsBodyLimit() { return }
       hasTakenBody = true
       upstream?.sendBody(bytes)
     case .admitting, .waiting, .raw, .done: break
@@ -201,7 +225,11 @@ final class Exchange {
   }
 
   func takeTrailers(_ trailers: HeaderList) {
-    guard case .relaying = state, let plan else { return }
+    guard let plan else { return }
+    switch state {
+    case .waiting, .relaying: break
+    case .admitting, .ownPage, .raw, .done: return
+    }
     // Removed from trailers as from the head (security rule 22).
     let all = trailers
     var kept = trailers
@@ -211,9 +239,6 @@ final class Exchange {
     requestTrailers = kept
   }
 
-  private var requestTrailers: HeaderList?
-
-      if exceedsBodyLimit() { return }
   /// The request has come whole.
   func takeEnd() {
     requestEnded = true
@@ -230,6 +255,7 @@ final class Exchange {
   func takeRaw(_ bytes: ByteBuffer) {
     bytesIn += UInt64(bytes.readableBytes)
     lastActivityAt = loop.now
+    socket?.toService.pass(bytes)
     upstream?.sendRaw(bytes)
   }
 
@@ -248,8 +274,12 @@ final class Exchange {
     if serviceHasFinished { finishRaw() } else { upstream?.finishWriting() }
   }
 
+  /// The edge is going, and what is under way has had its time.
+  func endWithEdge() {
+    if case .raw = state { endRaw(.drained) } else { fail(logDetail: "drained") }
+  }
+
   /// The connection is gone, or the visitor hung up.
-    socket?.toService.pass(bytes)
   func visitorLeft() {
     guard !isDone else { return }
     end(upstream: .reset)
@@ -266,11 +296,6 @@ final class Exchange {
       side.closeAfterResponse()
       refuse(wire: error)
     }
-  }
-
-  /// The edge is going, and what is under way has had its time.
-  func endWithEdge() {
-    if case .raw = state { endRaw(.drained) } else { fail(logDetail: "drained") }
   }
 
   func end(upstream end: StreamEnd) {
