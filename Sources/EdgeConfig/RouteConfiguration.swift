@@ -1,3 +1,4 @@
+package import Patterns
 package import Policy
 
 /// One entry of `routes`, validated.
@@ -19,6 +20,9 @@ package struct RouteConfiguration: Sendable, Equatable {
   /// `allow_public_unauthenticated_access`.
   package var isPublic: Bool
   package var http: RouteHTTP
+  package var balance: RouteBalanceConfiguration
+  /// `depends_on`: hosts, with a port where one is written.
+  package var dependsOn: [String]
   /// Where the entry begins.
   package var position: SourcePosition
 
@@ -28,6 +32,7 @@ package struct RouteConfiguration: Sendable, Equatable {
       && left.path == right.path && left.targets == right.targets && left.answer == right.answer
       && left.tunnel == right.tunnel
       && left.visitPolicy == right.visitPolicy && left.isPublic == right.isPublic && left.http == right.http
+      && left.balance == right.balance && left.dependsOn == right.dependsOn
   }
 }
 
@@ -46,10 +51,22 @@ package enum RoutePath: Sendable, Hashable {
   case any
   case prefix(String)
   case exact(String)
+  /// `regex`, with `regex_priority_order`.
+  case pattern(WholePattern, priority: Int?)
+
+  /// The same for two routes that serve the same paths.
+  var key: String {
+    switch self {
+    case .any: "any"
+    case .prefix(let prefix): "prefix \(prefix)"
+    case .exact(let path): "path \(path)"
+    case .pattern(let pattern, _): "regex \(pattern.text)"
+    }
+  }
 }
 
 package struct RouteTo: Sendable, Hashable {
-  package enum Scheme: String, Sendable { case http, https, tcp, ssh }
+  package enum Scheme: String, Sendable { case http, https, h2c, tcp, ssh }
   package var scheme: Scheme
   /// Without brackets.
   package var host: String
@@ -94,9 +111,14 @@ package struct RouteHTTP: Sendable, Equatable {
   package var timeout: Milliseconds?
   /// If the route writes it; 0 is none.
   package var idleTimeout: Milliseconds?
+  package var limits: RequestLimitsConfiguration
   package var setRequestHeaders: [HeaderSetting]
   package var removeRequestHeaders: [String]
   package var setResponseHeaders: [HeaderSetting]
+  /// `error_pages` of the route itself: texts by `403` or `5xx`.
+  package var errorPages: [String: String]
+  /// `show_error_details`.
+  package var showsErrorDetails: Bool
   package var prefixRewrite: String?
   package var allowsCORSPreflight: Bool
   /// False only where the route says so.
@@ -105,5 +127,5 @@ package struct RouteHTTP: Sendable, Equatable {
   package var allowedUpgrades: [String]
   /// `https://host[:port]`, lower case.
   package var allowedOrigins: [String]
+  package var shaping = RouteShaping()
 }
-  package var limits: RequestLimitsConfiguration

@@ -20,6 +20,7 @@ import Testing
     "per_route_max_requests": "per_route_max_requests: 30\n\(oneRoute)",
     "default_upstream_timeout": "default_upstream_timeout: 0",
     "set_response_headers": "set_response_headers: {disable: true, X-A: b}",
+    "contact": "contact: it@example.com", "error_pages": "error_pages: {503: /pages/503.html}",
     "pass_identity_headers": "pass_identity_headers: true\nroutes: [{from: https://a.example.org, to: http://b}]",
     "jwt_claims_headers": "jwt_claims_headers: [email]", "jwt_groups_filter": "jwt_groups_filter: [a]",
     "jwt_issuer_format": "jwt_issuer_format: uri", "shutdown_timeout": "shutdown_timeout: 5s",
@@ -41,6 +42,17 @@ import Testing
     "certificate": "certificate: \"\(chain)\"\ncertificate_key: \"\(key)\"",
     "certificate_key": "certificate: \"\(chain)\"\ncertificate_key: \"\(key)\"",
     "http_redirect_addr": "http_redirect_addr: :80",
+    "downstream_mtls": "downstream_mtls: {ca_file: /certs/cert.pem}",
+    "downstream_mtls.ca": "downstream_mtls: {ca: \"\(chain)\"}",
+    "downstream_mtls.ca_file": "downstream_mtls: {ca_file: /certs/cert.pem}",
+    "downstream_mtls.crl": "downstream_mtls: {ca_file: /certs/cert.pem, crl: \"\(chain.replacing("CERTIFICATE", with: "X509 CRL"))\"}",
+    "downstream_mtls.crl_file": "downstream_mtls: {ca_file: /certs/cert.pem, crl_file: /certs/crl.pem}",
+    "downstream_mtls.enforcement": "downstream_mtls: {ca_file: /certs/cert.pem, enforcement: policy}",
+    "downstream_mtls.match_subject_alt_names":
+      "downstream_mtls: {ca_file: /certs/cert.pem, match_subject_alt_names: [{dns: '.*'}]}",
+    "downstream_mtls.max_verify_depth": "downstream_mtls: {ca_file: /certs/cert.pem, max_verify_depth: 2}",
+    "xff_num_trusted_hops": "trusted_proxies: [10.0.0.0/8]\nxff_num_trusted_hops: 2",
+    "skip_xff_append": "trusted_proxies: [10.0.0.0/8]\nskip_xff_append: true",
     "use_proxy_protocol": "trusted_proxies: [10.0.0.0/8]\nuse_proxy_protocol: true",
     "certificate_file": "certificate_file: /etc/pomerium/certs/cert.pem",
     "certificate_key_file": "certificate_key_file: /etc/pomerium/certs/key.pem",
@@ -72,6 +84,7 @@ import Testing
     "metrics_basic_auth": "metrics_address: :9090\nmetrics_basic_auth: cHJvbWV0aGV1czpwYXNzd29yZA==",
     "runtime_flags": "runtime_flags: {config_hot_reload: false}",
   ]
+  private static let oneRoute = "routes: [{from: https://a.example.org, to: http://b}]"
   private static let hostKeys = "ssh_host_key_files: [/etc/pomerium/keys/pomerium_ssh_host_rsa_key]"
   private static let ssh = "ssh_address: :22\n\(hostKeys)\n"
   private static let storage = "databroker_storage_type: file\n"
@@ -84,7 +97,6 @@ import Testing
     #expect(Set(supported) == Set(Self.globalSamples.keys).union(["services"]))
   }
 
-  private static let oneRoute = "routes: [{from: https://a.example.org, to: http://b}]"
   @Test("a supported key changes the configuration", arguments: globalSamples.sorted { $0.key < $1.key })
   func supported(_ name: String, _ sample: String) throws {
     var files = FakeFiles.usual
@@ -94,7 +106,8 @@ import Testing
     let configuration = try #require(sampled.configuration)
     if Self.fixed.contains(name) { return }
     // What the key stands beside is in both, so that the difference is its own.
-    let without = sample.split(separator: "\n").filter { !$0.hasPrefix(name + ":") }.joined(separator: "\n")
+    let line = name.prefix { $0 != "." } + ":"
+    let without = sample.split(separator: "\n").filter { !$0.hasPrefix(line) }.joined(separator: "\n")
     let plain = load(merged(without), files: files)
     #expect(plain.configuration != configuration, "\(name)")
   }
@@ -113,6 +126,9 @@ import Testing
     "policy": "policy: [{deny: {or: [{reject: true}]}}]", "upstream_tunnel": "upstream_tunnel: {}",
     "upstream_tunnel.ssh_policy": "upstream_tunnel: {ssh_policy: [{allow: {or: [{user: x}]}}]}",
     "tunnel_sharing": "upstream_tunnel: {}\n    tunnel_sharing: allowed",
+    "reconnect_grace": "upstream_tunnel: {}\n    reconnect_grace: 2s", "tunnel_pool": "tunnel_pool: session",
+    "load_balancing_policy": "load_balancing_policy: MAGLEV", "healthy_panic_threshold": "healthy_panic_threshold: 0",
+    "health_checks": "health_checks: [{http: {path: /healthz}}]", "depends_on": "depends_on: [b.example.org]",
     "allow_public_unauthenticated_access": "allow_public_unauthenticated_access: true",
     "allow_any_authenticated_user": "allow_any_authenticated_user: true",
     "allowed_users": "allowed_users: [a@example.org]",
@@ -125,6 +141,7 @@ import Testing
     "allow_upgrades": "allow_upgrades: [spdy/3.1, websocket]", "preserve_host_header": "preserve_host_header: true",
     "pass_identity_headers": "pass_identity_headers: true", "set_request_headers": "set_request_headers: {X-A: $$1}",
     "remove_request_headers": "remove_request_headers: [X-B]", "set_response_headers": "set_response_headers: {X-C: d}",
+    "error_pages": "error_pages: {5xx: /pages/503.html}", "show_error_details": "show_error_details: true",
     "prefix_rewrite": "prefix_rewrite: /z", "cors_allow_preflight": "cors_allow_preflight: true",
     "allowed_origins": "allowed_origins: [https://other.example.org]",
     "host_rewrite": "host_rewrite: inner:81", "host_rewrite_header": "host_rewrite_header: X-H",

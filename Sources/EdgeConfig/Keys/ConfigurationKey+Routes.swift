@@ -12,6 +12,13 @@ extension ConfigurationKey {
     .init(.route, "description", .text, "For people"),
     .init(.route, "prefix", .text, "Only paths that begin with this"),
     .init(.route, "path", .text, "Only this path"),
+    .init(
+      .route, "regex", .text,
+      "Only paths that this regular expression (RE2's syntax) matches from beginning to end; matched in linear time"),
+    .init(
+      .route, "regex_priority_order", .number,
+      "Among the routes of one host with `regex`, a higher one is tried first; those without come last, as they are written"
+    ),
     .init(.route, "policy", .policy, "Who may visit; without any allowing key: nobody"),
     .init(.route, "upstream_tunnel", .object, "The service is reached through `ssh -R` only"),
     .init(.route, "upstream_tunnel.ssh_policy", .policy, "Who may open the tunnel; without it: nobody"),
@@ -20,9 +27,23 @@ extension ConfigurationKey {
     .init(
       .route, "tunnel_sharing", .choice(["none", "allowed"]), default: "none",
       "Whether several people may back it at once"),
+    .init(.route, "reconnect_grace", .duration, "As the global key, for this route; 0 is none"),
     .init(
-      .route, "reconnect_grace", .duration, .notYet("write it at the top of the file"),
-      "As the global key, for this route"),
+      .route, "tunnel_pool", .choice(["shared", "session", "off"]), default: "shared",
+      "Whose requests may follow each other on a connection to the service: anybody's, those of one session, nobody's"),
+    .init(
+      .route, "load_balancing_policy",
+      .choice(["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "RING_HASH", "MAGLEV"]),
+      "Which of several `to`, or of several tunnels of one person, gets a request; with the last two a visitor stays with one"
+    ),
+    .init(
+      .route, "health_checks", .list,
+      "Objects with `http`, `tcp` or `grpc`: what the service is asked again and again; who fails gets no requests"),
+    .init(
+      .route, "healthy_panic_threshold", .number, default: "50",
+      "In per cent: with fewer healthy ones than this the unhealthy ones get requests, too; 0 never"),
+    .init(
+      .route, "depends_on", .list, "Hosts, at most 5, that a sign-in at this one visits too, so that it counts there"),
     .init(
       .route, "allow_public_unauthenticated_access", .flag, default: "false", "Everybody may visit without signing in"),
     .init(.route, "allow_any_authenticated_user", .flag, default: "false", "Everybody who is signed in may visit"),
@@ -31,27 +52,60 @@ extension ConfigurationKey {
     .init(.route, "allowed_idp_claims", .map, "Claims with the values that may visit"),
     .init(.route, "timeout", .duration, "For a whole exchange; 0 is none"),
     .init(.route, "idle_timeout", .duration, "For silence on a stream; 0 is none"),
-    .init(.route, "allow_websockets", .flag, default: "true", "WebSockets work unless this says false"),
-    .init(.route, "allow_upgrades", .list, "Upgrade tokens that pass beside `websocket`"),
-    .init(
-      .route, "preserve_host_header", .flag, default: "false",
-      "The service sees the visitor's Host instead of that of `to`"),
-    .init(.route, "pass_identity_headers", .flag, "As the global key, for this route"),
-    .init(.route, "set_request_headers", .map, "Headers set on the way to the service"),
     .init(.route, "max_request_bytes", .number, "As the global key, for this route"),
     .init(.route, "per_visitor_max_request_rate", .text, "As the global key, for this route; 0 is none"),
     .init(.route, "per_visitor_max_requests", .number, "As the global key, for this route"),
     .init(.route, "per_route_max_request_rate", .text, "As the global key, for this route; 0 is none"),
     .init(.route, "per_route_max_requests", .number, "As the global key, for this route"),
+    .init(.route, "allow_websockets", .flag, default: "true", "WebSockets work unless this says false"),
+    .init(.route, "allow_upgrades", .list, "Upgrade tokens that pass beside `websocket`"),
+    .init(.route, "allow_spdy", .flag, default: "false", "The same as `allow_upgrades: [spdy/3.1]`"),
+    .init(
+      .route, "preserve_host_header", .flag, default: "false",
+      "The service sees the visitor's Host instead of that of `to`"),
+    .init(.route, "pass_identity_headers", .flag, "As the global key, for this route"),
+    .init(
+      .route, "jwt_groups_filter", .list, "Groups that go into this route's assertion, beside those of the global key"),
+    .init(.route, "jwt_issuer_format", .choice(["hostOnly", "uri"]), "As the global key, for this route"),
+    .init(
+      .route, "kubernetes_service_account_token", .text, secret: true,
+      "For a Kubernetes API server: requests carry this token and act for the visitor (`Impersonate-User`, `Impersonate-Group`)"
+    ),
+    .init(.route, "kubernetes_service_account_token_file", .path, "The same, as a file"),
+    .init(
+      .route, "allow_tokens_to_tunnel", .flag, default: "false",
+      "Whether whoever opens the tunnel may be handed tokens: the provider's in headers, that of Kubernetes"),
+    .init(
+      .route, "set_request_headers", .map,
+      "Headers set on the way to the service; `${pomerium.…}` in a value is made for each request, `$$` is a dollar"),
     .init(.route, "remove_request_headers", .list, "Headers removed on the way to the service"),
     .init(.route, "set_response_headers", .map, "Headers set on the way to the visitor"),
-    .init(.route, "prefix_rewrite", .text, "Replaces the matched prefix on the way to the service"),
+    .init(.route, "error_pages", .map, "As the global key, for this route: its pages go before the global ones"),
+    .init(
+      .route, "show_error_details", .flag, default: "false",
+      "The 403 page tells people who are signed in which rule of `policy` refused them, and why"),
+    .init(
+      .route, "prefix_rewrite", .text,
+      "Replaces the matched prefix on the way to the service; with `regex` the whole path"),
+    .init(
+      .route, "regex_rewrite_pattern", .text,
+      "What of the path is replaced on the way to the service, wherever it matches; policies see the visitor's path"),
+    .init(.route, "regex_rewrite_substitution", .text, #"What it is replaced by; `\1` is the first group"#),
+    .init(
+      .route, "host_path_regex_rewrite_pattern", .text,
+      "What of the visitor's path is replaced to make the Host that the service sees"),
+    .init(
+      .route, "host_path_regex_rewrite_substitution", .text,
+      "What it is replaced by; where no host comes of it, the service sees the usual one"),
     .init(
       .route, "tls_skip_verify", .flag, default: "false", "An `https` service is not checked: anybody could be it"),
     .init(
       .route, "tls_upstream_server_name", .text,
       "What an `https` service's certificate must be for, instead of the host of `to`"),
     .init(.route, "tls_server_name", .text, "The same, by its older name"),
+    .init(
+      .route, "tls_downstream_server_name", .text,
+      "A name that visitors may give in the TLS handshake instead of the host of `from`"),
     .init(.route, "tls_custom_ca", .pem, "An authority trusted for this service, beside the system's"),
     .init(.route, "tls_custom_ca_file", .path, "The same, as a file"),
     .init(.route, "tls_client_cert", .pem, "The certificate that the edge shows to the service"),
@@ -81,65 +135,41 @@ extension ConfigurationKey {
   ]
 
   /// What would change what is served or to whom, and what only tunes.
+  private static let oneListener =
+    "name all authorities in `downstream_mtls`, and tell their certificates apart by `client_certificate` in the policy"
+
   static let routeTuningKeys: [ConfigurationKey] = [
     .init(.route, "id", .text, .noEffect("ids are made from `from` and `to`"), "Id of the route"),
     .init(.route, "logo_url", .url, .later("there is no portal on the web yet"), "Picture in the portal"),
-    .init(.route, "regex", .text, .notYet(here), "Paths by regular expression"),
-    .init(.route, "regex_priority_order", .number, .notYet(here), "Order of regular expressions"),
-    .init(
-      .route, "depends_on", .list, .noEffect("each host signs in by itself, without a visible step"),
-      "Signs in on other hosts too"),
     .init(.route, "sub_policies", .list, .notYet("write `policy`"), "Policies of the console"),
     .init(.route, "allowed_groups", .list, .removed("write a policy with `groups`"), "-"),
-    .init(.route, "regex_rewrite_pattern", .text, .notYet(here), "Rewriting of paths"),
-    .init(.route, "regex_rewrite_substitution", .text, .notYet(here), "Rewriting of paths"),
-    .init(.route, "host_path_regex_rewrite_pattern", .text, .notYet(here), "Host from the path"),
-    .init(.route, "host_path_regex_rewrite_substitution", .text, .notYet(here), "Host from the path"),
-    .init(.route, "jwt_groups_filter", .list, .notYet("write it at the top of the file"), "Groups in the assertion"),
-    .init(.route, "jwt_issuer_format", .text, .notYet("write it at the top of the file"), "Issuer of the assertion"),
     .init(.route, "idp_client_id", .text, .notYet(ownClient), "Another client at the provider"),
     .init(.route, "idp_client_secret", .text, secret: true, .notYet(ownClient), "Another client at the provider"),
     .init(.route, "identity_providers", .list, .notYet(bearers), "Issuers of workload tokens"),
     .init(.route, "bearer_token_format", .text, .notYet(bearers), "Bearer tokens of programs"),
     .init(.route, "idp_access_token_allowed_audiences", .list, .notYet(bearers), "Audiences of bearer tokens"),
     .init(
-      .route, "show_error_details", .flag, default: "false", .later("refusals do not name the policy"),
-      "Policy on the 403 page"),
-    .init(
-      .route, "kubernetes_service_account_token", .text, secret: true, .notYet(here), "Impersonation at Kubernetes"),
-    .init(.route, "kubernetes_service_account_token_file", .path, .notYet(here), "Impersonation at Kubernetes"),
-    .init(
       .route, "enable_google_cloud_serverless_authentication", .flag, default: "false", .notYet(here), "Google's tokens"
     ),
     .init(.route, "mcp", .object, .notYet("there is no MCP gateway"), "MCP"),
-    .init(.route, "allow_spdy", .flag, default: "false", .notYet("name it in `allow_upgrades`"), "SPDY upgrades"),
     .init(
       .route, "allow_socks_prefix", .flag, default: "false", .later("TCP routes are served by a later version"),
       "Streams that begin like SOCKS"),
     .init(
-      .route, "allow_tokens_to_tunnel", .flag, default: "false",
-      .notYet("no header can carry the provider's tokens in this version"), "The provider's tokens in headers"),
-    .init(
-      .route, "tunnel_pool", .choice(["shared", "session", "off"]), default: "shared",
-      .notYet("connections through a tunnel are always shared in this version"),
-      "Who shares connections through a tunnel"),
-    .init(.route, "load_balancing_policy", .text, .noEffect("targets take turns"), "Choice among several `to`"),
-    .init(
       .route, "load_balancing_weights", .list, .removed("write the weight behind each `to`: http://a:8080,3"), "-"),
-    .init(.route, "health_checks", .list, .later("targets are not probed"), "Probing of targets"),
-    .init(.route, "healthy_panic_threshold", .number, .noEffect("targets are not probed"), "Probing of targets"),
-    .init(.route, "outlier_detection", .object, .noEffect("it tunes Envoy, which is not here"), "Tunes Envoy"),
-    .init(.route, "circuit_breaker_thresholds", .object, .noEffect("it tunes Envoy, which is not here"), "Tunes Envoy"),
     .init(
-      .route, "tls_downstream_server_name", .text, .notYet("the host of `from` decides"), "TLS to the visitor"),
+      .route, "outlier_detection", .object,
+      .noEffect("answers to visitors do not count against a service; write `health_checks`"), "Tunes Envoy"),
+    .init(
+      .route, "circuit_breaker_thresholds", .object, .noEffect("write `per_route_max_requests`"), "Tunes Envoy"),
     .init(
       .route, "tls_upstream_allow_renegotiation", .flag, default: "false",
       .notYet("TLS to services is never renegotiated"), "TLS to the service"),
     .init(
-      .route, "tls_downstream_client_ca", .pem, .notYet("client certificates come with a later version"),
+      .route, "tls_downstream_client_ca", .pem, .removed(oneListener),
       "Client certificates"),
     .init(
-      .route, "tls_downstream_client_ca_file", .path, .notYet("client certificates come with a later version"),
+      .route, "tls_downstream_client_ca_file", .path, .removed(oneListener),
       "Client certificates"),
     .init(
       .route, "session_recording", .object, .notYet("sessions are not recorded in this version"),

@@ -1,3 +1,4 @@
+internal import Patterns
 internal import Policy
 
 /// A route with what is known of it beside its values.
@@ -17,9 +18,9 @@ struct ReadRoute {
 struct RouteReader {
   let section: Section
   let passesIdentityHeaders: Bool
-
   /// Of the global keys.
   let limits: RequestLimitsConfiguration
+
   var findings: Findings { section.findings }
 
   func read() -> ReadRoute? {
@@ -42,7 +43,7 @@ struct RouteReader {
       id: routeID(from, path, targets, answer), name: name, description: description, from: from, path: path,
       targets: targets,
       answer: answer, tunnel: tunnel, visitPolicy: visit.policy, isPublic: visit.isPublic, http: http,
-      position: section.place.position)
+      balance: balance(), dependsOn: dependsOn(), position: section.place.position)
     return ReadRoute(
       route: route, fromPlace: fromSetting.place, fromText: fromSetting.node.text ?? "",
       tunnelPlace: section.setting("upstream_tunnel")?.place,
@@ -68,11 +69,13 @@ struct RouteReader {
   }
 
   private func path() -> RoutePath {
+    let written = ["prefix", "path", "regex"].filter { section.isWritten($0) }
+    if written.count > 1, let last = written.last, let setting = section.setting(last) {
+      section.error(setting, "`\(written[0])` is written, too", "take one of the two out")
+    }
     let prefix = slashed("prefix")
     let exact = slashed("path")
-    if prefix != nil, exact != nil, let setting = section.setting("path") {
-      section.error(setting, "`prefix` is written, too", "take one of the two out")
-    }
+    if let pattern = pattern() { return pattern }
     if let exact { return .exact(exact) }
     guard let prefix, prefix != "/" else { return .any }
     return .prefix(prefix)
@@ -96,7 +99,8 @@ struct RouteReader {
   }
 
   private func http(isTunnel: Bool) -> RouteHTTP {
-    RouteHTTP(
+    let headers = requestHeaders(isTunnel: isTunnel)
+    var http = RouteHTTP(
       preservesHostHeader: section.flag("preserve_host_header") ?? false, hostRewrite: hostRewrite().text,
       hostRewriteHeader: hostRewrite().header, responseRewrites: responseRewrites(), upstreamTLS: upstreamTLS(),
       passesIdentityHeaders: section.flag("pass_identity_headers") ?? passesIdentityHeaders,
@@ -108,10 +112,13 @@ struct RouteReader {
       allowsCORSPreflight: section.flag("cors_allow_preflight") ?? false,
       allowsWebSockets: section.flag("allow_websockets") ?? true, allowedUpgrades: upgrades(),
       allowedOrigins: origins())
+    http.shaping = shaping(headers.templates, isTunnel: isTunnel)
+    return http
   }
 
   private func upgrades() -> [String] {
-    section.texts("allow_upgrades").compactMap { upgrade in
+    let spdy = section.flag("allow_spdy") == true ? ["spdy/3.1"] : []
+    return spdy + section.texts("allow_upgrades").compactMap { upgrade in
       let token = upgrade.text.lowercased()
       if token == "websocket" { return nil }
       // `name` or `name/version` (RFC 9110 section 7.8).
@@ -148,36 +155,6 @@ struct RouteReader {
     }
   }
 
-  /// `$$` is a dollar; `${…}` would be replaced per request.
-  private func requestHeaders(isTunnel: Bool) -> [HeaderSetting] {
-    let places = section.setting("set_request_headers")
-    return section.headers("set_request_headers", forbidden: Self.whyForbidden).map { header in
-      var header = header
-      let literal = header.value.split(separator: "$$", omittingEmptySubsequences: false)
-      if let place = places?.place, literal.contains(where: { $0.contains("${") }) {
-        let entry = places?.node.mapping?.first { $0.key == header.name }
-        refusePlaceholder(
-          header, at: Place(source: place.source, position: entry?.value.position ?? place.position), isTunnel: isTunnel
-        )
-      }
-      header.value = literal.joined(separator: "$")
-      return header
-    }
-  }
-
-  private func refusePlaceholder(_ header: HeaderSetting, at place: Place, isTunnel: Bool) {
-    let isToken = ["${pomerium.access_token}", "${pomerium.id_token}"].contains { header.value.contains($0) }
-    if isToken, isTunnel {
-      // Security rule 37.
-      findings.error(
-        place, "`\(header.name)` would hand the provider's token to whoever opens the tunnel",
-        "services learn of their visitors by `pass_identity_headers`")
-    } else {
-      findings.error(
-        place, "`\(header.name)`: placeholders are not supported in this version", "a literal dollar is written `$$`")
-    }
-  }
-
   /// Headers that are not a setting's to make.
   static func whyForbidden(_ name: String) -> String? {
     switch name {
@@ -199,6 +176,7 @@ private func routeID(
   case .any: parts.append("any")
   case .prefix(let prefix): parts += ["prefix", prefix]
   case .exact(let exact): parts += ["path", exact]
+  case .pattern(let pattern, _): parts += ["regex", pattern.text]
   }
   for target in targets { parts += [target.scheme.rawValue, target.host, String(target.port), target.path] }
   switch answer {

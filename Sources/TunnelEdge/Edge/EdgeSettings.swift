@@ -30,7 +30,7 @@ struct EdgeSettings: Sendable {
     try Self.checkUpstreamTLS(of: routes)
     reservedHosts = Self.reservedHosts(configuration)
     identity = try Self.identity(configuration, sharedSecret: sharedSecret)
-    http = try Self.http(configuration)
+    http = try Self.http(configuration, ticketKeys: ticketKeys)
     let hostKeys = try Self.hostKeys(configuration)
     hostCertificates = try HostCertificates(configuration.ssh?.hostCertificates ?? [], hostKeys: hostKeys)
     ssh = Self.ssh(configuration, hostKeys: hostKeys, audit: audit)
@@ -38,7 +38,7 @@ struct EdgeSettings: Sendable {
     let publicKeys = hostKeys.map { SSHPublicKey($0.publicKey) }
     hostKeyFingerprints = publicKeys.map { "\($0.algorithmName) \($0.fingerprint)" }
     pages = Self.pages(configuration, hostKeys: publicKeys)
-    registry = Self.registry(configuration)
+    registry = Self.registry(configuration, routes)
   }
 
   /// What our own pages say; `/readyz` asks for the readiness of the edge.
@@ -49,7 +49,9 @@ struct EdgeSettings: Sendable {
   }
 
   /// What does not keep an edge from starting, and should be seen to.
-  func warnings(at now: UnixTime) -> [String] { hostCertificates.warnings(at: now) }
+  func warnings(at now: UnixTime) -> [String] {
+    hostCertificates.warnings(at: now) + (http.tls.map { ListenerTLS.warnings($0, at: now) } ?? [])
+  }
 
   /// As `check` makes them: to see what would keep an edge from starting with this file, beyond what loading it tells.
   static func trial(_ configuration: EdgeConfiguration) throws(EdgeSettingsError) -> EdgeSettings {
@@ -109,16 +111,21 @@ struct EdgeSettings: Sendable {
     return identity
   }
 
-  private static func http(_ configuration: EdgeConfiguration) throws(EdgeSettingsError) -> HTTPProxyConfiguration {
+  private static func http(
+    _ configuration: EdgeConfiguration, ticketKeys: TicketKeys
+  ) throws(EdgeSettingsError) -> HTTPProxyConfiguration {
     let listener = configuration.listener
     var http = HTTPProxyConfiguration(
       addresses: listener.address.expanded.map { .init(host: $0.host, port: $0.port) },
-      tls: listener.isInsecure ? nil : try tls(listener.certificates))
+      tls: listener.isInsecure ? nil : try ListenerTLS.context(listener, ticketKeys: ticketKeys))
     http.redirectAddresses = (listener.redirectAddress?.expanded ?? []).map { .init(host: $0.host, port: $0.port) }
     http.authenticateHost = HostName(configuration.authenticateURL.host)
     http.authenticatePort = configuration.authenticateURL.port
     http.cookieName = "__Host-\(configuration.cookie.name)"
     http.trustedProxies = listener.trustedProxies
+    http.trustedHops = listener.trustedHops
+    http.skipsForwardedAppend = listener.skipsForwardedAppend
+    http.requiresCertificates = listener.clientCertificates?.enforcement != .policy
     http.usesProxyProtocol = listener.usesProxyProtocol
     http.claimHeaders = configuration.assertion.claimHeaders.map { ($0.header, $0.claim) }
     let written = listener.responseHeaders.map { (name: $0.name, value: $0.value) }
@@ -133,24 +140,6 @@ struct EdgeSettings: Sendable {
     http.connections.perSource = min(listener.maxConnectionsPerSource, max(http.connections.total / 2, 1))
     http.connections.exempt += listener.trustedProxies
     return http
-  }
-
-  private static func tls(_ certificates: [CertificateConfiguration]) throws(EdgeSettingsError) -> TLSServerContext {
-    var identities: [TLSIdentity] = []
-    for certificate in certificates {
-      do {
-        identities.append(
-          try TLSIdentity(
-            certificateChainPEM: certificate.certificatePEM, privateKeyPEM: certificate.keyPEM.reveal()))
-      } catch {
-        throw EdgeSettingsError(description: "certificate \(certificate.name): \(error.message)")
-      }
-    }
-    do {
-      return try TLSServerContext(identities: identities, alpn: ["h2", "http/1.1"])
-    } catch {
-      throw EdgeSettingsError(description: "certificates: \(error.message)")
-    }
   }
 
   private static func hostKeys(_ configuration: EdgeConfiguration) throws(EdgeSettingsError) -> [PrivateKey] {
@@ -207,10 +196,14 @@ struct EdgeSettings: Sendable {
     let name = port == 22 ? host : "[\(host)]:\(port)"
     return OwnPagesConfiguration(
       knownHosts: hostKeys.map { "\(name) \($0.authorizedKeysLine(comment: ""))".trimmingTrailingBlank },
-      hostKeyFingerprints: hostKeys.map { "\($0.algorithmName) \($0.fingerprint)" })
+      hostKeyFingerprints: hostKeys.map { "\($0.algorithmName) \($0.fingerprint)" },
+      administrator: configuration.listener.pages.contact,
+      errorPages: ErrorPages(configuration.listener.pages.errorPages))
   }
 
-  private static func registry(_ configuration: EdgeConfiguration) -> TunnelRegistryConfiguration {
+  private static func registry(
+    _ configuration: EdgeConfiguration, _ routes: [Route]
+  ) -> TunnelRegistryConfiguration {
     var registry = TunnelRegistryConfiguration()
     registry.balance =
       switch configuration.tunnelBalance {
@@ -218,7 +211,9 @@ struct EdgeSettings: Sendable {
       case .leastRequest: .leastRequest
       case .failover: .failover
       }
-    registry.reconnectGraceSeconds = configuration.reconnectGrace / 1000
+    registry.reconnectGrace = configuration.reconnectGrace
+    registry.routeGraces = Dictionary(
+      routes.compactMap { route in route.balance.reconnectGrace.map { (route.id, $0) } }, uniquingKeysWith: { $1 })
     return registry
   }
 

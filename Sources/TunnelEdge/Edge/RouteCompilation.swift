@@ -13,7 +13,7 @@ extension Route {
       path: PathMatch(written.path), targets: written.targets.map(RouteTarget.init),
       answer: written.answer.map(RouteAnswer.init),
       tunnel: written.tunnel.map(TunnelSettings.init), visitPolicy: written.visitPolicy, isPublic: written.isPublic,
-      http: HTTPRouteSettings(written.http))
+      http: HTTPRouteSettings(written.http), balance: RouteBalance(written.balance), dependsOn: written.dependsOn)
   }
 }
 
@@ -33,6 +33,7 @@ extension PathMatch {
     case .any: self = .any
     case .prefix(let prefix): self = .prefix(prefix)
     case .exact(let path): self = .exact(path)
+    case .pattern(let pattern, let priority): self = .pattern(pattern, priority: priority)
     }
   }
 }
@@ -43,6 +44,7 @@ extension RouteTarget {
       switch written.scheme {
       case .http: .http
       case .https: .https
+      case .h2c: .h2c
       case .tcp: .tcp
       case .ssh: .ssh
       }
@@ -69,19 +71,17 @@ extension HTTPRouteSettings {
     passesIdentityHeaders = written.passesIdentityHeaders
     timeout = written.timeout
     idleTimeout = written.idleTimeout
+    limits = RequestLimits(written.limits)
     setRequestHeaders = written.setRequestHeaders.map { ($0.name, $0.value) }
     removeRequestHeaders = written.removeRequestHeaders
-    limits = RequestLimits(written.limits)
     setResponseHeaders = written.setResponseHeaders.map { ($0.name, $0.value) }
+    errorPages = ErrorPages(written.errorPages)
+    showsErrorDetails = written.showsErrorDetails
     prefixRewrite = written.prefixRewrite
     allowsCORSPreflight = written.allowsCORSPreflight
     allowsWebSockets = written.allowsWebSockets
     allowedUpgrades = written.allowedUpgrades
     allowedOrigins = written.allowedOrigins
-  }
-}
-
-extension UpstreamTLSSettings {
     shaping = RequestShaping(written.shaping)
   }
 }
@@ -131,6 +131,10 @@ extension RequestRate {
   fileprivate init(_ written: RequestRateConfiguration) {
     self.init(
       count: written.count, period: UInt64(clamping: written.period) * 1_000_000, burst: written.burst)
+  }
+}
+
+extension UpstreamTLSSettings {
   fileprivate init(_ written: RouteUpstreamTLS) {
     self.init()
     skipsVerification = written.skipsVerification
