@@ -28,6 +28,14 @@ enum CriterionTest: Sendable, Equatable {
   case sshUsernameMatchesClaim(ClaimPath)
   /// The wire blobs of the keys that may be used.
   case sshPublicKey([[UInt8]])
+  /// The wire blobs of authorities, of which one signed the certificate of the key.
+  case sshCertificateAuthority([[UInt8]])
+  /// The name that is to be published is one of these.
+  case sshForwardHost([ForwardHostPattern])
+  /// `date`, `day_of_week`, `time_of_day`.
+  case time(TimeWindow)
+  /// A device that was enrolled, of which there is none.
+  case device
   case clientCertificate(CertificateMatcher)
   case invalidClientCertificate
 
@@ -35,10 +43,10 @@ enum CriterionTest: Sendable, Equatable {
   var dependsOnRequest: Bool {
     switch self {
     case .accept, .reject, .authenticatedUser, .user, .email, .domain, .groups, .claim, .serviceAccount,
-      .clientCertificate, .invalidClientCertificate:
+      .clientCertificate, .invalidClientCertificate, .time, .device:
       false
     case .sourceIP, .httpMethod, .httpPath, .corsPreflight, .sshUsername, .sshUsernameMatchesEmail,
-      .sshUsernameMatchesClaim, .sshPublicKey:
+      .sshUsernameMatchesClaim, .sshPublicKey, .sshCertificateAuthority, .sshForwardHost:
       true
     }
   }
@@ -47,10 +55,10 @@ enum CriterionTest: Sendable, Equatable {
   var dependsOnSubject: Bool {
     switch self {
     case .authenticatedUser, .user, .email, .domain, .groups, .claim, .serviceAccount, .sshUsernameMatchesEmail,
-      .sshUsernameMatchesClaim:
+      .sshUsernameMatchesClaim, .sshForwardHost, .device:
       true
     case .accept, .reject, .sourceIP, .httpMethod, .httpPath, .corsPreflight, .sshUsername, .sshPublicKey,
-      .clientCertificate, .invalidClientCertificate:
+      .sshCertificateAuthority, .clientCertificate, .invalidClientCertificate, .time:
       false
     }
   }

@@ -27,11 +27,15 @@ struct CriterionQuestion {
       answer(matcher.matches(request.sshUsername ?? ""), "ssh-username-ok", else: "ssh-username-unauthorized")
     case .sshPublicKey(let blobs):
       answer(usesKey(among: blobs), "ssh-publickey-ok", else: ReasonName.keyUnauthorized)
+    case .sshCertificateAuthority(let blobs):
+      answer(wasCertified(by: blobs), "ssh-publickey-ok", else: ReasonName.keyUnauthorized)
     case .clientCertificate(let matcher):
       answer(certificateMatches(matcher), "client-certificate-ok", else: "client-certificate-unauthorized")
     case .invalidClientCertificate: answerAboutCertificate()
+    case .time(let window):
+      answer(window.contains(request.now), "\(window.reasonStem)-ok", else: "\(window.reasonStem)-unauthorized")
     case .authenticatedUser, .user, .email, .domain, .groups, .claim, .serviceAccount, .sshUsernameMatchesEmail,
-      .sshUsernameMatchesClaim:
+      .sshUsernameMatchesClaim, .sshForwardHost, .device:
       answerAboutSubject(test)
     }
   }
@@ -57,8 +61,11 @@ struct CriterionQuestion {
       answer(usernameIsLocalPart(of: person), "ssh-username-ok", else: "ssh-username-unauthorized")
     case .sshUsernameMatchesClaim(let path):
       answer(username(isAmong: path.values(in: person.claims)), "ssh-username-ok", else: "ssh-username-unauthorized")
+    case .sshForwardHost(let patterns):
+      answer(mayHaveName(person, patterns), "ssh-forward-host-ok", else: "ssh-forward-host-unauthorized")
+    case .device: CriterionAnswer(matched: false, reason: "device-unauthorized")
     case .serviceAccount, .accept, .reject, .sourceIP, .httpMethod, .httpPath, .corsPreflight, .sshUsername,
-      .sshPublicKey, .clientCertificate, .invalidClientCertificate:
+      .sshPublicKey, .sshCertificateAuthority, .clientCertificate, .invalidClientCertificate, .time:
       // A person is no service account; the others are not about the subject.
       CriterionAnswer(matched: false, reason: "service-account-unauthorized")
     }
@@ -100,6 +107,14 @@ struct CriterionQuestion {
     }
   }
 
+  private func mayHaveName(_ person: Subject, _ patterns: [ForwardHostPattern]) -> Bool {
+    switch request.forwardHost {
+    case nil: false
+    case .any: helpsAccess
+    case .name(let name): patterns.contains { $0.matches(name, of: person) }
+    }
+  }
+
   private func comes(from ranges: [AddressRange]) -> Bool {
     guard let text = request.sourceAddress, let address = IPAddress(text) else { return false }
     return ranges.contains { $0.contains(address) }
@@ -120,6 +135,14 @@ struct CriterionQuestion {
     case .missing: CriterionAnswer(matched: true, reason: ReasonName.certificateRequired)
     case .invalid: CriterionAnswer(matched: true, reason: ReasonName.certificateInvalid)
     }
+  }
+
+  private func wasCertified(by authorities: [[UInt8]]) -> Bool {
+    guard let certificate = request.sshCertificate, request.now < certificate.expiresAt,
+      authorities.contains(certificate.authority)
+    else { return false }
+    return certificate.principals.isEmpty
+      || certificate.principals.contains { $0.isSame(as: request.sshUsername ?? "") }
   }
 
   private func usesKey(among blobs: [[UInt8]]) -> Bool {

@@ -1,12 +1,13 @@
 /// The names that may stand in a list of criteria.
 enum CriterionName {
   static let supported = [
-    "accept", "authenticated_user", "claim", "client_certificate", "cors_preflight", "domain", "email", "groups",
-    "http_method", "http_path", "invalid_client_certificate", "reject", "service_account", "source_ip", "ssh_publickey",
-    "ssh_username", "ssh_username_matches_claim", "ssh_username_matches_email", "user",
+    "accept", "authenticated_user", "claim", "client_certificate", "cors_preflight", "date", "day_of_week", "device",
+    "domain", "email", "groups", "http_method", "http_path", "invalid_client_certificate", "reject", "service_account",
+    "source_ip", "ssh_ca", "ssh_forward_host", "ssh_publickey", "ssh_username", "ssh_username_matches_claim",
+    "ssh_username_matches_email", "time_of_day", "user",
   ]
   static let unsupported = [
-    "date", "day_of_week", "device", "mcp_tool", "pomerium_routes", "record", "ssh_ca", "time_of_day",
+    "mcp_tool", "pomerium_routes", "record",
   ]
   static let known = Set(supported + unsupported)
 }
@@ -15,11 +16,14 @@ enum CriterionName {
 struct CriterionReader {
   let entry: PolicyNode.Entry
   let path: String
+  let timeZones: TimeZoneSource
   private(set) var errors: [PolicyError] = []
+  var warnings: [PolicyError] = []
 
-  init(entry: PolicyNode.Entry, path: String) {
+  init(entry: PolicyNode.Entry, path: String, timeZones: @escaping TimeZoneSource) {
     self.entry = entry
     self.path = path
+    self.timeZones = timeZones
   }
 
   mutating func read() -> CriterionTest? {
@@ -48,7 +52,13 @@ struct CriterionReader {
     case "groups": return listMatcher(entry.value).map { .groups($0) }
     case "source_ip": return sourceIP()
     case "ssh_username_matches_claim": return usernameClaim()
-    case "ssh_publickey": return publicKeys()
+    case "ssh_publickey": return publicKeys().map { .sshPublicKey($0) }
+    case "ssh_ca": return publicKeys().map { .sshCertificateAuthority($0) }
+    case "ssh_forward_host": return forwardHosts()
+    case "date": return date()
+    case "day_of_week": return dayOfWeek()
+    case "time_of_day": return timeOfDay()
+    case "device": return device()
     default: return nil
     }
   }
@@ -107,7 +117,7 @@ struct CriterionReader {
     return errors.isEmpty ? .sourceIP(ranges) : nil
   }
 
-  private mutating func publicKeys() -> CriterionTest? {
+  private mutating func publicKeys() -> [[UInt8]]? {
     var blobs: [[UInt8]] = []
     for (node, text) in texts(entry.value, "a public key") {
       if let key = AuthorizedKey(line: text) {
@@ -117,7 +127,44 @@ struct CriterionReader {
           node, "not an OpenSSH public key", "paste the line of the .pub file: `ssh-ed25519 AAAA…`")
       }
     }
-    return errors.isEmpty ? .sshPublicKey(blobs) : nil
+    return errors.isEmpty ? blobs : nil
+  }
+
+  private mutating func forwardHosts() -> CriterionTest? {
+    var patterns: [ForwardHostPattern] = []
+    for (node, text) in texts(entry.value, "a pattern of host names") {
+      do throws(ForwardHostPattern.Mistake) {
+        patterns.append(try ForwardHostPattern(text))
+      } catch {
+        fail(
+          node, error.text,
+          "as `*.dev.example.com`, `*.{claim.preferred_username}.dev.example.com` or `{email.local_part}.example.com`")
+      }
+    }
+    return errors.isEmpty ? .sshForwardHost(patterns) : nil
+  }
+
+  /// `is`, `approved` and `type` are read, so that mistakes are told; no device can be enrolled here.
+  private mutating func device() -> CriterionTest? {
+    guard case .object(let entries) = entry.value.value, !entries.isEmpty else {
+      return refuse(entry.value, "expected `is`, `approved` or `type`, not \(entry.value.kind)", nil)
+    }
+    for entry in entries {
+      switch (entry.key, entry.value.value) {
+      case ("is", .string), ("type", .string), ("approved", .bool): break
+      case ("is", _), ("type", _): fail(entry.value, "expected a text, not \(entry.value.kind)", nil)
+      case ("approved", _): fail(entry.value, "expected true or false, not \(entry.value.kind)", nil)
+      default:
+        fail(
+          PolicyNode(.null, at: entry.keyPosition), "unknown operator `\(entry.key)`",
+          "operators are `is`, `approved`, `type`")
+      }
+    }
+    warnings.append(
+      PolicyError(
+        "`device` never holds: devices cannot be enrolled here", at: entry.keyPosition, path: path,
+        suggestion: "use `client_certificate`, or take it out"))
+    return errors.isEmpty ? .device : nil
   }
 
   /// A text, or a list of texts that is not empty.

@@ -3,7 +3,9 @@ extension CriterionTest {
   /// In the policy's own words: `is "bob@example.com"`, `has "admins"`.
   var wanted: String {
     switch self {
-    case .accept, .reject, .authenticatedUser, .corsPreflight, .sshUsernameMatchesEmail, .invalidClientCertificate: ""
+    case .accept, .reject, .authenticatedUser, .corsPreflight, .sshUsernameMatchesEmail, .invalidClientCertificate,
+      .device:
+      ""
     case .clientCertificate(let matcher): matcher.words
     case .user(let matcher), .email(let matcher), .domain(let matcher), .serviceAccount(let matcher),
       .httpMethod(let matcher), .httpPath(let matcher), .sshUsername(let matcher):
@@ -12,6 +14,10 @@ extension CriterionTest {
     case .sourceIP(let ranges): "in " + Words.list(ranges.map { $0.description })
     case .sshUsernameMatchesClaim(let path): path.text
     case .sshPublicKey(let blobs): blobs.count == 1 ? "is one key" : "is one of \(blobs.count) keys"
+    case .sshCertificateAuthority(let blobs):
+      blobs.count == 1 ? "is one authority" : "is one of \(blobs.count) authorities"
+    case .sshForwardHost(let patterns): "is " + Words.list(patterns.map { Words.quoted($0.text) })
+    case .time(let window): window.words
     }
   }
 
@@ -26,6 +32,14 @@ extension CriterionTest {
     case .sshUsername, .sshUsernameMatchesEmail, .sshUsernameMatchesClaim:
       return request.sshUsername.map(Words.quoted) ?? Words.nothing
     case .sshPublicKey: return request.sshPublicKey == nil ? Words.nothing : "another key"
+    case .sshCertificateAuthority:
+      guard let certificate = request.sshCertificate else { return "no certificate" }
+      let names = certificate.principals.isEmpty ? "any name" : Words.list(certificate.principals.map(Words.quoted))
+      return "a certificate for \(names) until \(CivilTime(certificate.expiresAt).text)"
+    case .sshForwardHost:
+      guard case .name(let name) = request.forwardHost else { return Words.nothing }
+      return Words.quoted(name)
+    case .time(let window): return window.words(for: request.now)
     case .clientCertificate, .invalidClientCertificate:
       return switch request.certificate {
       case .notAsked: Words.nothing
@@ -33,7 +47,7 @@ extension CriterionTest {
       case .invalid(let certificate): "an invalid certificate, \(Words.hex(certificate.fingerprint))"
       case .valid(let certificate): "the certificate \(Words.hex(certificate.fingerprint))"
       }
-    case .authenticatedUser, .user, .email, .domain, .groups, .claim, .serviceAccount: break
+    case .authenticatedUser, .user, .email, .domain, .groups, .claim, .serviceAccount, .device: break
     }
     guard let subject else { return "nobody signed in" }
     if case .serviceAccount = self { return subject.serviceAccount.map(Words.quoted) ?? "a person" }
@@ -49,8 +63,9 @@ extension CriterionTest {
     case .claim(let path, _): return Words.list(path.values(in: subject.claims).map(Words.text))
     case .accept, .reject, .authenticatedUser, .serviceAccount, .corsPreflight, .sourceIP, .httpMethod, .httpPath,
       .sshUsername, .sshUsernameMatchesEmail, .sshUsernameMatchesClaim, .sshPublicKey, .clientCertificate,
-      .invalidClientCertificate:
+      .invalidClientCertificate, .sshCertificateAuthority, .sshForwardHost, .time:
       return nil
+    case .device: return "no device: none can be enrolled here"
     }
   }
 }

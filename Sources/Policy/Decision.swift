@@ -13,7 +13,7 @@ package struct Decision: Sendable, Equatable {
   package var dependsOnRequest: Bool
   /// It looks at the certificate of the connection: not to be kept per session either.
   package var dependsOnCertificate: Bool
-  /// When this answer may change by itself: the end of the session it rests on.
+  /// When this answer may change by itself: the end of the session it rests on, or the time that a criterion names.
   package var validUntil: UnixTime?
 
   package init(

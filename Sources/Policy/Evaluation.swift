@@ -11,6 +11,8 @@ struct Evaluation {
   private var reasons: [DecisionReason] = []
   private var dependsOnRequest = false
   private var dependsOnSubject = false
+  /// When a criterion about the time may answer otherwise.
+  private var timeEnds: UnixTime?
   private var dependsOnCertificate = false
   private var allow = ActionOutcome()
   private var deny = ActionOutcome()
@@ -34,7 +36,7 @@ struct Evaluation {
     return Decision(
       isAllowed: isAllowed, needsSignIn: needsSignIn, needsOtherKey: needsOtherKey, certificateFault: fault,
       reasons: markedReasons(), dependsOnRequest: dependsOnRequest, dependsOnCertificate: dependsOnCertificate,
-      validUntil: dependsOnSubject ? subject?.expiresAt : nil)
+      validUntil: [dependsOnSubject ? subject?.expiresAt : nil, timeEnds].compactMap { $0 }.min())
   }
 
   private var certificateFault: CertificateFault? {
@@ -76,6 +78,7 @@ struct Evaluation {
     for (criterion, answer) in zip(group.criteria, answers) {
       dependsOnRequest = dependsOnRequest || criterion.test.dependsOnRequest
       dependsOnSubject = dependsOnSubject || criterion.test.dependsOnSubject
+      if let change = nextChange(of: criterion.test) { timeEnds = timeEnds.map { min($0, change) } ?? change }
       dependsOnCertificate = dependsOnCertificate || criterion.test.dependsOnCertificate
       let counts = (group.operation.isPositive ? answer.matched : !answer.matched) == holds
       if counts { names.insert(answer.reason) }
@@ -88,6 +91,15 @@ struct Evaluation {
     switch action {
     case .allow: allow.add(holds: holds, names: names, operation: group.operation)
     case .deny: deny.add(holds: holds, names: names, operation: group.operation)
+    }
+  }
+
+  /// When time alone makes a criterion answer otherwise.
+  private func nextChange(of test: CriterionTest) -> UnixTime? {
+    switch test {
+    case .time(let window): window.nextChange(after: request.now)
+    case .sshCertificateAuthority: request.sshCertificate.flatMap { $0.expiresAt > request.now ? $0.expiresAt : nil }
+    default: nil
     }
   }
 

@@ -5,7 +5,10 @@ package struct PolicyParser {
   /// What may not mean what was meant.
   package private(set) var warnings: [PolicyError] = []
 
-  package init() {}
+  private let timeZones: TimeZoneSource
+
+  /// - Parameter timeZones: who knows zones by name; without one only UTC and offsets are understood.
+  package init(timeZones: @escaping TimeZoneSource = { _ in nil }) { self.timeZones = timeZones }
 
   /// A rule or a list of rules. What comes back is to be used only when there were no errors.
   package mutating func parse(_ node: PolicyNode) -> AccessPolicy {
@@ -105,11 +108,12 @@ package struct PolicyParser {
             suggestion: "put `- ` before each criterion"))
         continue
       }
-      var reader = CriterionReader(entry: entry, path: join(place, entry.key))
+      var reader = CriterionReader(entry: entry, path: join(place, entry.key), timeZones: timeZones)
       if let test = reader.read() {
         criteria.append(Criterion(name: entry.key, test: test, position: entry.keyPosition))
       }
       errors += reader.errors
+      warnings += reader.warnings
     }
     return criteria
   }

@@ -58,8 +58,8 @@ struct FlowText {
 
   private mutating func scalarText(endingAt ends: String) -> (text: String, isQuoted: Bool) {
     skipBlanks()
-    if take("\"") {
-      let text = rest.prefix { $0 != "\"" }
+    for quote: Character in ["\"", "'"] where take(quote) {
+      let text = rest.prefix { $0 != quote }
       rest = rest.dropFirst(text.count + 1)
       return (String(text), true)
     }

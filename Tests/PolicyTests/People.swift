@@ -1,4 +1,4 @@
-import Policy
+@testable import Policy
 
 /// Who the vectors are about.
 enum People {
@@ -57,7 +57,7 @@ enum People {
   static let otherKeyBlob: [UInt8] =
     [0, 0, 0, 11] + Array("ssh-ed25519".utf8) + [0, 0, 0, 32] + [UInt8](repeating: 1, count: 32)
 
-  /// `ip=… method=… path=… login=… key=1|2 cors`, parted by blanks.
+  /// `ip=… method=… path=… login=… key=1|2 host=… certified=1,root now=… cors`, parted by blanks.
   static func request(_ person: String, _ details: String) -> AccessRequest {
     var request = AccessRequest(subject: Self.person(person), now: now)
     for word in details.split(separator: " ") {
@@ -70,6 +70,13 @@ enum People {
       case "login": request.sshUsername = value
       case "key": request.sshPublicKey = value == "1" ? keyBlob : otherKeyBlob
       case "cors": request.isCORSPreflight = true
+      case "host": request.forwardHost = value == "any" ? .any : .name(value)
+      case "certified":
+        // By the key 1 or 2, for these names.
+        request.sshCertificate = SSHCertificateShown(
+          authority: value.hasPrefix("1") ? keyBlob : otherKeyBlob,
+          principals: value.dropFirst().split(separator: ",").map(String.init), expiresAt: now.adding(seconds: 60))
+      case "now": request.now = TimeText.date(value) ?? now
       default: break
       }
     }

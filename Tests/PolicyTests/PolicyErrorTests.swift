@@ -47,6 +47,29 @@ import Testing
       "{allow: {and: [{ssh_publickey: ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIAAA}]}}", "not an OpenSSH public key", 32, ".pub"
     ),
     ("{allow: {and: [{ssh_username_matches_claim: 5}]}}", "the name of a claim", 45, ""),
+    ("{allow: {and: [{date: 2026-01-01}]}}", "expected an object", 23, "after: 2026-01-31"),
+    ("{allow: {and: [{date: {}}]}}", "expected an object", 23, "after: 2026-01-31"),
+    ("{allow: {and: [{date: {after: 2026-02-30}}]}}", "`2026-02-30` is no date", 31, "as 2026-01-31"),
+    ("{allow: {and: [{date: {after: 2026-2-3}}]}}", "is no date", 31, "as 2026-01-31"),
+    ("{allow: {and: [{date: {after: 2026-01-01T25:00}}]}}", "is no date", 31, "as 2026-01-31"),
+    ("{allow: {and: [{date: {after: 2026-01-01T3PM}}]}}", "is no date", 31, "as 2026-01-31"),
+    ("{allow: {and: [{date: {befor: 2026-01-01}}]}}", "unknown operator `befor`", 24, "did you mean `before`?"),
+    ("{allow: {and: [{day_of_week: fry}]}}", "names no days", 30, "tue-fri"),
+    ("{allow: {and: [{day_of_week: 'mon-tue-wed'}]}}", "names no days", 30, "tue-fri"),
+    ("{allow: {and: [{day_of_week: {timezone: UTC}}]}}", "which days?", 30, "days: mon-fri"),
+    ("{allow: {and: [{time_of_day: {after: 8:00}}]}}", "without `timezone`", 30, "timezone: Europe/Zurich"),
+    ("{allow: {and: [{time_of_day: {timezone: UTC}}]}}", "without `after` and `before`", 30, "after:"),
+    ("{allow: {and: [{time_of_day: {timezone: EST, after: 8:00}}]}}", "unknown time zone `EST`", 41, "IANA"),
+    ("{allow: {and: [{time_of_day: {timezone: Mars/Olympus, after: 8:00}}]}}", "unknown time zone", 41, "IANA"),
+    ("{allow: {and: [{time_of_day: {timezone: UTC, after: 24:00}}]}}", "no time of day", 53, "15:04"),
+    ("{allow: {and: [{time_of_day: {timezone: UTC, after: 13PM}}]}}", "no time of day", 53, "3PM"),
+    ("{allow: {and: [{time_of_day: {timezone: UTC, after: 0AM}}]}}", "no time of day", 53, "3PM"),
+    ("{allow: {and: [{time_of_day: {timezone: UTC, after: 8}}]}}", "not a number", 53, "quotes"),
+    ("{allow: {and: [{device: {}}]}}", "expected `is`, `approved` or `type`", 25, ""),
+    ("{allow: {and: [{device: {kind: x}}]}}", "unknown operator `kind`", 26, "`approved`"),
+    ("{allow: {and: [{ssh_forward_host: 'a b'}]}}", "cannot be part of a host name", 35, "*.dev.example.com"),
+    ("{allow: {and: [{ssh_forward_host: '{user}.x'}]}}", "unknown placeholder `{user}`", 35, "{claim."),
+    ("{allow: {and: [{ssh_forward_host: '{claim.x'}]}}", "without its `}`", 35, "{claim."),
     ("{action: permit, and: []}", "`action` is `allow` or `deny`", 10, ""),
   ]
 
@@ -65,9 +88,7 @@ import Testing
   @Test(
     "a criterion of the reference that is missing here is refused by its name",
     arguments: [
-      "date", "day_of_week", "device", "mcp_tool",
-      "pomerium_routes",
-      "record", "ssh_ca", "time_of_day",
+      "mcp_tool", "pomerium_routes", "record",
     ])
   func unsupported(_ name: String) {
     var parser = PolicyParser()

@@ -191,7 +191,7 @@ extension Section {
   }
 
   func policy(_ node: PolicyNode, source: String) -> AccessPolicy {
-    var parser = PolicyParser()
+    var parser = PolicyParser(timeZones: WorldTimeZones.rules)
     let policy = parser.parse(node)
     for error in parser.errors {
       findings.error(Place(source: source, position: error.position), error.message, error.suggestion)

@@ -26,12 +26,17 @@ package struct CertificateTerms: Sendable, Equatable {
   package let keyID: String
   package let serial: UInt64
   package let authorityFingerprint: String
+  /// The wire blob of the key that signed it.
+  package let authority: [UInt8]
+  /// For which names it was made; empty for any.
+  package let principals: [String]
   package let permitsForwarding: Bool
   package let permitsTerminal: Bool
   /// What a FIDO signature must show.
   let demands: SecurityKeyDemands
   private let validAfter: UInt64
-  private let validBefore: UInt64
+  /// The first second since 1970 in which it is not valid any more.
+  package let validBefore: UInt64
   /// Nil: from anywhere.
   private let sourceBlocks: [String]?
 
@@ -47,6 +52,8 @@ package struct CertificateTerms: Sendable, Equatable {
     keyID = certificate.keyID
     serial = certificate.serial
     authorityFingerprint = certificate.authority.fingerprint
+    authority = certificate.authority.blob
+    principals = certificate.principals
     validAfter = certificate.validAfter
     validBefore = certificate.validBefore
     do {

@@ -10,22 +10,30 @@ struct Publisher: Sendable {
   let sourceAddress: String
   /// False when they came with a certificate that withholds it.
   var permitsForwarding = true
+  /// What the key came in.
+  var certificate: SSHCertificateShown?
 
-  func decide(_ route: Route, now: UnixTime) -> Decision {
-    guard let tunnel = route.tunnel else { return AccessPolicy.denyAll.decide(request(now: now)) }
-    return tunnel.publishPolicy.decide(request(now: now))
-  }
-
-  private func request(now: UnixTime) -> AccessRequest {
-    AccessRequest(
-      subject: subject, sourceAddress: sourceAddress, sshUsername: username, sshPublicKey: key.blob, now: now)
+  /// Whether they may publish a name on this route.
+  func decide(_ route: Route, _ host: ForwardedHost, now: UnixTime) -> Decision {
+    let policy = route.tunnel?.publishPolicy ?? .denyAll
+    return policy.decide(
+      AccessRequest(
+        subject: subject, sourceAddress: sourceAddress, sshUsername: username, sshPublicKey: key.blob,
+        forwardHost: host, sshCertificate: certificate, now: now))
   }
 
   /// The routes this person may publish now, in configuration order.
   func publishable(in table: RouteTable, now: UnixTime) -> [Route] {
     table.routes.filter { route in
-      route.tunnel != nil && decide(route, now: now).isAllowed
+      route.tunnel != nil && decide(route, route.forwardedHost, now: now).isAllowed
         && route.origin.host.name.map { !table.reservedHosts.contains($0) } != false
     }
+  }
+}
+
+extension Route {
+  /// What is known of the name before somebody asks for one: under a wildcard nothing.
+  fileprivate var forwardedHost: ForwardedHost {
+    origin.host.isWildcard ? .any : .name(origin.host.description)
   }
 }

@@ -110,7 +110,12 @@ extension ConnectionHandler {
   private func accept(_ login: ProvenLogin, _ subject: Subject, _ banner: [String]) {
     let publisher = Publisher(
       subject: subject, username: LoginName(login.username).user, key: login.key, sourceAddress: source.address,
-      permitsForwarding: login.proof.terms?.permitsForwarding ?? true)
+      permitsForwarding: login.proof.terms?.permitsForwarding ?? true,
+      certificate: login.proof.terms.map { terms in
+        SSHCertificateShown(
+          authority: terms.authority, principals: terms.principals,
+          expiresAt: UnixTime(seconds: Int64(clamping: terms.validBefore)))
+      })
     let routes = publisher.publishable(in: server.routes.current(), now: server.clock())
     let who = subject.displayName.printable(limit: 120)
     guard configuration.permitsPublishing, !routes.isEmpty else {

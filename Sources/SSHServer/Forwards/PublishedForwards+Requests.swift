@@ -67,7 +67,7 @@ extension PublishedForwards {
   {
     var forward = forward
     let named = forward.routes(in: table)
-    let allowed = named.filter { isAllowed($0, publisher, now: now) }
+    let allowed = named.filter { isAllowed($0, forward, publisher, now: now) }
     var refusal = notAvailable(named.isEmpty ? .unknown : .notPermitted, forward)
     var held: [Route] = []
     for route in allowed {

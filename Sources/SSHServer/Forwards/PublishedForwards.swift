@@ -79,8 +79,8 @@ extension Forward {
 // MARK: - Decisions
 
 extension PublishedForwards {
-  func isAllowed(_ route: Route, _ publisher: Publisher, now: UnixTime) -> Bool {
-    let decision = publisher.decide(route, now: now)
+  func isAllowed(_ route: Route, _ forward: Forward, _ publisher: Publisher, now: UnixTime) -> Bool {
+    let decision = publisher.decide(route, .name(forward.boundName(on: route).description), now: now)
     if let until = decision.validUntil { decisionsEnd = min(decisionsEnd ?? until, until) }
     return decision.isAllowed
   }
@@ -116,7 +116,7 @@ extension PublishedForwards {
     for address in order {
       guard var forward = forwards[address] else { continue }
       let named = isPermitted ? forward.routes(in: table) : []
-      let allowed = named.filter { isAllowed($0, publisher, now: now) }
+      let allowed = named.filter { isAllowed($0, forward, publisher, now: now) }
       for bound in forward.bound {
         let route = allowed.first { $0.id == bound.routeID }
         let wanted: BindingState =

@@ -1,0 +1,118 @@
+/// Dates, weekdays, times of day; now is Friday, 2027-01-15T08:00:00Z where nothing else is said.
+let timeVectors: [PolicyVector] = [
+  PolicyVector("{allow: {or: [{date: {after: 2027-01-15}}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{date: {after: 2027-01-16}}]}}", "nobody", "", .deny),
+  PolicyVector("{allow: {or: [{date: {before: 2027-01-16}}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{date: {before: 2027-01-15}}]}}", "nobody", "", .deny),
+  PolicyVector("{allow: {or: [{date: {after: '2027-01-15T08:00:00'}}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{date: {before: '2027-01-15T08:00:00'}}]}}", "nobody", "", .deny),
+  PolicyVector("{allow: {or: [{date: {before: '2027-01-15T08:00:00.001Z'}}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{date: {after: '2027-01-15T08:00:00+01:00'}}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{date: {after: '2027-01-15T08:00:00-01:00'}}]}}", "nobody", "", .deny),
+  PolicyVector("{allow: {or: [{date: {after: 2027-01-01, before: 2027-02-01}}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{date: {after: 2027-02-01, before: 2027-01-01}}]}}", "nobody", "", .deny),
+  PolicyVector("{allow: {and: [{date: {after: 2027-01-01}}, {email: alice@example.com}]}}", "alice", "", .allow),
+  PolicyVector("{allow: {and: [{date: {after: 2027-01-01}}, {email: alice@example.com}]}}", "nobody", "", .signIn),
+  PolicyVector("{allow: {and: [{date: {after: 2027-03-01}}, {email: alice@example.com}]}}", "alice", "", .deny),
+  PolicyVector("{allow: {or: [{accept: 1}]}, deny: {or: [{date: {after: 2027-01-01}}]}}", "alice", "", .deny),
+  PolicyVector("{allow: {not: [{date: {after: 2027-01-16}}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{day_of_week: '*'}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{day_of_week: fri}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{day_of_week: Friday}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{day_of_week: mon-thu}]}}", "nobody", "", .deny),
+  PolicyVector("{allow: {or: [{day_of_week: tue-fri}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{day_of_week: 'mon,wed,fri'}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{day_of_week: 'mon, wed, sat'}]}}", "nobody", "", .deny),
+  PolicyVector("{allow: {or: [{day_of_week: fri-mon}]}}", "nobody", "now=2027-01-17", .allow),
+  PolicyVector("{allow: {or: [{day_of_week: fri-mon}]}}", "nobody", "now=2027-01-19", .deny),
+  PolicyVector("{allow: {or: [{day_of_week: 'sat,mon-tue'}]}}", "nobody", "now=2027-01-16", .allow),
+  PolicyVector("{allow: {or: [{day_of_week: thu}]}}", "nobody", "now=1970-01-01", .allow),
+  PolicyVector("{allow: {or: [{day_of_week: wed}]}}", "nobody", "now=1969-12-31T23:59:59", .allow),
+  PolicyVector("{allow: {or: [{day_of_week: {days: fri, timezone: '+02:00'}}]}}", "nobody", "", .allow),
+  PolicyVector(
+    "{allow: {or: [{day_of_week: {days: fri, timezone: '+02:00'}}]}}", "nobody", "now=2027-01-15T22:00:00", .deny),
+  PolicyVector(
+    "{allow: {or: [{day_of_week: {days: fri, timezone: '-02:00'}}]}}", "nobody", "now=2027-01-16T01:59:59", .allow),
+  PolicyVector("{allow: {or: [{time_of_day: {timezone: UTC, after: 8:00}}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{time_of_day: {timezone: UTC, after: 8:00:01}}]}}", "nobody", "", .deny),
+  PolicyVector("{allow: {or: [{time_of_day: {timezone: UTC, before: 8:00}}]}}", "nobody", "", .deny),
+  PolicyVector("{allow: {or: [{time_of_day: {timezone: UTC, before: '8:00:00.5'}}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{time_of_day: {timezone: UTC, after: 2:20:00, before: 4:30PM}}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{time_of_day: {timezone: UTC, after: '3 PM'}}]}}", "nobody", "", .deny),
+  PolicyVector("{allow: {or: [{time_of_day: {timezone: UTC, after: 7AM, before: 12PM}}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{time_of_day: {timezone: UTC, before: 12AM}}]}}", "nobody", "", .deny),
+  PolicyVector("{allow: {or: [{time_of_day: {timezone: '+01:00', after: 9:00}}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{time_of_day: {timezone: '+00:59', after: 9:00}}]}}", "nobody", "", .deny),
+  PolicyVector("{allow: {or: [{time_of_day: {timezone: '-09:30', after: '22:00'}}]}}", "nobody", "", .allow),
+  PolicyVector("{allow: {or: [{time_of_day: {timezone: UTC, after: '22:00', before: 6:00}}]}}", "nobody", "", .deny),
+  PolicyVector(
+    "{allow: {or: [{time_of_day: {timezone: UTC, after: '22:00'}}, {time_of_day: {timezone: UTC, before: 6:00}}]}}",
+    "nobody", "now=2027-01-15T23:00:00", .allow),
+  // In winter nine in Zurich is eight in UTC, in summer it is seven.
+  PolicyVector("{allow: {or: [{time_of_day: {timezone: Europe/Zurich, after: 9:00}}]}}", "nobody", "", .allow),
+  PolicyVector(
+    "{allow: {or: [{time_of_day: {timezone: Europe/Zurich, after: 9:00}}]}}", "nobody", "now=2027-01-15T07:59:59", .deny
+  ),
+  PolicyVector(
+    "{allow: {or: [{time_of_day: {timezone: Europe/Zurich, after: 9:00}}]}}", "nobody", "now=2027-07-15T07:00:00",
+    .allow),
+  PolicyVector(
+    "{allow: {and: [{authenticated_user: 1}, {day_of_week: mon-fri}, {time_of_day: {timezone: UTC, after: 7:00}}]}}",
+    "robot", "", .deny),
+  PolicyVector("{allow: {or: [{time_of_day: {timezone: UTC, after: 7:00}}]}}", "robot", "", .deny),
+  PolicyVector("{allow: {or: [{device: {type: any}}]}}", "alice", "", .deny),
+  PolicyVector("{allow: {or: [{device: {is: abc}}]}}", "nobody", "", .signIn),
+  PolicyVector("{allow: {or: [{accept: 1}]}, deny: {not: [{device: {approved: true}}]}}", "alice", "", .deny),
+]
+
+/// Which names a publisher may have.
+let forwardHostVectors: [PolicyVector] = [
+  PolicyVector("{allow: {or: [{ssh_forward_host: app.example.com}]}}", "alice", "host=app.example.com", .allow),
+  PolicyVector("{allow: {or: [{ssh_forward_host: App.Example.com}]}}", "alice", "host=app.example.com", .allow),
+  PolicyVector("{allow: {or: [{ssh_forward_host: app.example.com}]}}", "alice", "host=app.example.com.evil.org", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: app.example.com}]}}", "alice", "", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: app.example.com}]}}", "nobody", "host=app.example.com", .signIn),
+  PolicyVector("{allow: {or: [{ssh_forward_host: app.example.com}]}}", "robot", "host=app.example.com", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: [a.x, b.x]}]}}", "alice", "host=b.x", .allow),
+  PolicyVector("{allow: {or: [{ssh_forward_host: [a.x, b.x]}]}}", "alice", "host=c.x", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '*.dev.x'}]}}", "alice", "host=a.b.dev.x", .allow),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '*.dev.x'}]}}", "alice", "host=dev.x", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '*.dev.x'}]}}", "alice", "host=.dev.x", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: 'a*z.x'}]}}", "alice", "host=abcz.x", .allow),
+  PolicyVector("{allow: {or: [{ssh_forward_host: 'a*z.x'}]}}", "alice", "host=az.x", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '{email.local_part}.x'}]}}", "alice", "host=alice.x", .allow),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '{email.local_part}.x'}]}}", "bob", "host=alice.x", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '{email.local_part}.x'}]}}", "mallory", "host=alice.x", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '{email.local_part}.x'}]}}", "noemail", "host=.x", .deny),
+  // Two signs: what stands before the last one is no label.
+  PolicyVector("{allow: {or: [{ssh_forward_host: '{email.local_part}.x'}]}}", "twoats", "host=x@example.com.x", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '*.{email.local_part}.x'}]}}", "alice", "host=app.alice.x", .allow),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '*.{email.local_part}.x'}]}}", "alice", "host=app.bob.x", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.logins}-*.x'}]}}", "alice", "host=al-shop.x", .allow),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.logins}-*.x'}]}}", "alice", "host=root-shop.x", .allow),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.logins}-*.x'}]}}", "alice", "host=other-shop.x", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.address.city}.x'}]}}", "alice", "host=bern.x", .allow),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.department}.x'}]}}", "alice", "host=r&d.x", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.level}.x'}]}}", "alice", "host=5.x", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.missing}.x'}]}}", "alice", "host=.x", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '*'}]}}", "alice", "host=anything.at.all", .allow),
+  PolicyVector("{allow: {or: [{accept: 1}]}, deny: {not: [{ssh_forward_host: '*.x'}]}}", "alice", "host=a.y", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '*.x'}]}}", "alice", "host=any", .allow),
+  PolicyVector("{allow: {or: [{accept: 1}]}, deny: {not: [{ssh_forward_host: '*.x'}]}}", "alice", "host=any", .allow),
+]
+
+/// Keys that came in a certificate.
+let certificateAuthorityVectors: [PolicyVector] = [
+  PolicyVector("{allow: {or: [{ssh_ca: \(People.keyLine)}]}}", "alice", "certified=1", .allow),
+  PolicyVector("{allow: {or: [{ssh_ca: \(People.keyLine)}]}}", "alice", "certified=1 login=root", .allow),
+  PolicyVector("{allow: {or: [{ssh_ca: [\(People.keyLine)]}]}}", "alice", "certified=1,root,al login=al", .allow),
+  PolicyVector("{allow: {or: [{ssh_ca: \(People.keyLine)}]}}", "alice", "certified=1,root login=al", .otherKey),
+  PolicyVector("{allow: {or: [{ssh_ca: \(People.keyLine)}]}}", "alice", "certified=1,root", .otherKey),
+  PolicyVector("{allow: {or: [{ssh_ca: \(People.keyLine)}]}}", "alice", "certified=2", .otherKey),
+  PolicyVector("{allow: {or: [{ssh_ca: \(People.keyLine)}]}}", "alice", "key=1", .otherKey),
+  PolicyVector(
+    "{allow: {or: [{ssh_ca: \(People.keyLine)}]}}", "alice", "certified=1 now=2027-01-15T08:01:00", .otherKey),
+  PolicyVector("{allow: {or: [{ssh_ca: \(People.keyLine)}]}}", "alice", "certified=1 now=2027-01-15T08:00:59", .allow),
+  PolicyVector(
+    "{allow: {and: [{ssh_ca: \(People.keyLine)}, {email: alice@example.com}]}}", "bob", "certified=1", .deny),
+]
