@@ -96,11 +96,24 @@ struct RequestRewriter {
 enum ProtectedNames {
   private static let prefixes = [Array("x-pomerium-".utf8), Array("x-forwarded-".utf8)]
   private static let names = [Array("forwarded".utf8), Array("x-real-ip".utf8), Array("x-request-id".utf8)]
+  // Known by these names and dealt with before; here are those that a careless service takes for them (`Content_Length`).
+  private static let contentLength = Array("content-length".utf8)
+  private static let transferEncoding = Array("transfer-encoding".utf8)
+  private static let http2Settings = Array("http2-settings".utf8)
+  private static let keepAlive = Array("keep-alive".utf8)
+  private static let proxyPrefix = Array("proxy-".utf8)
+  /// Becomes HTTP_PROXY, by which CGI programs choose whom they call (CVE-2016-5385).
+  private static let proxy = Array("proxy".utf8)
 
   static func isProtected(_ field: HeaderList.Field, of list: HeaderList) -> Bool {
     switch list.firstNameByte(field) {
     case 0x78, 0x66:  // x, f
       return prefixes.contains { list.foldedName(field, hasPrefix: $0) } || list.foldedName(field, isOneOf: names)
+    case 0x63: return list.foldedName(field, equals: contentLength)  // c
+    case 0x74: return list.foldedName(field, equals: transferEncoding)  // t
+    case 0x70: return list.foldedName(field, equals: proxy) || list.foldedName(field, hasPrefix: proxyPrefix)  // p
+    case 0x68: return list.foldedName(field, equals: http2Settings)  // h
+    case 0x6B: return list.foldedName(field, equals: keepAlive)  // k
     default: return false
     }
   }

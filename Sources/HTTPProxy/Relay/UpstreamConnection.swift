@@ -178,7 +178,10 @@ final class UpstreamConnection: ByteStreamConsumer {
     do {
       while let exchange, let event = try reader.next(from: &inbound) {
         switch event {
-        case .interim(let head): exchange.serviceSentInterim(head)
+        case .interim(let head):
+          // With a length, say: what it calls its body may be read as the answer, and the answer by the next visitor.
+          if !head.keepsAlive { taint() }
+          exchange.serviceSentInterim(head)
         case .head(let head):
           if !head.keepsAlive { taint() }
           keepAlive = KeepAlive.idleLimit(head.headers)
