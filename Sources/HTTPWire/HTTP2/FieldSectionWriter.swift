@@ -47,9 +47,18 @@ struct FieldSectionWriter {
   mutating func writeAuthority(_ authority: String) { writeNumbered(1, authority) }
   mutating func writePath(_ path: String) { writeNumbered(4, path) }
 
-  /// The fields of the mask, without those of a single connection (RFC 9113 section 8.2.2).
-  mutating func write(_ list: HeaderList, mask: FieldMask = .all) {
-    for (index, field) in list.fields.enumerated() where mask.contains(index) {
+  /// RFC 8441 section 4; not in the static table.
+  mutating func writeProtocol(_ name: String) {
+    buffer.writeInteger(Form.withoutIndexing.rawValue)
+    for text in [":protocol", name] {
+      writeInteger(text.utf8.count, prefix: 7, first: 0)
+      buffer.writeString(text)
+    }
+  }
+
+  /// The fields of the mask, or all however many, without those of a single connection (RFC 9113 section 8.2.2).
+  mutating func write(_ list: HeaderList, mask: FieldMask? = nil) {
+    for (index, field) in list.fields.enumerated() where mask?.contains(index) ?? true {
       switch field.kind {
       case .connection, .keepAlive, .transferEncoding, .upgrade, .proxyConnection, .http2Settings, .host: continue
       default: break

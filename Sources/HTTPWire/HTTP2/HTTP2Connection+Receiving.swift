@@ -12,7 +12,7 @@ extension HTTP2Connection {
       guard !isIdle(id) else { throw HTTP2Error(.protocolError, "DATA on an idle stream") }
       guard remembered.contains(id) else { throw HTTP2Error(.streamClosed, "DATA on a closed stream") }
       creditConnection(counted)
-      try spendSmallFrame(at: now)
+      try takeStray(counted, at: now)
       return
     }
     let length = bytes.readableBytes
@@ -69,7 +69,11 @@ extension HTTP2Connection {
 
   mutating func takeReset(_ id: UInt32, _ code: HTTP2ErrorCode, at now: UInt64) throws(HTTP2Error) {
     guard !isIdle(id) else { throw HTTP2Error(.protocolError, "RST_STREAM on an idle stream") }
-    guard resets.take(at: now) else { throw HTTP2Error(.enhanceYourCalm, "too many streams given up") }
+    switch role {
+    case .server: guard resets.take(at: now) else { throw HTTP2Error(.enhanceYourCalm, "too many streams given up") }
+    // A service gives up what we began, as often as we begin something.
+    case .client: if streams[id] == nil { try spendSmallFrame(at: now) }
+    }
     guard streams[id] != nil else { return }
     remove(id)
     add(.reset(id, code, byPeer: true))
@@ -104,8 +108,35 @@ extension HTTP2Connection {
     HTTP2FrameWriter.writeReset(id, code, into: &control)
     remember(id)
     guard streams[id] != nil else { return }
+    allowStray()
     remove(id)
     add(.reset(id, code, byPeer: false))
+  }
+
+  /// GOAWAY: what a service will not look at has been refused (RFC 9113 section 6.8).
+  mutating func takeGoAway(lastStream: UInt32, _ code: HTTP2ErrorCode) {
+    peerIsLeaving = true
+    add(.goAway(lastStream: lastStream, code))
+    guard role == .client else { return }
+    for id in streams.keys.sorted() where id > lastStream {
+      remember(id)
+      remove(id)
+      add(.reset(id, .refusedStream, byPeer: true))
+    }
+  }
+
+  // MARK: What is on its way to streams that we gave up
+
+  /// A service may have filled the stream's window before it hears of it. Visitors have no such allowance: they give up
+  /// their own.
+  mutating func allowStray() {
+    guard role == .client else { return }
+    strayAllowance = min(strayAllowance + limits.largestStreamWindow, limits.largestConnectionWindow)
+  }
+
+  private mutating func takeStray(_ count: Int, at now: UInt64) throws(HTTP2Error) {
+    guard role == .client, count > 0, count <= strayAllowance else { return try spendSmallFrame(at: now) }
+    strayAllowance -= count
   }
 
   /// Both halves have ended, and everything was taken.

@@ -104,9 +104,10 @@ extension HTTP2Connection {
     switch stream.receiving {
     case .ended: try breakOff(id, .streamClosed, at: now)
     case .head:
-      guard let head = try? ResponseHead(http2: fields, endsStream: endsStream, limits: limits) else {
-        return try breakOff(id, .protocolError, at: now)
-      }
+      guard Self.listBytes(fields) <= limits.fieldListBytes,
+        let head = try? ResponseHead(http2: fields, endsStream: endsStream, limits: limits),
+        !endsStream || stream.isHead || head.promisesNothing
+      else { return try breakOff(id, .protocolError, at: now) }
       if head.isInterim {
         try spendSmallFrame(at: now)
       } else {

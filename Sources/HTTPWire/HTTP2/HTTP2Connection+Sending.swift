@@ -26,26 +26,42 @@ extension HTTP2Connection {
     if endsStream { didEndSending(id) }
   }
 
+  /// Client: whether another stream may begin now.
+  package var canBegin: Bool {
+    guard role == .client, failure == nil, case .open = drain, !peerIsLeaving else { return false }
+    return streams.count < min(peer.maxConcurrentStreams, limits.concurrentStreams)
+      && lastOwnStream < HTTP2Frame.largestStreamID
+  }
+
+  /// Client: whether any stream may ever begin again.
+  package var hasFuture: Bool {
+    guard role == .client, failure == nil, case .open = drain, !peerIsLeaving else { return false }
+    return lastOwnStream < HTTP2Frame.largestStreamID
+  }
+
+  /// Client: whether the peer takes a WebSocket as a stream (RFC 8441 section 3).
+  package var permitsConnectProtocol: Bool { peer.permitsConnectProtocol }
+
   /// Client: begins a stream with a request. `nil` when the peer permits no more of them now, or none at all.
+  ///
+  /// A `protocolName` makes it an extended CONNECT (RFC 8441 section 4), whatever the head's method.
   package mutating func sendRequest(
-    _ head: RequestHead, scheme: String, mask: FieldMask = .all, additions: [HeaderList] = [], endsStream: Bool
+    _ head: RequestHead, scheme: String, protocolName: String? = nil, endsStream: Bool
   ) -> UInt32? {
+    guard canBegin else { return nil }
     let id = lastOwnStream == 0 ? 1 : lastOwnStream + 2
-    guard role == .client, failure == nil, case .open = drain, !peerIsLeaving,
-      streams.count < min(peer.maxConcurrentStreams, limits.concurrentStreams), id <= HTTP2Frame.largestStreamID
-    else { return nil }
     lastOwnStream = id
     var stream = HTTP2Stream(sendWindow: peer.initialWindowSize, limits: limits)
     stream.isHead = head.method == .head
     stream.sending = endsStream ? .ended : .body
     streams[id] = stream
     beginSection()
-    sectionWriter.writeMethod(head.method)
+    sectionWriter.writeMethod(protocolName == nil ? head.method : .connect)
+    if let protocolName { sectionWriter.writeProtocol(protocolName) }
     sectionWriter.writeScheme(scheme)
     sectionWriter.writePath(head.target)
     sectionWriter.writeAuthority(head.authority?.text ?? "")
-    sectionWriter.write(head.headers, mask: mask)
-    for list in additions { sectionWriter.write(list) }
+    sectionWriter.write(head.headers)
     HTTP2FrameWriter.writeHeaders(
       id, sectionWriter.buffer, endsStream: endsStream, largestPayload: peer.maxFrameSize, into: &control)
     return id
@@ -68,10 +84,17 @@ extension HTTP2Connection {
     giveTurn(id)
   }
 
+  /// Asks whether the peer is still there; any bytes of it are the answer.
+  package mutating func ping() {
+    guard failure == nil else { return }
+    HTTP2FrameWriter.writePing(1, isAnswer: false, into: &control)
+  }
+
   /// Gives a stream up.
   package mutating func reset(_ id: UInt32, _ code: HTTP2ErrorCode) {
-    guard streams[id] != nil else { return }
+    guard let stream = streams[id] else { return }
     HTTP2FrameWriter.writeReset(id, code, into: &control)
+    if stream.receiving != .ended { allowStray() }
     remember(id)
     remove(id)
   }

@@ -46,7 +46,9 @@ package struct HTTP2Connection {
   var turns = Deque<UInt32>()
   var drain = DrainState.open
   /// GOAWAY has come: nothing new may begin.
-  private(set) var peerIsLeaving = false
+  var peerIsLeaving = false
+  /// Bytes that may still come of streams we gave up.
+  var strayAllowance = 0
   let webSocketKey: @Sendable () -> String
 
   /// A field section whose CONTINUATIONs have not all come (RFC 9113 section 6.10).
@@ -169,8 +171,7 @@ package struct HTTP2Connection {
       if case .announced = drain { finishGoAway() }
     case .goAway(let lastStream, let code):
       try spendSmallFrame(at: now)
-      peerIsLeaving = true
-      add(.goAway(lastStream: lastStream, code))
+      takeGoAway(lastStream: lastStream, code)
     case .windowUpdate(let stream, let increment):
       try takeWindowUpdate(stream, increment: Int(increment), at: now)
     }

@@ -34,4 +34,16 @@ package struct HTTP2Limits: Sendable, Equatable {
   package var targetLength = 16 << 10
 
   package init() {}
+
+  /// Towards a service: all its answers fit into the connection's window at once, so that a visitor who reads nothing holds
+  /// up nobody but himself.
+  package static let service: HTTP2Limits = {
+    var limits = HTTP2Limits()
+    limits.concurrentStreams = 100
+    limits.largestStreamWindow = 1 << 20
+    limits.connectionWindow = 2 * limits.concurrentStreams * limits.largestStreamWindow
+    limits.largestConnectionWindow = limits.connectionWindow
+    limits.rememberedResets = 1024
+    return limits
+  }()
 }

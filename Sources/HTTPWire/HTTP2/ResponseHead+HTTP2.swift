@@ -18,4 +18,10 @@ extension ResponseHead {
       framing = read.contentLength.map { .length($0) } ?? .chunked
     }
   }
+
+  /// Whether a response may end with its head: it says nothing of a body, or is of a kind whose length is information only.
+  var promisesNothing: Bool {
+    guard status != 304, let field = headers.firstField(.contentLength) else { return true }
+    return headers.valueEquals(field, "0")
+  }
 }

@@ -37,6 +37,33 @@ struct RawPeer {
     _ = frames()
   }
 
+  /// A service's view: the connection is the client, its preface has been read, and these settings were sent to it.
+  init(clientOf limits: HTTP2Limits, settings: [(UInt16, UInt32)] = []) throws {
+    connection = HTTP2Connection(role: .client, limits: limits) { "" }
+    while var bytes = connection.takeOutbound() { unread.writeBuffer(&bytes) }
+    #expect(unread.readString(length: Self.preface.utf8.count) == Self.preface)
+    _ = frames()
+    try send(settings: settings)
+    _ = events()
+    _ = frames()
+  }
+
+  /// Before the service has said anything.
+  static func client() -> RawPeer {
+    RawPeer(HTTP2Connection(role: .client, limits: .service) { "" })
+  }
+
+  private init(_ connection: HTTP2Connection) { self.connection = connection }
+
+  mutating func send(settings: [(UInt16, UInt32)]) throws(HTTP2Error) {
+    var payload = ByteBuffer()
+    for (id, value) in settings {
+      payload.writeInteger(id)
+      payload.writeInteger(value)
+    }
+    try send(4, stream: 0, Array(payload.readableBytesView))
+  }
+
   mutating func send(text: String) throws(HTTP2Error) {
     try connection.receive(ByteBuffer(string: text), at: now)
   }
