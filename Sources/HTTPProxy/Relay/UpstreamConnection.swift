@@ -2,29 +2,9 @@ import HTTPWire
 import NIOCore
 import Routing
 
-/// Where a connection to a service leads.
-enum UpstreamKey: Hashable {
-  case tunnel(BindingID, tls: UpstreamTLSUse?)
-  case direct(host: String, port: Int, tls: UpstreamTLSUse?)
-
-  var text: String {
-    switch self {
-    case .tunnel(let id, _): id.description
-    case .direct(let host, let port, _): "\(host):\(port)"
-    }
-  }
-}
-
-/// Whose settings checked a service with TLS: another route, or the same after a change, may check it otherwise.
-struct UpstreamTLSUse: Hashable {
-  var route: RouteID
-  /// Of the routes in force.
-  var generation: UInt64
-}
-
 /// An HTTP/1.1 connection to a service, through a tunnel or direct: one exchange at a time, kept for the next one only after
 /// a clean end (security rule 25).
-final class UpstreamConnection: ByteStreamConsumer {
+final class UpstreamConnection: ByteStreamConsumer, ServiceSide {
   /// Who may use it next.
   enum Reuse: Equatable {
     case anyone
@@ -111,6 +91,9 @@ final class UpstreamConnection: ByteStreamConsumer {
   /// Not to be used again, for whatever reason.
   func taint() { isTainted = true }
 
+  /// What it sends next is not to be read as HTTP (security rule 23).
+  func noteDeclinedUpgrade() { taint() }
+
   func becomeRaw() {
     isRaw = true
     noteLasting()
@@ -119,8 +102,10 @@ final class UpstreamConnection: ByteStreamConsumer {
   /// It stays open for as long as the visitor likes, and is no place for plain requests.
   func noteLasting() { stream.noteLasting() }
 
-  /// The next user must be this session: the request had a body, which might be the start of another request to a service
-  /// that reads differently.
+  /// The body might be the start of another request to a service that reads differently.
+  func noteBody(of session: String?) { restrict(to: session) }
+
+  /// The next user must be this session.
   func restrict(to session: String?) {
     switch (reuse, session) {
     case (.anyone, let session?): reuse = .session(session)

@@ -2,45 +2,11 @@ import DequeModule
 import NIOCore
 import Routing
 
-/// What a loop has of one service: connections that wait for a request, and requests that wait for a connection. Never
-/// both, unless they do not fit each other.
-final class UpstreamShelf {
-  let key: UpstreamKey
-  let load: OpenerLoad?
-  /// Oldest first.
-  fileprivate var idle: [UpstreamConnection] = []
-  fileprivate var waiters = Deque<UpstreamWaiter>()
-  /// The one that requests look at; an empty one is cleared away.
-  fileprivate var isKnown = false
-
-  init(key: UpstreamKey, load: OpenerLoad?) {
-    self.key = key
-    self.load = load
-  }
-}
-
-/// A request that waits for a stream to open, or for a connection that somebody else is done with, whichever is first.
-final class UpstreamWaiter {
-  let session: String?
-  let since = NIODeadline.now()
-  /// Withdrawn with the wait.
-  let claim = StreamClaim()
-  /// `false`: the request is over, or may no longer be served.
-  private let take: (UpstreamConnection, UpstreamWaiter) -> Bool
-
-  init(session: String?, take: @escaping (UpstreamConnection, UpstreamWaiter) -> Bool) {
-    self.session = session
-    self.take = take
-  }
-
-  fileprivate func accepts(_ connection: UpstreamConnection) -> Bool { take(connection, self) }
-}
-
 /// The connections of one loop that wait for their next request. The last one used is used first, so that a burst's surplus
 /// grows old and goes.
 final class UpstreamPool {
-  private var shelves: [UpstreamKey: UpstreamShelf] = [:]
-  private(set) var count = 0
+  var shelves: [UpstreamKey: UpstreamShelf] = [:]
+  var count = 0
   /// Of one service, over all loops; a surplus stays for a moment, since bursts come in waves.
   var limitPerKey = 8
   var idleTime = TimeAmount.seconds(4)
@@ -48,13 +14,14 @@ final class UpstreamPool {
 
   /// How fresh a connection must be for a request that cannot be sent twice: the service may be closing it just now. None so
   /// fresh is closed for want of room either.
-  private static let freshness = TimeAmount.seconds(1)
+  static let freshness = TimeAmount.seconds(1)
   private static let surplusLimit = 128
 
   // MARK: Requests
 
-  func take(_ key: UpstreamKey, session: String?, canRetry: Bool) -> UpstreamConnection? {
+  func take(_ key: UpstreamKey, session: String?, canRetry: Bool) -> (any ServiceSide)? {
     guard mode != .off, let shelf = shelves[key] else { return nil }
+    if let shared = shelf.shared.first(where: { $0.takes(session) }) { return shared.makeStream(for: session) }
     let now = NIODeadline.now()
     let index = shelf.idle.lastIndex {
       fits($0, session) && !$0.isClosed && now - $0.idleSince < (canRetry ? $0.idleLimit(idleTime) : Self.freshness)
@@ -73,7 +40,7 @@ final class UpstreamPool {
     return shelf
   }
 
-  private func register(_ shelf: UpstreamShelf) {
+  func register(_ shelf: UpstreamShelf) {
     guard !shelf.isKnown else { return }
     shelf.isKnown = true
     shelves[shelf.key] = shelf
@@ -146,7 +113,8 @@ final class UpstreamPool {
   func sweep(_ now: NIODeadline) {
     for shelf in shelves.values {
       sweep(shelf, now)
-      guard shelf.idle.isEmpty, shelf.waiters.isEmpty else { continue }
+      sweepShared(shelf, now)
+      guard shelf.isEmpty else { continue }
       shelf.isKnown = false
       shelves[shelf.key] = nil
     }
@@ -181,6 +149,7 @@ final class UpstreamPool {
         shelf.load?.letGo()
         connection.close(.finished)
       }
+      for connection in shelf.shared { connection.end(reason: "") }
     }
   }
 }

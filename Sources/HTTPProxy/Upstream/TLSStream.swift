@@ -99,6 +99,8 @@ final class TLSStream: ByteStream {
 
   func noteLasting() { inner.noteLasting() }
 
+  var applicationProtocol: String? { engine.alpn }
+
   // MARK: Records
 
   private func receive(_ bytes: ByteBuffer) {
