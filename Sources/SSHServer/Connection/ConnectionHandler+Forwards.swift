@@ -15,7 +15,10 @@ extension ConnectionHandler {
         opener: { TunnelOpener(connection: handle, address: $0, routeID: $1) },
         probe: { handle.perform { $0.proveAlive() } },
         // Not within the call of whoever let go: their state is being changed just now.
-        whenFree: { handle.eventLoop.execute { handle.perform { $0.reconsider() } } }, traffic: handle.traffic,
+        whenFree: { handle.eventLoop.execute { handle.perform { $0.reconsider() } } },
+        healthChanged: { address, routeID in
+          { handle.eventLoop.execute { handle.perform { $0.healthChanged(address, routeID) } } }
+        }, traffic: handle.traffic,
         events: { [unowned self] kind, bound, name in report(kind, bound, name) }))
   }
 
@@ -43,6 +46,11 @@ extension ConnectionHandler {
       if let reply { connection.answer(reply, success: false) }
       wasRefused(refusal, PublishedForwards.describe(address), publisher)
     }
+  }
+
+  private func healthChanged(_ address: ForwardAddress, _ routeID: RouteID) {
+    guard let bound = forwards.forward(address)?.bindings[routeID] else { return }
+    for session in sessions.values { session.bindingChanged(bound) }
   }
 
   func forwardPermission(_ publisher: Publisher) -> ForwardPermission {

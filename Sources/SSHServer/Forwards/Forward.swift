@@ -30,6 +30,8 @@ struct Forward {
     /// Where visitors find it, under the name that was bound.
     let origin: RouteOrigin
     let counters: BindingCounters
+    /// Of the service behind it, where the route asks for checks.
+    let health: MemberHealth
     var state: BindingState
     /// Whether the route may have several publishers, as of the last decision.
     var isShared: Bool
@@ -39,10 +41,19 @@ struct Forward {
     /// False: the tunnel stands, and this version lets nobody reach it.
     var isServed: Bool { origin.scheme.isServed }
 
+    /// What health checks find wrong with the service behind it.
+    var ailment: String? {
+      guard health.status == .unhealthy else { return nil }
+      let reason = health.reason
+      return reason.isEmpty ? "your local service is not healthy" : "your local service is not healthy: \(reason)"
+    }
+
     /// Its state in words.
     var standing: String {
       switch state {
-      case .attached: origin.scheme.whyNotServed.map { "bound, but not reachable: \($0)" } ?? "published"
+      case .attached:
+        origin.scheme.whyNotServed.map { "bound, but not reachable: \($0)" }
+          ?? ailment.map { "published, but \($0)" } ?? "published"
       case .detached(let reason): "not reachable: \(reason.rawValue)"
       }
     }

@@ -19,6 +19,8 @@ final class PublishedForwards {
     let probe: @Sendable () -> Void
     /// Somebody else let go of a name that this connection waits for.
     let whenFree: @Sendable () -> Void
+    /// Checks find the service behind a forward's binding in another state.
+    let healthChanged: (ForwardAddress, RouteID) -> @Sendable () -> Void
     let traffic: TunnelTraffic
     let events: (TunnelEvent.Kind, _ bound: Forward.Bound?, _ name: String) -> Void
   }
@@ -90,16 +92,21 @@ extension PublishedForwards {
   {
     let name = forward.boundName(on: route)
     let isShared = route.tunnel?.isShared ?? false
-    let request = BindingRequest(
+    var request = BindingRequest(
       routeID: route.id, name: name, scheme: route.origin.scheme, port: route.origin.port, isShared: isShared,
       requestedHost: forward.address.host, requestedPort: Int(forward.address.port), owner: publisher.subject,
       connectionID: surroundings.connectionID, opener: surroundings.opener(forward.address, route.id),
       probe: surroundings.probe, traffic: surroundings.traffic, whenFree: surroundings.whenFree)
+    let (routes, clock) = (surroundings.routes, surroundings.clock)
+    request.isStillAllowed = {
+      routes.current().route(id: route.id).map { publisher.decide($0, .name(name.description), now: clock()).isAllowed } ?? false
+    }
+    request.healthChanged = surroundings.healthChanged(forward.address, route.id)
     switch surroundings.registry.bind(request, waits: waits) {
     case .bound(let binding):
       let bound = Forward.Bound(
-        id: binding.id, routeID: route.id, origin: binding.origin, counters: binding.counters, state: binding.state,
-        isShared: isShared)
+        id: binding.id, routeID: route.id, origin: binding.origin, counters: binding.counters,
+        health: binding.health, state: binding.state, isShared: isShared)
       forward.bindings[route.id] = bound
       surroundings.events(.opened, bound, name.description)
       return .success(())

@@ -30,7 +30,7 @@ final class ConnectionActivity {
       case .refused(let why): why.isEmpty ? "your local service refused" : "your local service refused: \(why)"
       case .outOfResources: "your ssh has no room for more connections"
       case .timedOut: "your local service does not answer"
-      case .untrusted(let why): "your local service: \(why)"
+      case .untrusted(let why), .unusable(let why): "your local service: \(why)"
       case .wrongForwardKind: "your ssh connects to another place than was asked for"
       }
     guard serviceFailures[binding] != text else { return false }
@@ -68,7 +68,7 @@ final class ConnectionActivity {
 
   private func state(of bound: Forward.Bound) -> ScreenModel.Tunnel.State {
     guard bound.state.isAttached, bound.isServed else { return .detached(bound.standing) }
-    return serviceFailures[bound.id].map { .failing($0) } ?? .published
+    return (serviceFailures[bound.id] ?? bound.ailment).map { .failing($0) } ?? .published
   }
 }
 
