@@ -26,11 +26,12 @@ package final class Edge: Sendable {
     var isDraining = false
   }
 
-  /// Tickets of a stolen key must not open last month's recordings.
-  private static let ticketKeyLife: Duration = .seconds(12 * 3600)
+  /// How often certificates are looked at that may end soon.
+  private static let certificateCheck: Duration = .seconds(24 * 3600)
 
   private let state: Mutex<State>
   private let sharedSecret: [UInt8]
+  private let ticketKeys = TicketKeys()
   private let logs: EdgeLogs
   private let logger: Logger
   private let identity: Identity
@@ -65,7 +66,8 @@ package final class Edge: Sendable {
     }
     let settings: EdgeSettings
     do {
-      settings = try EdgeSettings(configuration, sharedSecret: sharedSecret, audit: logs.audit)
+      settings = try EdgeSettings(
+        configuration, sharedSecret: sharedSecret, ticketKeys: ticketKeys, audit: logs.audit)
     } catch {
       throw Failure(kind: .configuration, description: "\(configuration.path): \(error.description)")
     }
@@ -185,11 +187,15 @@ package final class Edge: Sendable {
   /// What ends or changes a session re-decides the tunnels that rested on it; the front door follows Identity itself.
   private func follow(_ change: SessionChange) {
     switch change {
-    case .ended(let sessionID), .changed(let sessionID):
+    case .ended(let sessionID):
+      ssh?.reconsider(.session(sessionID))
+      registry.reviewLeases(endedSession: sessionID)
+    case .changed(let sessionID):
       ssh?.reconsider(.session(sessionID))
     case .browserEnded: break
     case .bindingRevoked(_, let sessionID):
       ssh?.reconsider(.session(sessionID))
+      registry.reviewLeases(endedSession: sessionID)
     }
   }
 
@@ -197,7 +203,8 @@ package final class Edge: Sendable {
   package func apply(_ configuration: EdgeConfiguration) async throws(Failure) {
     let settings: EdgeSettings
     do {
-      settings = try EdgeSettings(configuration, sharedSecret: secret(of: configuration), audit: logs.audit)
+      settings = try EdgeSettings(
+        configuration, sharedSecret: secret(of: configuration), ticketKeys: ticketKeys, audit: logs.audit)
     } catch {
       throw Failure(kind: .configuration, description: "\(configuration.path): \(error.description)")
     }
@@ -220,6 +227,7 @@ package final class Edge: Sendable {
     if let new = settings.ssh { ssh?.replace(configuration: new) }
     http.reconsider(.everything)
     ssh?.reconsider(.everything)
+    registry.reviewLeases()
     // Last, because it may wait for the store; decisions above do not depend on it.
     do {
       try await identity.replace(settings.identity)
@@ -237,24 +245,23 @@ package final class Edge: Sendable {
 
   /// Housekeeping that needs a clock: expired sessions and codes, log buffers. Runs until cancelled.
   package func keepHouse() async {
-    var ticketKeysEnd = ContinuousClock.now + Self.ticketKeyLife
+    var nextCheck = ContinuousClock.now + Self.certificateCheck
     while !Task.isCancelled {
       await identity.sweep()
       logs.flush()
-      if ContinuousClock.now > ticketKeysEnd {
-        ticketKeysEnd = ContinuousClock.now + Self.ticketKeyLife
-        renewTicketKeys()
+      if ContinuousClock.now > nextCheck {
+        nextCheck = ContinuousClock.now + Self.certificateCheck
+        warnOfCertificates()
       }
       try? await Task.sleep(for: .seconds(1))
     }
   }
 
-  /// A TLS context makes the keys of its session tickets itself; a new context means new keys.
-  private func renewTicketKeys() {
-    let configuration = configuration
-    guard let settings = try? EdgeSettings(configuration, sharedSecret: secret(of: configuration), audit: logs.audit)
-    else { return }
-    http.replaceTLS(settings.http.tls)
+  private func warnOfCertificates() {
+    guard let context = http.tls else { return }
+    for warning in ListenerTLS.warnings(context, at: SystemClock.now()) {
+      logger.warning("certificate", metadata: ["at": "\(warning)"])
+    }
   }
 
   /// Asks the provider for its description, so that a wrong issuer is told at the start and not by the first visitor.

@@ -55,6 +55,27 @@ extension EdgeCounts {
     text.write(
       .tunnelsClosed, AuditCounts.releases.map { ([$0.name], .whole(audit.tunnelsClosed[$0.release] ?? 0)) })
     text.write(.forwardsRefused, .whole(audit.forwardsRefused))
+    text.write(.parkedRequests, .whole(parked))
+    writeHealth(&text)
+  }
+
+  private func writeHealth(_ text: inout ExpositionText) {
+    let checked = routes.compactMap { route in
+      health[route.id].map { (labels: [route.id.rawValue, route.origin.url], $0) }
+    }
+    text.write(
+      .upstreams,
+      checked.flatMap { labels, health in
+        [
+          (labels + ["healthy"], .whole(health.healthy)), (labels + ["unhealthy"], .whole(health.unhealthy)),
+          (labels + ["unknown"], .whole(health.unknown)),
+        ]
+      })
+    text.write(
+      .healthChecks,
+      checked.flatMap { labels, health in
+        [(labels + ["passed"], .whole(health.passed)), (labels + ["failed"], .whole(health.failed))]
+      })
   }
 
   private func writeRequests(_ text: inout ExpositionText) {
@@ -95,6 +116,9 @@ extension EdgeCounts {
       handshakes.append((["resumed", name], count(.complete(version, isResumed: true))))
     }
     text.write(.handshakes, handshakes)
+    // A pair for one name is one line: the one that ends first.
+    let ends = Dictionary(certificates.map { ($0.name, $0.end) }, uniquingKeysWith: min)
+    text.write(.certificateEnd, ends.sorted { $0.key < $1.key }.map { ([$0.key], .real(Double($0.value))) })
   }
 
   private func writeSSH(_ text: inout ExpositionText) {

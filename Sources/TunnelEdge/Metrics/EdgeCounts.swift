@@ -1,3 +1,4 @@
+import EdgeCrypto
 import HTTPProxy
 import Policy
 import Routing
@@ -20,6 +21,12 @@ struct EdgeCounts: Sendable {
   var routes: [(id: RouteID, origin: RouteOrigin)]
   /// Of each route that a tunnel backs.
   var tunnels: [RouteID: RouteTunnels]
+  /// Of the listener: the first name of each, and when it ends (Unix time).
+  var certificates: [(name: String, end: Int64)] = []
+  /// Of each route that has health checks: its tunnels or addresses.
+  var health: [RouteID: HealthCounts] = [:]
+  /// Requests that wait for a lost tunnel.
+  var parked = 0
   var gate: GateCounts?
   var sshConnections = 0
   var browserSignIns: (approved: UInt64, failed: UInt64) = (0, 0)
@@ -40,7 +47,9 @@ struct EdgeCountSource: Sendable {
     let table = routes.current()
     var tunnels: [RouteID: EdgeCounts.RouteTunnels] = [:]
     for route in table.routes where route.tunnel != nil { tunnels[route.id] = EdgeCounts.RouteTunnels() }
+    var health = http.healthCounts
     for binding in registry.bindings() {
+      if binding.state.isAttached { health[binding.routeID]?.note(binding.health.status) }
       var route = tunnels[binding.routeID] ?? EdgeCounts.RouteTunnels()
       if binding.state.isAttached { route.attached += 1 } else { route.detached += 1 }
       route.requests += binding.counters.openRequests
@@ -51,7 +60,9 @@ struct EdgeCountSource: Sendable {
     let routes = table.routes.filter { told.insert($0.id).inserted }.map { ($0.id, $0.origin) }
     return EdgeCounts(
       isReady: readiness.isReady, audit: audit.counts, http: await http.counts(),
-      routes: routes, tunnels: tunnels, gate: ssh?.gateCounts,
+      routes: routes, tunnels: tunnels,
+      certificates: (http.tls?.identities ?? []).map { ($0.names.first ?? $0.leaf.subject, $0.leaf.notAfter) },
+      health: health, parked: registry.parkedCount, gate: ssh?.gateCounts,
       sshConnections: ssh?.connectionCount ?? 0, browserSignIns: browserSignIns(), process: ProcessUsage.current())
   }
 }

@@ -48,6 +48,14 @@ extension MetricFamily {
   static let forwardsRefused = MetricFamily(
     "tunnel_edge_forwards_refused_total", .counter, "Forwards that were asked for and not granted.")
 
+  static let parkedRequests = MetricFamily(
+    "tunnel_edge_parked_requests", .gauge, "Requests that wait for a lost tunnel to come back.")
+  static let upstreams = MetricFamily(
+    "tunnel_edge_upstreams", .gauge, ["route", "from", "health"],
+    "Tunnels or addresses of routes with health_checks: healthy, unhealthy or unknown (not checked yet).")
+  static let healthChecks = MetricFamily(
+    "tunnel_edge_health_checks_total", .counter, ["route", "from", "result"], "Their checks: passed or failed.")
+
   static let requests = MetricFamily(
     "tunnel_edge_requests_total", .counter, ["route", "from", "code"],
     "Requests that are over, by class of status; none: ended without a response. The route edge stands for the edge's own pages and for hosts and paths that are not served."
@@ -78,6 +86,10 @@ extension MetricFamily {
     "tunnel_edge_tls_handshakes_total", .counter, ["result", "version"],
     "TLS handshakes with visitors: full, resumed or failed; version is empty where none was agreed.")
 
+  static let certificateEnd = MetricFamily(
+    "tunnel_edge_certificate_expiry_timestamp_seconds", .gauge, ["certificate"],
+    "When each certificate of the listener ends, in Unix time; the label is its first name.")
+
   static let sshConnections = MetricFamily(
     "tunnel_edge_ssh_connections", .gauge, ["state"],
     "Open ssh connections: waiting (no key proved yet), signing_in (a browser is waited for) or signed_in.")
@@ -106,9 +118,10 @@ extension MetricFamily {
   static let all: [MetricFamily] = [
     buildInfo, ready, reloadSuccess, reloadTime, reloads,
     tunnels, tunnelBindings, tunnelRequests, tunnelStreams, tunnelsOpened, tunnelsClosed, forwardsRefused,
+    parkedRequests, upstreams, healthChecks,
     requests, requestSeconds, requestBytes, responseBytes, requestDuration, decisions,
     visitorLimits,
-    visitorConnections, upstreamConnections, handshakes,
+    visitorConnections, upstreamConnections, handshakes, certificateEnd,
     sshConnections, sshAdmitted, sshRefused, sshMisconduct, signIns,
     processStart, processCPU, processResident, processVirtual, processDescriptors, processDescriptorLimit,
   ]
