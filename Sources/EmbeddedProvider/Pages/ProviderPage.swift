@@ -11,7 +11,7 @@ enum ProviderPage {
       <meta name="viewport" content="width=device-width, initial-scale=1">
       <meta name="color-scheme" content="light dark">
       <meta name="robots" content="noindex">
-      <title>\(title)</title>
+      <title>\(title) · TunnelEdge demo</title>
       <style>\(Markup(trusted: style))</style>
       </head>
       <body>
@@ -26,8 +26,9 @@ enum ProviderPage {
     return ProviderResponse(
       status: status,
       headers: [
-        ("content-type", "text/html; charset=utf-8"), ("cache-control", "no-store"),
+        ("content-type", "text/html; charset=utf-8"), ("content-language", "en"), ("cache-control", "no-store"),
         ("content-security-policy", policy), ("referrer-policy", "same-origin"), ("x-frame-options", "DENY"),
+        ("x-content-type-options", "nosniff"),
       ], body: Array(html.source.utf8))
   }
 
@@ -42,13 +43,14 @@ enum ProviderPage {
     --field:#66747f;--accent:#9db8f2;--on-accent:#0f1a30;--bad:#ff9d92;--bad-soft:#331a18}}
     *{box-sizing:border-box}
     html{background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
-    body{margin:0;min-height:100vh;display:flex;flex-direction:column;justify-content:center;padding:1.5rem 1rem}
+    body{margin:0;min-height:100vh;display:flex;flex-direction:column;justify-content:center;padding:1.5rem 1rem;overflow-wrap:break-word}
     main,footer{width:100%;max-width:25rem;margin:0 auto}
     main{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:1.75rem}
     footer{color:var(--soft);font-size:.8125rem;padding:1rem .25rem 0;text-align:center}
     footer p{margin:0}
-    h1{font-size:1.375rem;line-height:1.25;margin:0 0 .375rem;letter-spacing:-.01em}
-    .lead{color:var(--soft);margin:0 0 1.5rem}
+    h1{font-size:1.375rem;line-height:1.25;margin:0 0 .375rem;letter-spacing:-.01em;overflow-wrap:anywhere}
+    .lead{color:var(--soft);margin:0 0 1.5rem;overflow-wrap:anywhere}
+    main>:last-child{margin-bottom:0}
     .eyebrow{font-size:.75rem;font-weight:600;letter-spacing:.08em;text-transform:uppercase;color:var(--accent);margin:0 0 .75rem}
     label{display:block;font-weight:600;font-size:.9375rem;margin:1rem 0 .375rem}
     input{width:100%;font:inherit;color:inherit;background:transparent;border:1px solid var(--field);border-radius:8px;padding:.625rem .75rem}
@@ -62,5 +64,7 @@ enum ProviderPage {
     .hint li{overflow-wrap:anywhere;color:var(--ink)}
     .hint p{margin:0}
     ul.what{margin:0;padding-left:1.25rem}
+    @media (forced-colors:active){main{border:1px solid}}
+    @media print{:root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#000;--soft:#333}}
     """
 }

@@ -5,18 +5,28 @@ import Routing
 
 extension OwnPages {
   /// A refusal in the form its reader wants: a page for people, JSON for programs.
-  package func refusal(_ refusal: VisitorRefusal, _ request: OwnRequest, session: Session?) -> OwnResponse {
+  package func refusal(_ refusal: VisitorRefusal, _ asked: OwnRequest, session: Session?) -> OwnResponse {
+    var request = asked
+    // Refused before it was sent on: only the refusal knows the route.
+    if case .unknownHost = asked.place, let route = refusal.route { request.place = .route(route) }
     let text = RefusalText(refusal, host: request.host)
-    var response =
-      RequestAudience(request).wantsHTML
-      ? refusalPage(refusal, text, request, session: session)
-      : refusalObject(refusal, text, request)
+    var response: OwnResponse
+    if GRPCAnswer.isWanted(by: request.headers) {
+      let detail = text.detail.map { " \($0)" } ?? ""
+      response = GRPCAnswer.response(status: refusal.status, message: text.happened + detail)
+    } else if !RequestAudience(request).wantsHTML {
+      response = refusalObject(refusal, text, request)
+    } else if let page = errorPage(refusal, request) {
+      response = page.response(refusal, text, request, now: clock())
+    } else {
+      response = refusalPage(refusal, text, request, session: session)
+    }
     if let seconds = text.retryAfter { response.headers.add("Retry-After", String(seconds)) }
     switch refusal {
     case .methodNotAllowed: response.headers.add("Allow", "GET, HEAD, POST")
     case .badRequest, .headTooLarge, .bodyTooLarge, .requestTooLarge, .tooManyConnections, .edgeIsFull, .targetTooLong,
       .requestTimedOut, .notImplemented,
-      .versionNotSupported, .misdirected, .drainingDown, .expectationFailed:
+      .versionNotSupported, .misdirected, .drainingDown, .expectationFailed, .certificate:
       // What follows on this connection may not be what its sender means.
       response.closesConnection = true
     default: break
@@ -24,12 +34,27 @@ extension OwnPages {
     return response
   }
 
+  /// The administrator's own page for this refusal. Never for what is ours alone: the authenticate host, and our paths.
+  private func errorPage(_ refusal: VisitorRefusal, _ request: OwnRequest) -> ErrorPage? {
+    guard !PathShape.isOwn(request.path) else { return nil }
+    switch request.place {
+    case .authenticateHost: return nil
+    case .route(let route):
+      if let page = route.http.errorPages.page(for: refusal.status) { return page }
+    case .unknownHost: break
+    }
+    return configuration.errorPages.page(for: refusal.status)
+  }
+
   private func refusalObject(_ refusal: VisitorRefusal, _ text: RefusalText, _ request: OwnRequest) -> OwnResponse {
     var members: [(String, JSONText)] = [
       ("error", .string(refusal.logDetail)), ("message", .string(text.happened)),
-      ("status", .integer(Int64(refusal.status))), ("request_id", .string(request.requestID)),
     ]
+    if let detail = text.detail, !detail.isEmpty { members.append(("detail", .string(detail))) }
+    members.append(("status", .integer(Int64(refusal.status))))
+    members.append(("request_id", .string(request.requestID)))
     if let seconds = text.retryAfter { members.append(("retry_after", .integer(Int64(seconds)))) }
+    if case .forbidden(_, let explanation?) = refusal { members.append(("explanation", explanation.object)) }
     var response = OwnResponse.json(.object(members), status: refusal.status)
     mirrorOrigin(request, into: &response)
     return response
@@ -38,6 +63,7 @@ extension OwnPages {
   private func refusalPage(
     _ refusal: VisitorRefusal, _ text: RefusalText, _ request: OwnRequest, session: Session?
   ) -> OwnResponse {
+    var page = Page(status: refusal.status, title: text.title, content: "", requestID: request.requestID, time: clock())
     var parts: [HTML] = [
       "<p class=\"eyebrow bad\">Error \(refusal.status)</p>\n<h1>\(text.title)</h1>\n<p class=\"lead\">\(text.happened)</p>\n"
     ]
@@ -45,62 +71,45 @@ extension OwnPages {
       parts.append("\(RequestPath(stop: stop, hasTunnel: refusal.route?.tunnel != nil).html)\n")
     }
     if !text.advice.isEmpty { parts.append("<p>\(text.advice)</p>\n") }
-    var page = Page(status: refusal.status, title: text.title, content: "", requestID: request.requestID)
-    if case .forbidden(let route) = refusal {
-      parts.append(forbiddenPart(route, request, session: session))
+    if let detail = text.detail, !detail.isEmpty {
+      parts.append("<p class=\"small\">In detail: \(detail.hasSuffix(".") ? String(detail.dropLast()) : detail).</p>\n")
+    }
+    if case .forbidden(let route, let explanation) = refusal {
+      parts.append(forbiddenPart(route, explanation, request, session: session))
       page.isSandboxed = session != nil
-    } else if text.retryAfter != nil || text.stop != nil, request.method == .get {
-      parts.append("<div class=\"actions\"><a class=\"button primary\" href=\"\">Try again</a></div>\n")
+    } else {
+      let isWorthTrying = (text.retryAfter != nil || text.stop != nil) && request.method.isSafe
+      if isWorthTrying {
+        parts.append("<div class=\"actions\"><a class=\"button primary\" href=\"\">Try again</a></div>\n")
+      }
+      if let helper = helper(text, refusal.route, session: session) {
+        let soFar: HTML = isWorthTrying ? "If it stays like this, ask" : "If you need help, ask"
+        parts.append("<p class=\"small after\">\(soFar) \(helper), and name the request number below.</p>\n")
+      }
     }
     page.content = parts.joined()
     return page.response()
   }
 
-  /// Who you are, another account, whom to ask.
-  ///
-  /// A route's origin belongs to its publisher (security rule 15). The account is named only where nothing of that origin can
-  /// read it: in a page that the browser itself opens as a document, and that is sandboxed out of its origin. Everybody else
-  /// finds it behind the link to the authenticate host.
-  private func forbiddenPart(_ route: Route, _ request: OwnRequest, session: Session?) -> HTML {
-    var rows: [HTML] = []
-    if let session, isOpenedByBrowserItself(request) {
-      rows.append("<div><dt>Signed in as</dt><dd>\(session.subject.displayName)</dd></div>\n")
-    } else if session != nil {
-      rows.append(
-        "<div><dt>Signed in as</dt><dd><a href=\"\(url: authenticateURL("/.pomerium/"))\">See your account</a></dd></div>\n"
-      )
+  private func helper(_ text: RefusalText, _ route: Route?, session: Session?) -> HTML? {
+    switch text.helper {
+    case .nobody: nil
+    case .administrator: "\(administrator)"
+    case .publisher: "\(route.flatMap { session == nil ? nil : publishers(of: $0) } ?? "whoever publishes it")"
     }
-    rows.append("<div><dt>Page</dt><dd>\(request.host)</dd></div>\n")
-    rows.append("<div><dt>Whom to ask</dt><dd>\(whomToAsk(route, mayNamePublisher: session != nil))</dd></div>\n")
-    let other = authenticateURL("/.pomerium/sign_out", [("pomerium_redirect_uri", returnURL(of: request))])
-    return """
-      <dl>
-      \(rows)</dl>
-      <p>If you should have access, send the request number below to the person you ask.</p>
-      <div class="actions"><a class="button primary" href="\(url: other)">Use another account</a>\
-      <a class="button" href="">Try again</a></div>
-
-      """
   }
 
-  /// The publisher of a tunnel is a named person; the name is shown to people who are signed in.
-  private func whomToAsk(_ route: Route, mayNamePublisher: Bool) -> HTML {
-    let administrator = configuration.administrator ?? "whoever looks after this edge"
-    guard mayNamePublisher, route.tunnel != nil else { return "\(administrator)" }
+  var administrator: String { configuration.administrator ?? "whoever looks after this edge" }
+
+  /// The people whose tunnels serve a route; the name of a person is shown to people who are signed in.
+  func publishers(of route: Route) -> String? {
+    guard route.tunnel != nil else { return nil }
     var names: [String] = []
     for binding in registry.bindings() where binding.routeID == route.id {
       let name = binding.owner.displayName
       if !names.contains(name) { names.append(name) }
     }
-    guard !names.isEmpty else { return "\(administrator)" }
-    return
-      "\(names.prefix(3).joined(separator: ", ")) <small>publishes this page</small><small>or \(administrator)</small>"
-  }
-
-  /// Scripts of the page's own origin cannot make such requests: neither `fetch`, nor a frame, nor the preload of a service worker.
-  private func isOpenedByBrowserItself(_ request: OwnRequest) -> Bool {
-    request.headers.first("sec-fetch-dest") == "document" && request.headers.first("sec-fetch-mode") == "navigate"
-      && !request.headers.contains("service-worker-navigation-preload")
+    return names.isEmpty ? nil : names.prefix(3).joined(separator: ", ")
   }
 
   /// Lets pages that the route trusts read our refusals of their requests.
@@ -110,6 +119,7 @@ extension OwnPages {
     else { return }
     response.headers.add("Access-Control-Allow-Origin", origin)
     response.headers.add("Access-Control-Allow-Credentials", "true")
+    response.headers.add("Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate, X-Request-Id")
     response.headers.add("Vary", "Origin")
   }
 }
@@ -118,11 +128,17 @@ extension VisitorRefusal {
   /// The route it is about, if it got that far.
   var route: Route? {
     switch self {
-    case .forbidden(let route), .crossSite(let route), .noTunnel(let route), .tunnelReconnecting(let route),
+    case .forbidden(let route, _), .crossSite(let route), .certificate(let route, _), .noTunnel(let route),
+      .tunnelReconnecting(let route),
       .ownerMayNotPublish(let route), .serviceRefused(let route), .serviceBroke(let route, _),
-      .serviceOutOfResources(let route), .timedOut(let route):
+      .serviceUnhealthy(let route), .serviceOutOfResources(let route), .timedOut(let route),
+      .requestTooLarge(let route, _), .tooManyRequests(let route, _), .tooManyAtOnce(let route),
+      .routeIsBusy(let route, _):
       route
-    default: nil
+    case .badRequest, .unknownHost, .noSuchPath, .methodNotAllowed, .requestTimedOut, .bodyTooLarge, .targetTooLong,
+      .expectationFailed, .misdirected, .tooManyConnections, .headTooLarge, .notImplemented, .versionNotSupported,
+      .tooBusy, .edgeIsFull, .drainingDown:
+      nil
     }
   }
 }

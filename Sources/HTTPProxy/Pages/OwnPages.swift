@@ -53,16 +53,19 @@ package struct OwnPagesConfiguration: Sendable {
   package var hostKeyFingerprints: [String]
   /// Whom a visitor who is refused may ask; absent: "whoever looks after this edge".
   package var administrator: String?
+  /// What people see instead of our pages about refusals, where their route has none of its own.
+  package var errorPages: ErrorPages
   /// `/readyz`: whether requests are welcome.
   package var isReady: @Sendable () -> Bool
 
   package init(
     knownHosts: [String] = [], hostKeyFingerprints: [String] = [], administrator: String? = nil,
-    isReady: @escaping @Sendable () -> Bool = { true }
+    errorPages: ErrorPages = ErrorPages(), isReady: @escaping @Sendable () -> Bool = { true }
   ) {
     self.knownHosts = knownHosts
     self.hostKeyFingerprints = hostKeyFingerprints
     self.administrator = administrator
+    self.errorPages = errorPages
     self.isReady = isReady
   }
 }

@@ -1,5 +1,6 @@
 import EdgeCrypto
 import HTTPWire
+import Policy
 
 /// One page of the edge: its words, and the frame, headers and content policy they are sent in.
 struct Page {
@@ -8,6 +9,10 @@ struct Page {
   var title: String
   var content: HTML
   var requestID: String
+  /// When it was made; on pages that somebody may have to report.
+  var time: UnixTime?
+  /// Which of the account's pages it is, if it is one.
+  var account: AccountPage?
   var hasCountdown = false
   /// Whether a form on the page posts to this host. Browsers then must name their origin, so the referrer policy lets them.
   var hasForm = false
@@ -17,6 +22,7 @@ struct Page {
   func response() -> OwnResponse {
     var response = OwnResponse(status: status, body: Array(document.source.utf8))
     response.headers.add("Content-Type", "text/html; charset=utf-8")
+    response.headers.add("Content-Language", "en")
     response.headers.add("Content-Security-Policy", contentPolicy)
     response.headers.add("X-Frame-Options", "DENY")
     response.headers.add("X-Content-Type-Options", "nosniff")
@@ -43,15 +49,19 @@ struct Page {
     <style>\(HTML(trusted: PageStyle.sheet))</style>
     </head>
     <body>
-    <header>\(PageStyle.mark)<span>TunnelEdge</span></header>
+    <header><p>\(PageStyle.mark)<span>TunnelEdge</span></p>\(account?.navigation ?? "")</header>
     <main>
     \(content)
     </main>
-    <footer><p>Request <code>\(requestID)</code></p></footer>
+    <footer><p>Request <code>\(requestID)</code></p>\(moment)</footer>
     \(hasCountdown ? "<script>\(HTML(trusted: PageScript.countdown))</script>\n" : "")</body>
     </html>
 
     """
+  }
+
+  private var moment: HTML {
+    time.map { "<p><time datetime=\"\(PageTime.iso($0))\">\(PageTime.text($0))</time></p>" } ?? ""
   }
 
   private var contentPolicy: String {
@@ -68,6 +78,27 @@ struct Page {
   private static let styleHash = hash(PageStyle.sheet)
   private static let countdownHash = hash(PageScript.countdown)
   private static func hash(_ text: String) -> String { "sha256-\(Base64.encode(Digest.sha256(text)))" }
+}
+
+/// The pages of the account, which lead to each other.
+enum AccountPage: CaseIterable {
+  case details, keys, signOut
+
+  private var link: (path: String, name: String) {
+    switch self {
+    case .details: ("/.pomerium/", "Account")
+    case .keys: ("/.pomerium/session_binding_info", "Keys")
+    case .signOut: ("/.pomerium/sign_out", "Sign out")
+    }
+  }
+
+  var navigation: HTML {
+    let items = Self.allCases.map { page -> HTML in
+      let (path, name) = page.link
+      return "<li><a href=\"\(url: path)\"\(page == self ? " aria-current=\"page\"" : "")>\(name)</a></li>"
+    }
+    return "<nav aria-label=\"Account\"><ul>\(items)</ul></nav>"
+  }
 }
 
 extension HeaderList {

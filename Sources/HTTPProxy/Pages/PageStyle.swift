@@ -10,14 +10,21 @@ enum PageStyle {
     *{box-sizing:border-box}
     html{background:var(--paper);color:var(--ink);font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif;\
     -webkit-text-size-adjust:100%}
-    body{margin:0;padding:clamp(1.25rem,6vh,4.5rem) 1rem 2rem}
+    body{margin:0;padding:clamp(1.25rem,6vh,4.5rem) 1rem 2rem;overflow-wrap:break-word}
     header,main,footer{max-width:40rem;margin:0 auto}
-    header{display:flex;align-items:center;gap:.625rem;padding:0 .25rem 1rem;font-weight:600;letter-spacing:-.01em}
+    header{display:flex;flex-wrap:wrap;align-items:center;justify-content:space-between;gap:.5rem 1.25rem;padding:0 .25rem 1rem}
+    header p{display:flex;align-items:center;gap:.625rem;margin:0;font-weight:600;letter-spacing:-.01em}
     header svg{width:1.625rem;height:1.625rem;color:var(--accent);flex:none}
+    nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;margin:0;padding:0;font-size:.9375rem}
+    nav a{display:inline-block;padding:.25rem 0;color:var(--soft);text-decoration:none;border-bottom:2px solid transparent}
+    nav a:hover{color:var(--ink);border-color:var(--edge)}
+    nav a[aria-current]{color:var(--ink);font-weight:600;border-color:var(--accent)}
     main{background:var(--card);border:1px solid var(--line);border-radius:16px;padding:2rem}
     footer{padding:1rem .25rem 0;color:var(--soft);font-size:.8125rem;display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;justify-content:space-between}
     footer p{margin:0}
-    h1{font-size:1.625rem;line-height:1.2;letter-spacing:-.02em;margin:0 0 .75rem;text-wrap:balance}
+    footer code{-webkit-user-select:all;user-select:all}
+    h1{font-size:1.625rem;line-height:1.2;letter-spacing:-.02em;margin:0 0 .75rem;text-wrap:balance;overflow-wrap:anywhere}
+    h1,dd,strong,code,summary,.small{unicode-bidi:isolate}
     h2{font-size:1.0625rem;line-height:1.3;margin:2rem 0 .5rem;letter-spacing:-.01em}
     p{margin:0 0 .875rem}
     main>:last-child{margin-bottom:0}
@@ -74,7 +81,16 @@ enum PageStyle {
     .path strong{display:block;font-weight:600}
     .path span{display:block;color:var(--soft);font-size:.8125rem}
     .path .bad span{color:var(--bad)}
-    .digits{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;font-size:2.5rem;letter-spacing:.18em;\
+    .why{border:1px solid var(--line);border-radius:12px;padding:.875rem 1.125rem;font-size:.9375rem}
+    .rules{margin:.75rem 0 0;padding:0;list-style:none}
+    .rules>li{border-top:1px solid var(--line);padding:.625rem 0 .375rem}
+    .rules p{margin:0}
+    .criteria{margin:.25rem 0 .375rem;padding:0;list-style:none}
+    .criteria li{padding:.1875rem 0 .1875rem .75rem;border-left:3px solid var(--line);overflow-wrap:anywhere}
+    .criteria .deciding{border-color:var(--bad)}
+    .criteria small{display:block;color:var(--soft);font-size:.8125rem}
+    .hidden{position:absolute;width:1px;height:1px;margin:-1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+    .digits{display:block;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;font-size:2.5rem;letter-spacing:.18em;\
     font-weight:600;text-align:center;background:var(--accent-soft);color:var(--ink);border-radius:12px;padding:1rem .5rem 1rem 1rem;margin:1.25rem 0}
     details{margin:1.25rem 0}
     summary{cursor:pointer;color:var(--accent);font-weight:600;font-size:.9375rem}
@@ -84,8 +100,13 @@ enum PageStyle {
     .timer,.after{margin:1rem 0 0}
     @media (max-width:34rem){main{padding:1.5rem 1.25rem;border-radius:14px}h1{font-size:1.4375rem}\
     dl>div,.key dl>div{grid-template-columns:1fr}.actions>*,.actions form>*{flex:1 1 100%}.digits{font-size:2rem}\
-    .path li{font-size:.8125rem}.path span{font-size:.75rem}}
+    .path{flex-direction:column;margin:1.25rem 0}.path li{text-align:left;padding:0 0 .75rem 2rem;display:flex;flex-wrap:wrap;gap:0 .625rem}\
+    .path li:last-child{padding-bottom:0}.path span{font-size:.875rem}.path i{left:0;top:.1875rem;margin:0}\
+    .path li::before{top:-.875rem;left:.4375rem;width:0;height:1rem;border-top:0!important;border-left:2px solid var(--accent)}\
+    .path li.bad::before{border-left:2px dashed var(--bad)}.path li.idle::before{border-left:2px dashed var(--idle)}}
     @media (forced-colors:active){.path i{border:2px solid}}
+    @media print{:root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#000;--soft:#333;--line:#bbb;--accent:#064237;--bad:#8c1d13}\
+    body{padding:0}main{border:0;padding:0}header,footer{padding-left:0}nav,form,.actions{display:none}}
     """
 
   /// A portal with a way through it.

@@ -1,132 +1,189 @@
+import Policy
 import Routing
 
 /// What a refusal says: one place for the words of the page, of the JSON form and for Retry-After.
 struct RefusalText {
+  /// Who can help where the reader cannot.
+  enum Helper: Sendable, Equatable {
+    /// Nobody has to.
+    case nobody
+    case administrator
+    /// Whoever publishes the page.
+    case publisher
+  }
+
   var title: String
-  /// What happened, in a sentence.
+  /// What happened, and why, in a sentence or two.
   var happened: String
   /// What the reader can do; may be empty.
   var advice: String = ""
+  /// For those who look after things: what exactly was wrong.
+  var detail: String?
   /// Seconds after which trying again makes sense.
   var retryAfter: Int?
   /// Where on its way the request stopped, where that helps.
   var stop: RequestPath.Stop?
+  var helper = Helper.nobody
 
   init(_ refusal: VisitorRefusal, host: String) {
+    let hasTunnel = refusal.route?.tunnel != nil
     switch refusal {
     case .badRequest(let why):
-      title = "The request cannot be understood"
-      happened = why.isEmpty ? "It can be read in more than one way, so the edge reads it in none." : why
+      title = "This request cannot be understood"
+      happened = "It breaks the rules of HTTP, or could be read in more than one way, so the edge did not pass it on."
+      advice = "If you followed a link or typed the address, check it. A program that sent this has a fault."
+      detail = why
     case .forbidden:
       title = "You are not allowed to open this page"
-      happened = "You are signed in, but the rules of \(host) do not let you in."
+      happened = "You are signed in, but the rules for \(host) do not let you in."
+      helper = hasTunnel ? .publisher : .administrator
     case .crossSite:
-      title = "The request came from another site"
-      happened = "A page of another site tried to use your sign-in at \(host). The edge did not pass it on."
+      title = "This request came from another site"
+      happened = "A page of another site tried to use your sign-in at \(host). Nothing was done."
       advice = "If you meant to do this, open \(host) itself and do it there."
+      helper = .administrator
     case .unknownHost:
       title = "There is nothing at this address"
-      happened = "The edge serves no page under the name \(host)."
-      advice = "Check the address for typing errors."
+      happened = host.isEmpty ? "The edge serves no page here." : "No page is served under the name \(host)."
+      advice = "Check the address for typing errors. A page that was here may have been taken down."
     case .noSuchPath:
       title = "There is nothing at this path"
-      happened = "\(host) is served here, but no route has this path."
+      happened = "\(host) is served here, but nothing is published under this path."
       advice = "Check the address for typing errors."
     case .methodNotAllowed:
       title = "This cannot be done here"
       happened = "The page exists, but not for this kind of request."
+      advice = "Open it from a link or from the address bar."
     case .requestTimedOut:
       title = "The request took too long to arrive"
-      happened = "The edge gave up waiting for the rest of it."
-      advice = "Check your connection and try again."
+      happened = "The edge stopped waiting for the rest of it. Nothing was passed on that was not complete."
+      advice = "Check your connection and send it again."
+      retryAfter = 1
     case .bodyTooLarge:
-      title = "The request is too large"
-      happened = "This page of the edge takes small forms only."
+      title = "That is too much for this form"
+      happened = "This page of the edge takes small forms only. Nothing was done."
+      advice = "Go back and send it again with less in it."
     case .requestTooLarge(_, let limit):
-      title = "The request is too large"
-      happened = "\(host) takes requests of up to \(limit) bytes."
-      advice = "Send less at a time, or ask whoever looks after this edge for a larger limit."
+      title = "That is too large to send here"
+      happened = "\(host) takes up to \(ByteText.size(limit)) in one request."
+      advice = "Send less at a time, or ask for a larger limit."
+      helper = .administrator
     case .targetTooLong:
-      title = "The address is too long"
+      title = "This address is too long"
       happened = "The edge does not read addresses of this length."
+      advice = "Open the page from its start and go on from there."
     case .expectationFailed:
-      title = "The request expects something unknown"
-      happened = "The edge knows no expectation but 100-continue."
+      title = "This request expects something unknown"
+      happened = "It asks for an expectation other than 100-continue, and the edge knows no other."
+      advice = "A program that sent this has to leave its Expect header out."
     case .misdirected:
-      title = "Wrong connection for this name"
-      happened = "The connection was made for another name than \(host)."
-      advice = "Reload the page; if that does not help, close the browser and open it again."
+      title = "This connection was made for another name"
+      happened = "Your browser asked for \(host) on a connection that it had opened for another host."
+      advice = "Reload the page. If that does not help, close the browser and open it again."
+    case .certificate(_, .required):
+      title = "A certificate is needed"
+      happened = "\(host) serves only devices that show a certificate, and yours showed none."
+      advice = "Install the certificate you were given, close the browser and open the page again."
+    case .certificate(_, .invalid):
+      title = "Your certificate is not accepted"
+      happened = "Your device showed a certificate that \(host) does not trust, or that has expired or was revoked."
+      advice = "Choose another one: close the browser and open the page again. Otherwise ask whoever gave it to you."
     case .tooManyRequests(_, let seconds):
-      title = "Too many requests"
+      title = "That was too fast"
       happened = "Your requests come faster than \(host) takes them."
       advice = "Wait a moment, then go on more slowly."
       retryAfter = seconds
     case .tooManyAtOnce:
       title = "Too many requests at once"
-      happened = "You have as many requests under way as \(host) takes of one visitor."
-      advice = "Wait until some of them are answered."
+      happened = "You have as many requests under way as \(host) takes from one visitor."
+      advice = "Wait until some of them are answered, or close tabs that still load."
       retryAfter = 1
     case .tooManyConnections:
       title = "Too many connections"
-      happened = "Your address has as many connections open as the edge takes of one."
-      advice = "Close some of them, or try again in a few seconds."
+      happened = "Your network address has as many connections open as the edge takes from one."
+      advice = "Close some of them, or try again in a few seconds. Others may share your address."
       retryAfter = 10
     case .headTooLarge:
-      title = "The request carries too much"
+      title = "This request carries too much"
       happened = "Its headers are larger than the edge reads, most often because of too many cookies."
-      advice = "Delete the cookies of \(host) in your browser and try again."
+      advice = "Delete the cookies of this site in your browser, then try again."
     case .notImplemented:
-      title = "The request uses an unknown coding"
+      title = "This request uses an unknown coding"
       happened = "The edge knows no transfer coding but chunked."
+      advice = "A program that sent this has to use another."
     case .versionNotSupported:
-      title = "The request uses an unknown protocol version"
+      title = "This request uses an unknown version of HTTP"
       happened = "The edge speaks HTTP/1.1 and HTTP/2."
-    case .noTunnel(let route):
-      if route.tunnel == nil {
-        title = "The service is not there"
-        happened = "The edge has no way to the service behind \(host)."
-        retryAfter = 30
-        stop = RequestPath.Stop(.service, "Not reachable")
-      } else {
-        title = "No tunnel is connected"
-        happened = "\(host) is published from somebody's computer, and that computer is not connected now."
-        advice = "If you publish this page, start your tunnel again. Otherwise wait, or ask whoever publishes it."
-        retryAfter = 30
-        stop = RequestPath.Stop(.tunnel, "Not connected")
-      }
+    case .noTunnel where hasTunnel:
+      title = "No tunnel is connected"
+      happened = "\(host) is published from somebody's computer, and that computer is not connected at the moment."
+      advice = "If you publish this page, start your ssh command again. Otherwise wait, or ask whoever publishes it."
+      retryAfter = 30
+      stop = RequestPath.Stop(.tunnel, "Not connected")
+      helper = .publisher
+    case .noTunnel:
+      title = "The service is not there"
+      happened = "The edge has no way to the service behind \(host)."
+      advice = "Try again in a moment."
+      retryAfter = 30
+      stop = RequestPath.Stop(.service, "Not reachable")
+      helper = .administrator
     case .tunnelReconnecting:
       title = "The tunnel is reconnecting"
       happened = "The computer that publishes \(host) lost its connection a moment ago."
       advice = "It usually comes back by itself. Try again in a few seconds."
       retryAfter = 5
       stop = RequestPath.Stop(.tunnel, "Reconnecting")
+      helper = .publisher
     case .ownerMayNotPublish:
       title = "This page may not be published now"
-      happened = "A tunnel for \(host) is connected, but its owner is no longer allowed to publish it."
-      advice = "Waiting does not help: the rules have to change. Ask whoever looks after this edge."
+      happened = "A tunnel for \(host) is connected, but the person who opened it may no longer publish here."
+      advice = "Waiting does not help: the rules have to change first."
       stop = RequestPath.Stop(.tunnel, "Not permitted")
-    case .serviceRefused:
-      title = "The service does not answer"
-      happened = "The tunnel is connected, but the service behind it refused the connection."
-      advice = "If you publish this page: is your service running, and on the port that the ssh command names?"
+      helper = .administrator
+    case .serviceRefused where hasTunnel:
+      title = "The service is not running"
+      happened =
+        "The tunnel for \(host) is connected, but nothing answers at its other end: the connection was refused."
+      advice = "If you publish this page: is your service running, and on the port that your ssh command names?"
       retryAfter = 10
       stop = RequestPath.Stop(.service, "Refused")
+      helper = .publisher
+    case .serviceRefused:
+      title = "The service does not answer"
+      happened = "The edge could not connect to the service behind \(host)."
+      advice = "Try again in a moment."
+      retryAfter = 10
+      stop = RequestPath.Stop(.service, "Refused")
+      helper = .administrator
     case .serviceBroke(_, let how):
-      title = "The service broke off"
-      happened = how.isEmpty ? "The service behind \(host) ended the connection before its answer was complete." : how
-      advice = "Try again; if it stays like this, tell whoever publishes the page."
+      title = "The service's answer cannot be used"
+      happened = "The service behind \(host) broke off, or answered in a way that cannot be passed on."
+      advice = "Try again in a moment."
+      detail = how
       stop = RequestPath.Stop(.service, "Broke off")
+      helper = hasTunnel ? .publisher : .administrator
+    case .serviceUnhealthy:
+      title = "The service is not healthy"
+      happened = "The edge asks the service behind \(host) regularly how it is, and it does not answer as it should."
+      advice = "Try again in a moment. If you look after the service, its log says why it fails."
+      retryAfter = 10
+      stop = RequestPath.Stop(.service, "Unhealthy")
+      helper = hasTunnel ? .publisher : .administrator
     case .serviceOutOfResources:
       title = "The tunnel is full"
-      happened = "The computer that publishes \(host) cannot take more connections at the moment."
+      happened = "The computer that publishes \(host) takes no more connections at the moment."
       advice = "Try again in a few seconds."
       retryAfter = 5
       stop = RequestPath.Stop(.tunnel, "Full")
+      helper = .publisher
     case .timedOut:
       title = "The service took too long"
-      happened = "The service behind \(host) is connected, but did not answer in time."
-      advice = "Try again; if it stays like this, tell whoever publishes the page."
+      happened =
+        "\(hasTunnel ? "The tunnel is connected, but the" : "The") service behind \(host) did not answer in time."
+      advice = "Try again in a moment. What you sent may have arrived all the same."
       stop = RequestPath.Stop(.service, "No answer")
+      helper = hasTunnel ? .publisher : .administrator
     case .tooBusy:
       title = "Too many are waiting"
       happened = "More requests wait for \(host) than the edge keeps."
@@ -148,5 +205,17 @@ struct RefusalText {
       advice = "Try again in a few seconds."
       retryAfter = 5
     }
+  }
+}
+
+/// Sizes as people read them.
+enum ByteText {
+  /// `10 MiB`, `1.5 KiB`, `700 bytes`.
+  static func size(_ bytes: UInt64) -> String {
+    for (unit, shift) in [("GiB", UInt64(30)), ("MiB", 20), ("KiB", 10)] where bytes >> shift > 0 {
+      let tenths = (bytes >> (shift - 10)) * 10 >> 10
+      return tenths % 10 == 0 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
+    }
+    return "\(bytes) bytes"
   }
 }

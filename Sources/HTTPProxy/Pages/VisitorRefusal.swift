@@ -1,13 +1,16 @@
+import Policy
 import Routing
 
 /// Why a visitor does not get what was asked for.
 package enum VisitorRefusal: Sendable {
   /// 400: the request cannot be understood in one way only; the text says what is wrong.
   case badRequest(String)
-  /// 403: the visit policy says no.
-  case forbidden(Route)
+  /// 403: the visit policy says no; how, where the route tells (`show_error_details`).
+  case forbidden(Route, DecisionExplanation? = nil)
   /// 403: a page of another origin sent this request (security rule 18).
   case crossSite(Route)
+  /// 495 (nginx's number, and the reference's): the TLS connection has no good certificate of the visitor.
+  case certificate(Route, CertificateFault)
   /// 404: no route has this host.
   case unknownHost
   /// 404: the host is ours, no route has this path.
@@ -48,6 +51,8 @@ package enum VisitorRefusal: Sendable {
   case serviceRefused(Route)
   /// 502: the service broke off, or answered what is no HTTP; the text says which.
   case serviceBroke(Route, String)
+  /// 503: whatever serves it fails its health checks.
+  case serviceUnhealthy(Route)
   /// 503: the publisher's client can open no more channels.
   case serviceOutOfResources(Route)
   /// 504: the service did not answer in time.
@@ -72,13 +77,13 @@ package enum VisitorRefusal: Sendable {
     case .targetTooLong: 414
     case .expectationFailed: 417
     case .misdirected: 421
+    case .certificate: 495
     case .tooManyRequests, .tooManyAtOnce, .tooManyConnections: 429
     case .headTooLarge: 431
     case .notImplemented: 501
     case .versionNotSupported: 505
-    case .noTunnel, .tunnelReconnecting, .ownerMayNotPublish, .serviceOutOfResources, .tooBusy, .routeIsBusy,
-      .edgeIsFull,
-      .drainingDown:
+    case .noTunnel, .tunnelReconnecting, .ownerMayNotPublish, .serviceUnhealthy, .serviceOutOfResources, .tooBusy,
+      .routeIsBusy, .edgeIsFull, .drainingDown:
       503
     case .serviceRefused, .serviceBroke: 502
     case .timedOut: 504
@@ -99,6 +104,8 @@ package enum VisitorRefusal: Sendable {
     case .targetTooLong: "target_too_long"
     case .expectationFailed: "expectation_failed"
     case .misdirected: "misdirected_request"
+    case .certificate(_, .required): "client_certificate_required"
+    case .certificate(_, .invalid): "invalid_client_certificate"
     case .tooManyRequests: "request_rate_limited"
     case .tooManyAtOnce: "too_many_requests_at_once"
     case .tooManyConnections: "too_many_connections"
@@ -110,6 +117,7 @@ package enum VisitorRefusal: Sendable {
     case .ownerMayNotPublish: "owner_may_not_publish"
     case .serviceRefused: "service_refused"
     case .serviceBroke: "service_broke"
+    case .serviceUnhealthy: "no_healthy_upstream"
     case .serviceOutOfResources: "service_out_of_resources"
     case .timedOut: "upstream_response_timeout"
     case .tooBusy: "overload"

@@ -32,7 +32,7 @@ extension OwnPages {
         <p>\(Self.keyCount(identity.bindings(of: session).count)) <a href="/.pomerium/session_binding_info">Look at them or revoke one</a></p>
         <div class="actions"><a class="button" href="/.pomerium/sign_out">Sign out…</a></div>
 
-        """, requestID: request.requestID
+        """, requestID: request.requestID, account: .details
     ).response()
   }
 
@@ -56,16 +56,20 @@ extension OwnPages {
 
   func tunnelList(_ tunnels: [Binding], none: HTML) -> HTML {
     guard !tunnels.isEmpty else { return "<p>\(none)</p>" }
-    let items = tunnels.map { binding -> HTML in
-      let scheme = binding.origin.scheme
-      let name = scheme.isWeb ? binding.name.description : binding.origin.url
-      switch binding.state {
-      case .attached where scheme.isServed: return "<li>\(name) <span class=\"tag\">published</span></li>"
-      case .attached: return tunnel(name, not: "reachable", scheme.whyNotServed ?? "")
-      case .detached(let reason): return tunnel(name, not: "published", reason.rawValue)
-      }
+    return "<ul class=\"plain\">\(tunnels.map { tunnelItem($0) })</ul>"
+  }
+
+  func tunnelItem(_ binding: Binding) -> HTML {
+    let scheme = binding.origin.scheme
+    let name = scheme.isWeb ? binding.name.description : binding.origin.url
+    switch binding.state {
+    case .attached where scheme.isServed:
+      var origin = "https://\(name)"
+      if let port = binding.origin.port, port != 443 { origin += ":\(port)" }
+      return "<li><a href=\"\(url: origin)/\">\(name)</a> <span class=\"tag\">published</span></li>"
+    case .attached: return tunnel(name, not: "reachable", scheme.whyNotServed ?? "")
+    case .detached(let reason): return tunnel(name, not: "published", reason.rawValue)
     }
-    return "<ul class=\"plain\">\(items)</ul>"
   }
 
   private func tunnel(_ name: String, not what: HTML, _ reason: String) -> HTML {

@@ -29,9 +29,7 @@ extension OwnPages {
         <h1>Your ssh keys</h1>
         <p class="lead">Whoever holds one of these keys is <strong>\(session.subject.displayName)</strong> to the edge.</p>
         \(revoked)\(list)
-        <div class="actions"><a class="button" href="/.pomerium/">Your account</a></div>
-
-        """, requestID: request.requestID, hasForm: true
+        """, requestID: request.requestID, account: .keys, hasForm: true
     ).response()
   }
 

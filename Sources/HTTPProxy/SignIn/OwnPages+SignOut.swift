@@ -28,7 +28,7 @@ extension OwnPages {
       ? "<p>No tunnel is open and no ssh key is signed in with this session.</p>\n"
       : """
       <h2>Signing out everywhere ends</h2>
-      \(tunnels.isEmpty ? "" : tunnelList(tunnels, none: ""))\(keyList(keys))
+      <ul class="plain">\(tunnels.map { tunnelItem($0) })\(keys.map { keyItem($0) })</ul>
 
       """
     return Page(
@@ -47,7 +47,7 @@ extension OwnPages {
         </div>
         </form>
         <p class="small after">Your identity provider, \(session.provider), may still remember you.</p>
-        """, requestID: request.requestID, hasForm: true
+        """, requestID: request.requestID, account: .signOut, hasForm: true
     ).response()
   }
 
@@ -119,11 +119,7 @@ extension OwnPages {
     return []
   }
 
-  private func keyList(_ keys: [KeyBinding]) -> HTML {
-    guard !keys.isEmpty else { return "" }
-    let items = keys.map { key -> HTML in
-      "<li><code>\(key.fingerprint)</code><br><span class=\"small\">every ssh connection of this \(key.keyType) key</span></li>"
-    }
-    return "<ul class=\"plain\">\(items)</ul>"
+  private func keyItem(_ key: KeyBinding) -> HTML {
+    "<li><code>\(key.fingerprint)</code><br><span class=\"small\">every ssh connection of this \(key.keyType) key</span></li>"
   }
 }

@@ -162,7 +162,8 @@ extension OwnPages {
         <p class="eyebrow">One more step</p>
         <h1>Type these digits into your ssh prompt</h1>
         <p class="lead">The key is new and comes from another address than this browser. The digits prove that both are yours.</p>
-        <p class="digits" aria-label="\(spoken)">\(String(digits.prefix(half))) \(String(digits.dropFirst(half)))</p>
+        <p><span class="digits" aria-hidden="true">\(String(digits.prefix(half))) \(String(digits.dropFirst(half)))</span>\
+        <span class="hidden">\(spoken)</span></p>
         <div class="note warn"><p><strong>Never tell them to anybody.</strong> Type them only into a terminal that you opened yourself. \
         Nobody who helps you needs them.</p></div>
         <p class="small timer" id="countdown" data-seconds="\(Int(pending.expiresAt.seconds - clock().seconds))" role="timer">Valid until \

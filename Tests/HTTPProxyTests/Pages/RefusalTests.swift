@@ -1,8 +1,10 @@
-import HTTPProxy
 import HTTPWire
 import Identity
+import Policy
 import Routing
 import Testing
+
+@testable import HTTPProxy
 
 @Suite struct RefusalTests {
   private let route = PagesEdge.route("app.localhost")
@@ -22,7 +24,8 @@ import Testing
     let all: [VisitorRefusal] = [
       .badRequest("A <b>."), .forbidden(route), .crossSite(route), .unknownHost, .noSuchPath, .methodNotAllowed,
       .requestTimedOut,
-      .bodyTooLarge, .targetTooLong, .expectationFailed, .misdirected, .headTooLarge, .notImplemented,
+      .bodyTooLarge, .targetTooLong, .expectationFailed, .misdirected, .certificate(route, .required),
+      .certificate(route, .invalid), .headTooLarge, .notImplemented,
       .versionNotSupported,
       .noTunnel(route), .tunnelReconnecting(route), .ownerMayNotPublish(route), .serviceRefused(route),
       .serviceBroke(route, "It sent <nonsense>."), .serviceOutOfResources(route), .timedOut(route), .tooBusy,
@@ -35,7 +38,7 @@ import Testing
       #expect(page.status == refusal.status)
       #expect(page.headers.first("content-type") == "text/html; charset=utf-8")
       #expect(page.headers.first("x-pomerium-intercepted-response") == "true")
-      #expect(page.headers.first("cache-control") == "no-store")
+      #expect(page.headers.first("cache-control") == "no-store" && page.headers.first("content-language") == "en")
       #expect(page.headers.first("content-security-policy")?.contains("default-src 'none'") == true)
       #expect(page.text.contains("<html lang=\"en\">") && page.text.contains("<main>") && page.text.contains("<h1>"))
       #expect(page.text.contains("r-&lt;1&gt;") && !page.text.contains("<nonsense>") && !page.text.contains("A <b>"))
@@ -73,6 +76,65 @@ import Testing
     ] {
       #expect(!edge.pages.refusal(.forbidden(route), ask(headers), session: session).text.contains("alice"))
     }
+  }
+
+  private func explained(_ subject: Subject?) throws -> VisitorRefusal {
+    let node = PolicyNode(
+      .list([.init("allow", .init(.object([.init("or", .init(.list([criterion])))])))].map { .init(.object([$0])) }))
+    let policy = try AccessPolicy(parsing: node)
+    return .forbidden(route, policy.explain(AccessRequest(subject: subject, now: UnixTime(seconds: 1))))
+  }
+  private let criterion = PolicyNode(.object([.init("email", .init(.string("<bob>@example.com")))]))
+
+  @Test func theRulesAreToldAndValuesOnlyWhereNoScriptOfTheHostCanReadThem() async throws {
+    let edge = try await PagesEdge()
+    let session = try #require(await PagesBrowser(edge).signIn())
+    let refusal = try explained(session.subject)
+    let opened = [html, ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")]
+    let page = edge.pages.refusal(refusal, ask(opened), session: session).text
+    #expect(page.contains("No rule allows it.") && page.contains("email is &quot;&lt;bob&gt;@example.com&quot;"))
+    #expect(page.contains("You came with &quot;alice@example.com&quot;"))
+    let script = edge.pages.refusal(refusal, ask([html]), session: session).text
+    #expect(script.contains("No rule allows it.") && !script.contains("alice"))
+    let object = edge.pages.refusal(refusal, ask([]), session: session).text
+    #expect(
+      object.contains("\"criterion\":\"email\"") && object.contains("\"deciding\":true") && !object.contains("alice"))
+    #expect(!edge.pages.refusal(refusal, ask(opened), session: nil).text.contains("No rule allows it."))
+    #expect(!edge.pages.refusal(.forbidden(route), ask(opened), session: session).text.contains("No rule"))
+  }
+
+  @Test func theAdministratorsPagesStandForOurs() async throws {
+    let edge = try await PagesEdge()
+    var own = route
+    own.http.errorPages = ErrorPages([
+      "503": "<p title=\"{{ reason }}\">{{status}} {{message}} {{request_id}} {{retry_after}} {{what}} {{",
+      "4xx": "<p>{{title}} at {{host}}",
+    ])
+    edge.pages.replace(OwnPagesConfiguration(errorPages: ErrorPages(["404": "<p>global", "5xx": "<p>never"])))
+    let page = edge.pages.refusal(.noTunnel(own), ask([html]), session: nil)
+    #expect(page.status == 503 && page.headers.first("retry-after") == "30")
+    #expect(page.headers.first("content-security-policy")?.hasPrefix("script-src 'none'") == true)
+    #expect(page.headers.first("cache-control") == "no-store")
+    #expect(page.text.hasPrefix("<p title=\"no_tunnel\">503 app.localhost is published"))
+    #expect(page.text.hasSuffix("r-&lt;1&gt; 30 {{what}} {{"))
+    func text(_ refusal: VisitorRefusal, path: String = "/x", place: OwnRequest.Place? = nil) -> String {
+      edge.pages.refusal(refusal, ask([html], path: path, place: place ?? .unknownHost), session: nil).text
+    }
+    #expect(text(.forbidden(own)) == "<p>You are not allowed to open this page at app.localhost")
+    #expect(text(.unknownHost) == "<p>global")
+    #expect(text(.timedOut(route)) == "<p>never")
+    #expect(
+      edge.pages.refusal(.noTunnel(own), ask([]), session: nil).headers.first("content-type") == "application/json")
+    // What is the edge's alone stays so.
+    #expect(text(.noSuchPath, path: "/.pomerium/x", place: .route(own)).contains("<main>"))
+    #expect(text(.noSuchPath, place: .authenticateHost).contains("<main>"))
+  }
+
+  @Test func sizesReadAsPeopleSayThem() {
+    #expect(
+      [0, 1023, 1024, 1536, 10 << 20, 3 << 30].map { ByteText.size($0) } == [
+        "0 bytes", "1023 bytes", "1 KiB", "1.5 KiB", "10 MiB", "3 GiB",
+      ])
   }
 
   @Test func whoeverIsNotSignedInIsAnsweredInKind() async throws {
