@@ -50,33 +50,45 @@ package struct ListenerConfiguration: Sendable, Equatable {
   package var isInsecure: Bool
   /// In the order of the file; never empty unless `isInsecure`.
   package var certificates: [CertificateConfiguration]
+  /// `downstream_mtls`.
+  package var clientCertificates: ClientCertificateConfiguration?
   package var trustedProxies: [AddressRange]
+  /// `xff_num_trusted_hops`.
+  package var trustedHops: Int
+  /// `skip_xff_append`.
+  package var skipsForwardedAppend: Bool
   /// `use_proxy_protocol`: connections of those begin with a PROXY header.
   package var usesProxyProtocol: Bool
   /// `timeout_read`.
   package var readTimeout: Milliseconds
+  /// `max_connections`.
+  package var maxConnections: Int
+  /// `per_source_max_connections`; 0 is no limit.
+  package var maxConnectionsPerSource: Int
   /// `timeout_write`; 0 is none.
   package var writeTimeout: Milliseconds
   /// `timeout_idle`; 0 is none.
   package var idleTimeout: Milliseconds
   /// `default_upstream_timeout`; 0 is none.
   package var upstreamTimeout: Milliseconds
-  /// `max_connections`.
-  package var maxConnections: Int
-  /// `per_source_max_connections`; 0 is no limit.
-  package var maxConnectionsPerSource: Int
   /// `set_response_headers` without `disable`.
   package var responseHeaders: [HeaderSetting]
+  package var pages: PagesConfiguration
   /// Whether the default security headers are added where a service sends none.
   package var addsSecurityHeaders: Bool
+  package var requests = RequestReadingConfiguration()
 }
 
 /// A certificate chain with its key; both PEM.
 package struct CertificateConfiguration: Sendable, Equatable {
   package var certificatePEM: String
   package var keyPEM: SecretString
+  /// DER of an OCSP response about it.
+  package var ocspResponse: [UInt8]?
   /// For messages: the certificate's file, or the key of the configuration it came from.
   package var name: String
+  /// Where it is written, for messages.
+  package var place: String
 }
 
 package struct ServiceURL: Sendable, Equatable, CustomStringConvertible {
@@ -208,6 +220,7 @@ package enum StorageConfiguration: Sendable, Equatable {
 package struct RuntimeFlags: Sendable, Equatable {
   package var sshUpstreamTunnel: Bool
   package var configHotReload: Bool
+  package var matchAnyIncomingPort: Bool
 }
 
 package struct LogConfiguration: Sendable, Equatable {

@@ -127,14 +127,8 @@ package final class HTTPProxy: Sendable {
     if scope == .everything { health.routesChanged() }
   }
 
-  /// Another certificate for connections to come.
-  package func replaceTLS(_ context: TLSServerContext?) {
-    let configuration = state.withLock {
-      $0.configuration.tls = context
-      return $0.configuration
-    }
-    onEachLoop { $0.replace(configuration) }
-  }
+  /// What new connections are shown; nil without TLS.
+  package var tls: TLSServerContext? { state.withLock { $0.configuration.tls } }
 
   /// Another configuration. The address stays the one that was bound.
   package func replace(_ configuration: HTTPProxyConfiguration) {

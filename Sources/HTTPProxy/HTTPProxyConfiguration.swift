@@ -34,11 +34,39 @@ package struct HTTPProxyConfiguration: Sendable {
   package var cookieName = "__Host-_pomerium"
   /// Forwarded addresses count from these only (security rule 22).
   package var trustedProxies: [AddressRange] = []
+  /// `xff_num_trusted_hops`.
+  package var trustedHops = 0
+  /// `skip_xff_append`: the address of a trusted proxy is not added to what it says.
+  package var skipsForwardedAppend = false
+  /// Where visitors are asked for certificates (`tls.clients`): whether every route refuses those without a good one.
+  package var requiresCertificates = true
   /// `use_proxy_protocol`: connections of trusted proxies begin with a PROXY header.
   package var usesProxyProtocol = false
+  /// `codec_type`.
+  package enum Protocols: String, Sendable {
+    case all, http1, http2
+
+    /// Offered in the TLS handshake, the best first.
+    package var names: [String] {
+      switch self {
+      case .all: ["h2", "http/1.1"]
+      case .http1: ["http/1.1"]
+      case .http2: ["h2"]
+      }
+    }
+  }
+
+  /// What visitors may speak.
+  package var protocols = Protocols.all
+  /// What is done with requests before anything is decided about them.
+  package var treatment = RequestTreatment()
+  /// `jwt_groups_filter` of all routes.
+  package var groupsFilter: [String]?
   /// Header name to claim (`jwt_claims_headers`).
   package var claimHeaders: [(name: String, claim: String)] = []
-  /// `set_response_headers`: sent where the service sent none of that name.
+  /// `set_response_headers` of all routes, instead of what services send under these names.
+  package var setResponseHeaders: [(name: String, value: String)] = []
+  /// Sent where the service sent none of that name.
   package var defaultResponseHeaders: [(name: String, value: String)] = Self.securityHeaders
 
   /// `timeout_read`: the request head, and silence within a body.

@@ -23,6 +23,10 @@ import Testing
     "contact": "contact: it@example.com", "error_pages": "error_pages: {503: /pages/503.html}",
     "pass_identity_headers": "pass_identity_headers: true\nroutes: [{from: https://a.example.org, to: http://b}]",
     "jwt_claims_headers": "jwt_claims_headers: [email]", "jwt_groups_filter": "jwt_groups_filter: [a]",
+    "codec_type": "codec_type: http1",
+    "headers_with_underscores_action": "headers_with_underscores_action: reject_request",
+    "normalize_path": "normalize_path: true", "merge_slashes": "merge_slashes: true",
+    "path_with_escaped_slashes_action": "path_with_escaped_slashes_action: unescape_and_redirect",
     "jwt_issuer_format": "jwt_issuer_format: uri", "shutdown_timeout": "shutdown_timeout: 5s",
     "reconnect_grace": "reconnect_grace: 0", "tunnel_balance": "tunnel_balance: failover",
     "routes": "routes: [{from: https://a.example.org, to: http://b}]",
@@ -129,6 +133,20 @@ import Testing
     "reconnect_grace": "upstream_tunnel: {}\n    reconnect_grace: 2s", "tunnel_pool": "tunnel_pool: session",
     "load_balancing_policy": "load_balancing_policy: MAGLEV", "healthy_panic_threshold": "healthy_panic_threshold: 0",
     "health_checks": "health_checks: [{http: {path: /healthz}}]", "depends_on": "depends_on: [b.example.org]",
+    "regex": "regex: /x.*", "regex_priority_order": "regex: /x.*\n    regex_priority_order: 3",
+    "regex_rewrite_pattern": "regex_rewrite_pattern: ^/a\n    regex_rewrite_substitution: \\0b",
+    "regex_rewrite_substitution": "regex_rewrite_pattern: ^/a\n    regex_rewrite_substitution: \\0b",
+    "host_path_regex_rewrite_pattern":
+      "host_path_regex_rewrite_pattern: ^/(.*)$\n    host_path_regex_rewrite_substitution: \\1",
+    "host_path_regex_rewrite_substitution":
+      "host_path_regex_rewrite_pattern: ^/(.*)$\n    host_path_regex_rewrite_substitution: \\1",
+    "jwt_groups_filter": "jwt_groups_filter: [a]", "jwt_issuer_format": "jwt_issuer_format: uri",
+    "kubernetes_service_account_token": "kubernetes_service_account_token: abc",
+    "kubernetes_service_account_token_file": "kubernetes_service_account_token_file: /secrets/client",
+    "allow_spdy": "allow_spdy: true",
+    "allow_tokens_to_tunnel":
+      "upstream_tunnel: {}\n    allow_tokens_to_tunnel: true\n    set_request_headers: {X-T: \"${pomerium.id_token}\"}",
+    "tls_downstream_server_name": "tls_downstream_server_name: other.example.org",
     "allow_public_unauthenticated_access": "allow_public_unauthenticated_access: true",
     "allow_any_authenticated_user": "allow_any_authenticated_user: true",
     "allowed_users": "allowed_users: [a@example.org]",
@@ -197,7 +215,7 @@ import Testing
     if name == "set_request_headers" { #expect(try route(sample).http.setRequestHeaders.map(\.value) == ["$1"]) }
   }
 
-  @Test(arguments: ["ssh_upstream_tunnel", "config_hot_reload"])
+  @Test(arguments: ["ssh_upstream_tunnel", "config_hot_reload", "match_any_incoming_port"])
   func `a supported runtime flag changes the flags`(_ name: String) throws {
     let preset = try #require(load(base).configuration?.flags)
     let file = try #require(load(base + "runtime_flags: {\(name): false}\n").configuration?.flags)

@@ -34,6 +34,13 @@ extension ConfigurationKey {
       .global, "set_response_headers", .map,
       "Headers added to every response; the single key `disable` turns the default security headers off"),
     .init(
+      .global, "contact", .text,
+      "Whom people may turn to, as the edge's pages name it: an address, or words like `the IT desk`"),
+    .init(
+      .global, "error_pages", .map,
+      "Files shown to people who are refused, instead of the edge's own pages: by status (`503`) or class (`4xx`, `5xx`)"
+    ),
+    .init(
       .global, "pass_identity_headers", .flag, default: "false",
       "Whether services get the signed assertion and claim headers"),
     .init(
@@ -54,22 +61,19 @@ extension ConfigurationKey {
     .init(.global, "policy", .routes, "The old name of `routes`; in the environment base64 of such a list"),
     .init(.global, "services", .choice(["all"]), default: "all", "One process does everything; only `all` is possible"),
     .init(
-      .global, "downstream_mtls", .object, .notYet("client certificates come with a later version"),
-      "Client certificates of visitors"),
-    .init(
       .global, "use_proxy_protocol", .flag, default: "false",
       "Connections of `trusted_proxies` to `address` begin with a PROXY header, version 1 or 2; others come as themselves"
     ),
     .init(
-      .global, "xff_num_trusted_hops", .number, default: "0", .notYet("name the proxies in `trusted_proxies` instead"),
-      "How many proxies stand in front"),
+      .global, "xff_num_trusted_hops", .number, default: "0",
+      "Of a trusted proxy's `X-Forwarded-For`, which address from the right is the visitor's; 0: the last that is no trusted proxy's"
+    ),
     .init(
       .global, "codec_type", .choice(["auto", "http1", "http2", "http3"]), default: "auto",
-      .noEffect("the protocol is chosen with each visitor"), "Protocols of the listener"),
+      "Protocols that visitors may speak: both, or only one of them; `http3` is not supported"),
     .init(
       .global, "skip_xff_append", .flag, default: "false",
-      .notYet("`X-Forwarded-For` always names the visitor; an unchanged copy could be forged"),
-      "Pass `X-Forwarded-For` on unchanged"),
+      "`X-Forwarded-For` of `trusted_proxies` is passed on as it came, without their own address behind it"),
     .init(
       .global, "headers_with_underscores_action", .choice(["allow", "reject_request", "drop_header"]), default: "allow",
       "Request headers with `_` in their names; those that look like the edge's own are always removed"),

@@ -16,13 +16,15 @@ extension ConfigurationReader {
     return ListenerConfiguration(
       address: section.address("address") ?? ListenAddress(host: "", port: 443),
       redirectAddress: redirectAddress(isInsecure), isInsecure: isInsecure, certificates: certificates,
-      trustedProxies: trustedProxies(), usesProxyProtocol: visitorsComeThroughProxies(),
+      clientCertificates: clientCertificates(isInsecure: isInsecure), trustedProxies: trustedProxies(),
+      trustedHops: trustedHops(), skipsForwardedAppend: section.flag("skip_xff_append") ?? false,
+      usesProxyProtocol: visitorsComeThroughProxies(),
       readTimeout: section.duration("timeout_read") ?? 0,
-      writeTimeout: section.duration("timeout_write") ?? 0, idleTimeout: section.duration("timeout_idle") ?? 0,
-      upstreamTimeout: section.duration("default_upstream_timeout") ?? 0, responseHeaders: headers,
       maxConnections: section.number("max_connections", in: 16...1_000_000),
       maxConnectionsPerSource: section.number("per_source_max_connections", in: 0...1_000_000),
-      addsSecurityHeaders: !isDisabled)
+      writeTimeout: section.duration("timeout_write") ?? 0, idleTimeout: section.duration("timeout_idle") ?? 0,
+      upstreamTimeout: section.duration("default_upstream_timeout") ?? 0, responseHeaders: headers,
+      pages: PagesConfiguration(errorPages: section.errorPages(), contact: contact()), addsSecurityHeaders: !isDisabled)
   }
 
   private func redirectAddress(_ isInsecure: Bool) -> ListenAddress? {
@@ -35,6 +37,16 @@ extension ConfigurationReader {
     return address
   }
 
+  /// It ends up in the middle of a sentence.
+  private func contact() -> String? {
+    guard let setting = section.setting("contact"), let text = section.text("contact")?.trimmingBlanks else { return nil }
+    guard !text.isEmpty, text.count <= 200, !text.contains(where: \.isNewline) else {
+      section.error(setting, "expected one line of at most 200 characters", "as `it@example.com` or `the IT desk, room 12`")
+      return nil
+    }
+    return text
+  }
+
   private func visitorsComeThroughProxies() -> Bool {
     let isOn = section.flag("use_proxy_protocol") ?? false
     if isOn, !section.isWritten("trusted_proxies"), let setting = section.setting("use_proxy_protocol") {
@@ -42,6 +54,18 @@ extension ConfigurationReader {
         setting, "nobody is trusted to say whom a connection is from", "name the proxies in `trusted_proxies`")
     }
     return isOn
+  }
+
+  private func trustedHops() -> Int {
+    let hops = section.number("xff_num_trusted_hops", in: 0...100)
+    for name in ["xff_num_trusted_hops", "skip_xff_append"] {
+      guard let setting = section.setting(name), hops > 0 || name == "skip_xff_append" && section.flag(name) == true,
+        !section.isWritten("trusted_proxies")
+      else { continue }
+      section.error(
+        setting, "nobody's `X-Forwarded-For` is believed, so none counts", "name the proxies in `trusted_proxies`")
+    }
+    return hops
   }
 
   private func trustedProxies() -> [AddressRange] {
@@ -82,16 +106,34 @@ extension ConfigurationReader {
         findings.error(place, "`certificates`: each entry needs `cert` and `key`")
         continue
       }
-      for entry in node.mapping ?? [] where entry.key != "cert" && entry.key != "key" {
+      for entry in node.mapping ?? [] where !["cert", "key", "ocsp_staple_file"].contains(entry.key) {
         findings.warning(
           Place(source: place.source, position: entry.keyPosition), "unknown key `\(entry.key)`: it has no effect",
-          "`cert` and `key` are known")
+          "`cert`, `key` and `ocsp_staple_file` are known")
       }
       let certificatePlace = Place(source: place.source, position: certificate.position)
       let keyPlace = Place(source: place.source, position: key.position)
-      if let pair = pair(certificate, certificatePlace, key, keyPlace) { found.append(pair) }
+      if var pair = pair(certificate, certificatePlace, key, keyPlace) {
+        pair.ocspResponse = node["ocsp_staple_file"].flatMap { staple($0, place.source) }
+        found.append(pair)
+      }
     }
     return found
+  }
+
+  /// The bytes of a staple: it is renewed every few days, so it is a file.
+  private func staple(_ node: YAMLNode, _ source: String) -> [UInt8]? {
+    let place = Place(source: source, position: node.position)
+    guard let path = node.text else {
+      findings.error(place, "`ocsp_staple_file`: expected a path, not \(node.kind)")
+      return nil
+    }
+    switch section.context.read(path) {
+    case .success(let content): return content.bytes
+    case .failure(let failure):
+      findings.error(place, "cannot read `\(path)`: \(failure.words)")
+      return nil
+    }
   }
 
   /// Each a path, a PEM or base64 of one.
@@ -122,6 +164,7 @@ extension ConfigurationReader {
       return nil
     }
     return CertificateConfiguration(
-      certificatePEM: chain, keyPEM: privateKey.pem, name: isInline ? "certificate" : certificateText)
+      certificatePEM: chain, keyPEM: privateKey.pem, name: isInline ? "certificate" : certificateText,
+      place: "\(certificatePlace.source):\(certificatePlace.position)")
   }
 }

@@ -8,7 +8,8 @@ struct ConfigurationReader {
   var findings: Findings { section.findings }
 
   func read() -> EdgeConfiguration? {
-    let listener = listener()
+    var listener = listener()
+    listener.requests = requestReading()
     let authenticateURL = authenticateURL()
     let sharedSecret = section.key32("shared_secret")
     let cookie = cookie()
@@ -23,6 +24,7 @@ struct ConfigurationReader {
     let routesSetting = routesSetting()
     let routes = routes(routesSetting, passesIdentityHeaders)
     checkPrivateListeners()
+    checkCertificates(routes.map(\.route))
     _ = section.choice("services")
     if sharedSecret == nil, !section.isWritten("shared_secret"), !section.isWritten("shared_secret_file") {
       findings.warning(
@@ -111,7 +113,8 @@ struct ConfigurationReader {
     let flags = runtimeFlagSection()
     return RuntimeFlags(
       sshUpstreamTunnel: flags.flag("ssh_upstream_tunnel") ?? true,
-      configHotReload: flags.flag("config_hot_reload") ?? true)
+      configHotReload: flags.flag("config_hot_reload") ?? true,
+      matchAnyIncomingPort: flags.flag("match_any_incoming_port") ?? true)
   }
 
   func runtimeFlagSection() -> Section {
@@ -148,10 +151,10 @@ struct ConfigurationReader {
       section.error(setting, "expected a list of routes, not \(setting.node.kind)", "put `- ` before each `from`")
       return []
     }
+    let limits = section.requestLimits()
     return nodes.compactMap { node in
       let place = Place(source: setting.place.source, position: node.position)
       guard let entries = node.mapping else {
-    let limits = section.requestLimits()
         findings.error(place, "a route is an object with `from`, not \(node.kind)")
         return nil
       }

@@ -1,3 +1,4 @@
+import EdgeCrypto
 import HTTPWire
 import Identity
 import Policy
@@ -9,6 +10,8 @@ enum Admission {
     case relay(RoutePlan, Grant)
     case ownPage(OwnRequest.Place)
     case signIn(OwnRequest.Place)
+    /// The same for another path (`path_with_escaped_slashes_action`).
+    case redirect(path: String)
     case refuse(VisitorRefusal, session: Session?)
   }
 
@@ -23,16 +26,30 @@ enum Admission {
     fileprivate(set) var upgrade: String?
     /// Whether the service may be told who asks.
     fileprivate(set) var tellsIdentity: Bool
+    /// What the service is asked for, where a pattern has rewritten the path; follows from the path that was decided on.
+    fileprivate(set) var servicePath: String?
+    /// Of the connection.
+    fileprivate(set) var certificate: VisitorCertificate?
+    /// The same where the rules for certificates accept it: what services may be told of it.
+    fileprivate(set) var provenCertificate: ClientCertificate?
+
+    /// It ends at the earliest of what it rests on (security rule 28).
+    fileprivate mutating func limit(to end: UnixTime?) {
+      guard let end else { return }
+      validUntil = validUntil.map { min($0, end) } ?? end
+    }
   }
 
   /// From top to bottom: host, our own paths, route, session, decision, origin.
-  static func admit(_ head: RequestHead, serverName: String?, remoteAddress: String, loop: LoopState) -> Verdict {
+  static func admit(
+    _ head: RequestHead, serverName: String?, certificate: VisitorCertificate?, remoteAddress: String, loop: LoopState
+  ) -> Verdict {
     // Host. Where the handshake named one of our hosts, the request must be for the same.
     guard let authority = head.authority else { return .refuse(.badRequest("There is no Host field."), session: nil) }
     let table = loop.routes()
     let host = loop.host(authority)
     if let serverName, serverName != host.name?.text, let asked = HostName(serverName), asked != host.name,
-      asked == loop.configuration.authenticateHost || table.servesHost(asked)
+      asked == loop.configuration.authenticateHost || table.servesHost(asked) && !host.serverNames.contains(asked)
     {
       return .refuse(.misdirected, session: nil)
     }
@@ -43,6 +60,8 @@ enum Admission {
     if head.pathShape.contains(.decodesToOwn) {
       return .refuse(.badRequest("The path is a disguised form of one of the edge's own."), session: nil)
     }
+    if let refusal = loop.configuration.treatment.refusal(of: head) { return .refuse(refusal, session: nil) }
+    if let path = loop.configuration.treatment.redirectPath(of: head) { return .redirect(path: path) }
 
     // Our own paths; on the authenticate host everything.
     if host.isAuthenticateHost { return .ownPage(.authenticateHost) }
@@ -84,49 +103,73 @@ enum Admission {
     }
 
     return decide(
-      head, path: path, plan: plan, visitor: visitor, remoteAddress: remoteAddress, generation: table.generation,
-      loop: loop)
+      head, path: path, plan: plan, visitor: visitor, certificate: certificate, remoteAddress: remoteAddress,
+      generation: table.generation, loop: loop)
   }
 
   private static func decide(
-    _ head: RequestHead, path: String, plan: RoutePlan, visitor: KnownVisitor?, remoteAddress: String,
-    generation: UInt64, loop: LoopState
+    _ head: RequestHead, path: String, plan: RoutePlan, visitor: KnownVisitor?, certificate: VisitorCertificate?,
+    remoteAddress: String, generation: UInt64, loop: LoopState
   ) -> Verdict {
     let route = plan.route
     let now = loop.shared.clock()
     var grant = Grant(
       visitor: visitor, validUntil: nil, generation: generation,
-      epoch: loop.shared.currentEpoch, upgrade: upgrade(of: head, plan: plan), tellsIdentity: true)
+      epoch: loop.shared.currentEpoch, upgrade: upgrade(of: head, plan: plan), tellsIdentity: true,
+      certificate: certificate)
+
+    // Certificate: before any question who it is, for the edge's own rule binds public routes, too.
+    var shown = ShownCertificate.notAsked
+    var shownUntil: UnixTime?
+    if let clients = loop.configuration.tls?.clients {
+      if let certificate {
+        (shown, shownUntil) = certificate.judge(by: clients.verifier, at: now)
+      } else {
+        shown = .missing
+      }
+      grant.provenCertificate = shown.proven
+      if loop.configuration.requiresCertificates {
+        if let fault = shown.fault { return .refuse(.certificate(route, fault), session: visitor?.session) }
+        grant.validUntil = shownUntil
+      }
+    }
 
     // Decision.
     if route.isPublic {
-      grant.validUntil = visitor?.session.expiresAt
+      grant.limit(to: visitor?.session.expiresAt)
     } else if isPreflight(head), route.http.allowsCORSPreflight {
       grant.tellsIdentity = false
-      return .relay(plan, grant)
+      return relay(head, plan, grant)
     } else if let until = visitor?.allowance(route.id, generation: generation, now: now) {
-      grant.validUntil = until
+      grant.limit(to: until)
     } else {
       var request = AccessRequest(
         subject: visitor?.session.subject, sourceAddress: remoteAddress, method: head.method.text, path: path,
-        isCORSPreflight: isPreflight(head), now: now)
+        isCORSPreflight: isPreflight(head), certificate: shown, now: now)
       let decision = route.visitPolicy.decide(request)
       guard decision.isAllowed else {
+        if let fault = decision.certificateFault {
+          return .refuse(.certificate(route, fault), session: visitor?.session)
+        }
         if decision.needsSignIn { return .signIn(.route(route)) }
-        return .refuse(.forbidden(route), session: visitor?.session)
+        // For those who are signed in only: to others even the rules are no business.
+        let isTold = route.http.showsErrorDetails && visitor != nil
+        return .refuse(
+          .forbidden(route, isTold ? route.visitPolicy.explain(request) : nil), session: visitor?.session)
       }
       if decision.dependsOnRequest {
         // What the policy says of paths must hold however the service reads this one.
         if head.pathShape.isAmbiguous { return .refuse(ambiguousPath, session: visitor?.session) }
         if let other = PathReading.loose(path) {
           request.path = other
-          guard route.visitPolicy.decide(request).isAllowed else {
+          guard plan.looseVisitPolicy.decide(request).isAllowed else {
             return .refuse(ambiguousPath, session: visitor?.session)
           }
         }
       }
       visitor?.remember(decision, route: route.id, generation: generation)
-      grant.validUntil = decision.validUntil
+      grant.limit(to: decision.validUntil)
+      if decision.dependsOnCertificate { grant.limit(to: shownUntil) }
     }
 
     // Origin: a cookie comes along whoever made the browser send it (security rule 18).
@@ -135,6 +178,16 @@ enum Admission {
     {
       guard route.isPublic else { return .refuse(.crossSite(route), session: visitor?.session) }
       grant.tellsIdentity = false
+    }
+    return relay(head, plan, grant)
+  }
+
+  private static func relay(_ head: RequestHead, _ plan: RoutePlan, _ grant: Grant) -> Verdict {
+    var grant = grant
+    switch plan.servicePath(of: head) {
+    case .unchanged: break
+    case .rewritten(let path): grant.servicePath = path
+    case .refused: return .refuse(ambiguousPath, session: grant.visitor?.session)
     }
     return .relay(plan, grant)
   }
@@ -158,8 +211,8 @@ enum Admission {
       }
     }
     return decide(
-      head, path: head.path, plan: loop.plan(route), visitor: visitor, remoteAddress: remoteAddress,
-      generation: table.generation, loop: loop)
+      head, path: head.path, plan: loop.plan(route), visitor: visitor, certificate: grant.certificate,
+      remoteAddress: remoteAddress, generation: table.generation, loop: loop)
   }
 
   private static let ambiguousPath = VisitorRefusal.badRequest("The path can be read in more than one way.")

@@ -16,7 +16,7 @@ final class KnownVisitor {
   var sessionID: String { session.id }
   /// Decisions that do not depend on the request, for the routes of this host under the present table.
   private var allowed: [RouteID: (generation: UInt64, validUntil: UnixTime?)] = [:]
-  private var identityFields: (plan: ObjectIdentifier, fields: HeaderList, until: UnixTime)?
+  private var knowledge: (plan: ObjectIdentifier, value: ServiceKnowledge, until: UnixTime)?
   /// A host has few routes; a visitor who meets more starts anew.
   private static let rememberedDecisions = 64
   /// Of the five minutes an assertion is good for, a service sees at least four.
@@ -35,16 +35,16 @@ final class KnownVisitor {
   }
 
   func remember(_ decision: Decision, route: RouteID, generation: UInt64) {
-    guard decision.isAllowed, !decision.dependsOnRequest else { return }
+    guard decision.isAllowed, !decision.dependsOnRequest, !decision.dependsOnCertificate else { return }
     if allowed.count >= Self.rememberedDecisions { allowed.removeAll() }
     allowed[route] = (generation, decision.validUntil)
   }
 
-  func fields(for plan: RoutePlan, host: String, identity: any VisitorIdentity, now: UnixTime) -> HeaderList {
+  func knowledge(for plan: RoutePlan, host: String, identity: any VisitorIdentity, now: UnixTime) -> ServiceKnowledge {
     let id = ObjectIdentifier(plan)
-    if let known = identityFields, known.plan == id, now < known.until { return known.fields }
-    let fields = IdentityFields.make(session: session, host: host, plan: plan, identity: identity)
-    identityFields = (id, fields, now.adding(seconds: Self.assertionReuseSeconds))
-    return fields
+    if let known = knowledge, known.plan == id, now < known.until { return known.value }
+    let value = ServiceKnowledge(session: session, host: host, plan: plan, identity: identity)
+    knowledge = (id, value, now.adding(seconds: Self.assertionReuseSeconds))
+    return value
   }
 }

@@ -1,5 +1,6 @@
 import HTTPWire
 import NIOCore
+import Routing
 
 /// Writes the head that goes down the tunnel: the visitor's, without what is only between the visitor and us, without
 /// what only we may say (security rule 22), and with what we say.
@@ -13,13 +14,29 @@ struct RequestRewriter {
   let peerAddress: String
   /// Whether the peer's word about forwarded addresses counts (security rule 22).
   let isFromTrustedProxy: Bool
+  /// Whether the peer's own address is left out behind what it says of others.
+  var skipsPeer = false
   let scheme: String
   let requestID: RequestID
+  /// What is said of the visitor, and whatever else is made for this request.
   let identityFields: HeaderList?
+  /// The `to` that was chosen.
+  var target: RouteTarget?
+  /// The path where a pattern has rewritten it.
+  var servicePath: String?
+
+  /// What the service is asked for.
+  var serviceTarget: String {
+    guard let servicePath else { return plan.rewritten(head.target, to: target) }
+    return head.query.map { "\(servicePath)?\($0)" } ?? servicePath
+  }
+
+  /// The Host it sees.
+  var serviceHost: String { plan.host(for: head, to: target) }
 
   func write(into buffer: inout ByteBuffer) {
-    HeadWriter.writeRequestLine(method: head.method, target: plan.rewritten(head.target), into: &buffer)
-    HeadWriter.writeField("Host", plan.host(for: head), into: &buffer)
+    HeadWriter.writeRequestLine(method: head.method, target: serviceTarget, into: &buffer)
+    HeadWriter.writeField("Host", serviceHost, into: &buffer)
     let nominated = nominatedNames()
     var mask = FieldMask.all
     for (index, field) in head.headers.fields.enumerated() where !passes(field, nominated: nominated) {
@@ -60,6 +77,7 @@ struct RequestRewriter {
     }
     if ProtectedNames.isProtected(field, of: head.headers) { return false }
     if !plan.removedNames.isEmpty, head.headers.foldedName(field, isOneOf: plan.removedNames) { return false }
+    if !plan.removedPrefixes.isEmpty, plan.removes(field, of: head.headers) { return false }
     return nominated.isEmpty || !head.headers.foldedName(field, isOneOf: nominated)
   }
 
@@ -75,13 +93,18 @@ struct RequestRewriter {
 
   private func writeForwarded(into buffer: inout ByteBuffer) {
     buffer.writeString("X-Forwarded-For: ")
+    var isFirst = true
     if isFromTrustedProxy {
       for field in head.headers.fields where field.kind == .xForwardedFor {
+        if !isFirst { buffer.writeString(", ") }
         buffer.writeBytes(head.headers.valueBytes(field))
-        buffer.writeString(", ")
+        isFirst = false
       }
     }
-    buffer.writeString(peerAddress)
+    if isFirst || !skipsPeer {
+      if !isFirst { buffer.writeString(", ") }
+      buffer.writeString(peerAddress)
+    }
     buffer.writeString("\r\nX-Forwarded-Host: ")
     buffer.writeString(head.authority?.text ?? "")
     buffer.writeString("\r\nX-Forwarded-Proto: ")

@@ -15,6 +15,7 @@ final class TLSHandler: ChannelDuplexHandler {
 
   private let engine: TLSEngine
   private let tally: LoopTally
+  private let asksForCertificate: Bool
   private var queued: [ByteBuffer] = []
   /// Storage that serves from one read or flush to the next, as long as nobody keeps it.
   private var plainStorage = ByteBuffer()
@@ -28,6 +29,7 @@ final class TLSHandler: ChannelDuplexHandler {
   init(_ context: TLSServerContext, tally: LoopTally) throws(CryptoError) {
     engine = try TLSEngine(context)
     self.tally = tally
+    asksForCertificate = context.clients != nil
   }
 
   /// The name the visitor asked for, lower case.
@@ -35,6 +37,8 @@ final class TLSHandler: ChannelDuplexHandler {
   /// The protocol agreed on (RFC 7301).
   var alpn: String? { engine.alpn }
   var isHandshakeComplete: Bool { engine.isHandshakeComplete }
+  /// What the visitor showed when the connection began; nil where none was asked for.
+  private(set) var certificate: VisitorCertificate?
 
   // MARK: Inbound
 
@@ -52,6 +56,7 @@ final class TLSHandler: ChannelDuplexHandler {
       Self.keep(&outputStorage, &output)
       drain(context)
       if !isComplete, let version = engine.version {
+        if asksForCertificate { certificate = VisitorCertificate(engine) }
         tally.handshake(.complete(version, isResumed: engine.isResumed))
         if !queued.isEmpty { flush(context: context) }
       }

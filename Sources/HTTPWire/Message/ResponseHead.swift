@@ -56,6 +56,7 @@ package struct ResponseHead: Sendable {
     case 426: "Upgrade Required"
     case 429: "Too Many Requests"
     case 431: "Request Header Fields Too Large"
+    case 495: "SSL Certificate Error"
     case 500: "Internal Server Error"
     case 501: "Not Implemented"
     case 502: "Bad Gateway"

@@ -24,9 +24,16 @@ struct EdgeSettings: Sendable {
   var hostKeyFingerprints: [String]
   private let hostCertificates: HostCertificates
 
-  /// `sharedSecret`: for a file without one, made at the start of the process.
-  init(_ configuration: EdgeConfiguration, sharedSecret: [UInt8], audit: AuditLog?) throws(EdgeSettingsError) {
+  /// `sharedSecret`: for a file without one, made at the start of the process, as `ticketKeys` are.
+  init(
+    _ configuration: EdgeConfiguration, sharedSecret: [UInt8], ticketKeys: TicketKeys = TicketKeys(), audit: AuditLog?
+  ) throws(EdgeSettingsError) {
     routes = configuration.routes.compactMap(Route.init)
+    if !configuration.flags.matchAnyIncomingPort {
+      for index in routes.indices where routes[index].origin.scheme.isWeb && routes[index].origin.port == nil {
+        routes[index].origin.port = 443
+      }
+    }
     try Self.checkUpstreamTLS(of: routes)
     reservedHosts = Self.reservedHosts(configuration)
     identity = try Self.identity(configuration, sharedSecret: sharedSecret)
@@ -98,6 +105,7 @@ struct EdgeSettings: Sendable {
     identity.groupsFilter = configuration.assertion.groupsFilter
     identity.assertionClaims = configuration.assertion.claimHeaders.map(\.claim)
     identity.issuerIsURI = configuration.assertion.issuerIsURI
+    identity.keepsProviderTokens = configuration.routes.contains { $0.http.shaping.needsProviderTokens }
     if let ssh = configuration.ssh {
       identity.sshSignInTimeout = ssh.signInTimeout / 1000
       identity.sshNewSource = ssh.newSource == .notify ? .notify : .signIn
@@ -131,7 +139,11 @@ struct EdgeSettings: Sendable {
     let written = listener.responseHeaders.map { (name: $0.name, value: $0.value) }
     let names = Set(written.map { $0.name.lowercased() })
     let usual = HTTPProxyConfiguration.securityHeaders.filter { !names.contains($0.name.lowercased()) }
-    http.defaultResponseHeaders = (listener.addsSecurityHeaders ? usual : []) + written
+    http.defaultResponseHeaders = listener.addsSecurityHeaders ? usual : []
+    http.setResponseHeaders = written
+    http.groupsFilter = configuration.assertion.groupsFilter
+    http.treatment = RequestTreatment(listener.requests)
+    http.protocols = .init(listener.requests.protocols)
     http.readTimeout = listener.readTimeout
     http.writeTimeout = listener.writeTimeout
     http.idleTimeout = listener.idleTimeout
@@ -232,6 +244,37 @@ extension ListenAddress {
     if host.isEmpty { return [(nil, port)] }
     if host == "localhost" || host.hasSuffix(".localhost") { return [("127.0.0.1", port), ("::1", port)] }
     return [(host, port)]
+  }
+}
+
+extension HTTPProxyConfiguration.Protocols {
+  init(_ written: RequestReadingConfiguration.Protocols) {
+    switch written {
+    case .auto: self = .all
+    case .http1: self = .http1
+    case .http2: self = .http2
+    }
+  }
+}
+
+extension RequestTreatment {
+  fileprivate init(_ written: RequestReadingConfiguration) {
+    self.init()
+    normalizesPath = written.normalizesPath
+    mergesSlashes = written.mergesSlashes
+    underscores =
+      switch written.underscores {
+      case .allow: .allow
+      case .rejectRequest: .rejectRequest
+      case .dropHeader: .dropField
+      }
+    escapedSlashes =
+      switch written.escapedSlashes {
+      case .keepUnchanged: .keepUnchanged
+      case .rejectRequest: .rejectRequest
+      case .redirect: .redirect
+      case .forward: .forward
+      }
   }
 }
 

@@ -1,5 +1,6 @@
 import EdgeCrypto
 import Foundation
+import HTTPProxy
 import NIOCore
 import Routing
 import Testing
@@ -113,7 +114,8 @@ import Testing
     let second = try CertificateAuthority.make(commonName: "second", now: Self.now)
     let edge = try await edge(authority)
     #expect(try await curl(edge, authority, sni: "app.example.com").code == 0)
-    edge.proxy.replaceTLS(try context(second, [["app.example.com"]]))
+    let tls = try context(second, [["app.example.com"]])
+    edge.proxy.replace(HTTPProxyConfiguration(address: .init(host: "127.0.0.1", port: 0), tls: tls))
     #expect(try await curl(edge, second, sni: "app.example.com").code == 0)
     #expect(try await curl(edge, authority, sni: "app.example.com").code != 0)
     await edge.stop()
