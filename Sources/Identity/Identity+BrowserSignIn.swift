@@ -104,7 +104,10 @@ extension Identity {
     var entry = SessionDirectory.Entry(
       session: session, handle: handle, providerFingerprint: settings.providerFingerprint)
     entry.refresh = answer.refreshToken.map {
-      .init(token: $0, dueAt: now.adding(seconds: Self.refreshInterval))
+      .init(token: $0, dueAt: now.adding(seconds: refreshInterval(after: answer, settings)))
+    }
+    if configuration.keepsProviderTokens {
+      entry.tokens = ProviderTokens(accessToken: answer.accessToken, idToken: answer.idToken)
     }
     try await begin(entry, settings)
     return session

@@ -8,8 +8,18 @@ extension Identity {
   static let refreshInterval: Int64 = 480
   /// After a failure that is not the person's.
   private static let retryInterval: Int64 = 60
+  /// How long before its end an access token is exchanged; the front door may hand on one that is a minute old.
+  private static let tokenMargin: Int64 = 90
   private static let batch = 64
   private static let parallel = 4
+
+  /// Where services are handed the access token it must not grow too old for them.
+  func refreshInterval(after answer: TokenAnswer, _ settings: Settings) -> Int64 {
+    guard settings.configuration.keepsProviderTokens, let lifetime = answer.lifetime else {
+      return Self.refreshInterval
+    }
+    return min(Self.refreshInterval, max(lifetime - Self.tokenMargin, Self.retryInterval))
+  }
 
   /// One batch at a time, beside the sweep.
   func startRefreshing() {
@@ -48,9 +58,14 @@ extension Identity {
       ])
       // The new token first: the old one may be worthless from now on, whatever the rest says.
       let next = SessionDirectory.RefreshState(
-        token: answer.refreshToken ?? token, dueAt: clock().adding(seconds: Self.refreshInterval))
-      sessions.update(entry.session.id) { $0.refresh = next }
-      if answer.refreshToken != nil, let updated = sessions.entry(entry.session.id, at: clock()) {
+        token: answer.refreshToken ?? token, dueAt: clock().adding(seconds: refreshInterval(after: answer, settings)))
+      let keepsTokens = settings.configuration.keepsProviderTokens
+      sessions.update(entry.session.id) { entry in
+        entry.refresh = next
+        let old = entry.tokens ?? ProviderTokens(accessToken: nil, idToken: nil)
+        entry.tokens = keepsTokens ? old.refreshed(by: answer) : nil
+      }
+      if answer.refreshToken != nil || keepsTokens, let updated = sessions.entry(entry.session.id, at: clock()) {
         await write(updated)
       }
       try await takeOver(answer, for: entry.session, settings)

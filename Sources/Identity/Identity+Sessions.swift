@@ -25,6 +25,7 @@ extension Identity {
   package func signOutBrowser(sessionID: String) async {
     guard let entry = sessions.update(sessionID, { $0.acceptsCookies = false }) else { return }
     handOvers.withLock { $0.removeAll(sessionID: sessionID) }
+    journeys.withLock { $0.removeAll(sessionID: sessionID) }
     observers.tell([.browserEnded(sessionID: sessionID)])
     await write(entry)
   }
@@ -40,10 +41,17 @@ extension Identity {
   }
 
   /// Who the visitor is, signed for one host, for `X-Pomerium-Jwt-Assertion`.
-  package func signAssertion(session: Session, host: String) -> String? {
+  package func signAssertion(session: Session, host: String, options: AssertionOptions) -> String? {
     let settings = settings
     return settings.assertions.sign(
-      session.subject, host: host, configuration: settings.configuration, now: clock(), random: random)
+      session.subject, host: host, options: options, configuration: settings.configuration, now: clock(),
+      random: random)
+  }
+
+  /// The provider's tokens, as they were last given; `nil` where none are kept.
+  package func providerTokens(sessionID: String) -> ProviderTokens? {
+    guard settings.configuration.keepsProviderTokens else { return nil }
+    return sessions.entry(sessionID, at: clock())?.tokens
   }
 
   /// The JSON of `/.well-known/pomerium/jwks.json`.
@@ -61,6 +69,9 @@ extension Identity {
     let bindings = bindingDirectory.removeAll(sessionIDs: ids)
     handOvers.withLock { handOvers in
       for id in ids { handOvers.removeAll(sessionID: id) }
+    }
+    journeys.withLock { journeys in
+      for id in ids { journeys.removeAll(sessionID: id) }
     }
     for notice in codes.withLock({ $0.endConfirmations(of: ids) }) { tell(notice) }
     observers.tell(ended.map { .ended(sessionID: $0.id) })

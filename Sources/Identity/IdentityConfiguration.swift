@@ -25,6 +25,8 @@ package struct IdentityConfiguration: Sendable {
   package var assertionClaims: [String] = []
   /// `jwt_issuer_format: uri`: the assertion's issuer is `https://host/` instead of the bare host.
   package var issuerIsURI = false
+  /// Whether the provider's tokens are kept for services: some route hands them on.
+  package var keepsProviderTokens = false
 
   package init(authenticateURL: String, sharedSecret: [UInt8], provider: ProviderConfiguration) {
     var url = authenticateURL

@@ -14,6 +14,9 @@ package struct WholePattern: Sendable {
   }
 
   package func matches(_ text: String) -> Bool { automaton.matches(text.utf8) }
+
+  /// Whether any text that begins with this byte could match.
+  package func canBegin(with byte: UInt8) -> Bool { automaton.canBegin(with: byte) }
 }
 
 extension WholePattern: Hashable {

@@ -82,7 +82,8 @@ extension ConfigurationKey {
       "Resolves `.` and `..` in paths and unescapes what need not be escaped, before anything is decided; otherwise such paths are refused where they matter"
     ),
     .init(
-      .global, "merge_slashes", .flag, default: "false", "Takes several slashes in paths for one, before anything is decided"),
+      .global, "merge_slashes", .flag, default: "false",
+      "Takes several slashes in paths for one, before anything is decided"),
     .init(
       .global, "path_with_escaped_slashes_action",
       .choice(["keep_unchanged", "reject_request", "unescape_and_redirect", "unescape_and_forward"]),
@@ -98,7 +99,8 @@ extension ConfigurationKey {
     .init(
       .global, "per_route_max_request_rate", .text, "How fast the requests of all visitors to one route may come (503)"),
     .init(
-      .global, "per_route_max_requests", .number, default: "0", "How many of these may be under way (503); 0 is any number"
+      .global, "per_route_max_requests", .number, default: "0",
+      "How many of these may be under way (503); 0 is any number"
     ),
   ]
 }

@@ -18,8 +18,7 @@ extension ConfigurationKey {
     ),
     .init(
       .runtimeFlag, "match_any_incoming_port", .flag, default: "true",
-      .notYet("routes without a port always match requests for any port"),
-      "Whether routes without a port match requests for any port"),
+      "Whether routes without a port match requests for any port; otherwise for 443"),
     .init(
       .runtimeFlag, "refresh_session_at_id_token_expiration", .flag, default: "true",
       .later("sessions last `cookie_expire`"), "When sessions are refreshed"),

@@ -42,14 +42,4 @@ extension ConfigurationKey {
       "otel_bsp_schedule_delay",
       "otel_bsp_max_export_batch_size",
     ].map { .init(.global, $0, .text, .later("there is no tracing in this version"), "Tracing") }
-    + [
-      .init(
-        .global, "headers_with_underscores_action", .text,
-        .noEffect("such headers pass, unless they look like ours, which are removed"), "Headers with underscores"),
-      .init(.global, "normalize_path", .flag, .noEffect(paths), "Rewriting of paths"),
-      .init(.global, "merge_slashes", .flag, .noEffect(paths), "Rewriting of paths"),
-      .init(.global, "path_with_escaped_slashes_action", .text, .noEffect(paths), "Rewriting of paths"),
-    ]
-
-  private static let paths = "a path is forwarded exactly as it came, and policies see that same path"
 }

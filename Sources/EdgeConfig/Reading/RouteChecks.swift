@@ -64,7 +64,7 @@ struct RouteChecks {
     var places: [String: ReadRoute] = [:]
     for route in routes {
       let from = route.route.from
-      let match = "\(from.scheme) \(from.host) \(from.port ?? 0) \(route.route.path)"
+      let match = "\(from.scheme) \(from.host) \(from.port ?? 0) \(route.route.path.key)"
       if let first = ids[route.route.id] {
         findings.error(
           route.fromPlace,
@@ -73,7 +73,7 @@ struct RouteChecks {
       } else if let first = places[match] {
         findings.warning(
           route.fromPlace, "never reached: line \(first.fromPlace.position.line) serves the same host and path",
-          "tell them apart by `prefix` or `path`")
+          "tell them apart by `prefix`, `path` or `regex`")
       }
       ids[route.route.id] = ids[route.route.id] ?? route
       places[match] = places[match] ?? route

@@ -80,7 +80,8 @@ extension RouteReader {
 
   /// `host_rewrite` and `host_rewrite_header`: the Host that the service sees.
   func hostRewrite() -> (text: String?, header: String?) {
-    let names = ["preserve_host_header", "host_rewrite", "host_rewrite_header"].filter {
+    let all = ["preserve_host_header", "host_rewrite", "host_rewrite_header", "host_path_regex_rewrite_pattern"]
+    let names = all.filter {
       $0 == "preserve_host_header" ? section.flag($0) == true : section.isWritten($0)
     }
     if names.count > 1, let setting = section.setting(names[1]) {

@@ -118,19 +118,20 @@ struct RouteReader {
 
   private func upgrades() -> [String] {
     let spdy = section.flag("allow_spdy") == true ? ["spdy/3.1"] : []
-    return spdy + section.texts("allow_upgrades").compactMap { upgrade in
-      let token = upgrade.text.lowercased()
-      if token == "websocket" { return nil }
-      // `name` or `name/version` (RFC 9110 section 7.8).
-      let parts = token.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-      guard parts.allSatisfy({ isHeaderName(String($0)) }), parts.first != "h2c" else {
-        findings.error(
-          upgrade.place, "`allow_upgrades`: `\(upgrade.text)` cannot pass",
-          parts.first == "h2c" ? "HTTP/2 in the clear would hide requests from the policy" : nil)
-        return nil
+    return spdy
+      + section.texts("allow_upgrades").compactMap { upgrade in
+        let token = upgrade.text.lowercased()
+        if token == "websocket" { return nil }
+        // `name` or `name/version` (RFC 9110 section 7.8).
+        let parts = token.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.allSatisfy({ isHeaderName(String($0)) }), parts.first != "h2c" else {
+          findings.error(
+            upgrade.place, "`allow_upgrades`: `\(upgrade.text)` cannot pass",
+            parts.first == "h2c" ? "HTTP/2 in the clear would hide requests from the policy" : nil)
+          return nil
+        }
+        return token
       }
-      return token
-    }
   }
 
   private func origins() -> [String] {
@@ -157,10 +158,13 @@ struct RouteReader {
 
   /// Headers that are not a setting's to make.
   static func whyForbidden(_ name: String) -> String? {
-    switch name {
+    // As careless services fold it.
+    let name = name.replacing("_", with: "-")
+    return switch name {
     case "host": "use `preserve_host_header`, or the host of `to`"
     case "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "keep-alive":
       "it frames the request"
+    case "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-request-id": "the edge sets it"
     case "cookie": "cookies belong to the visitor"
     default: name.hasPrefix("x-pomerium-jwt") ? "it is the edge's own" : nil
     }

@@ -24,6 +24,12 @@ package struct YAMLNode: Sendable, Equatable {
     return scalar.text
   }
 
+  /// A scalar without quotation marks.
+  package var isPlain: Bool {
+    if case .scalar(let scalar) = content { return scalar.isPlain }
+    return false
+  }
+
   package var isNull: Bool {
     if case .scalar(let scalar) = content { return scalar.resolved == .null }
     return false
@@ -97,10 +103,13 @@ package struct YAMLScalar: Sendable, Equatable {
 
   package var text: String
   package var resolved: Resolved
+  /// Without quotation marks.
+  package var isPlain: Bool
 
   /// A quoted scalar, and one tagged `!!str`, is a text whatever it looks like.
   package init(text: String, isPlain: Bool) {
     self.text = text
+    self.isPlain = isPlain
     resolved = isPlain ? Self.resolve(text) : .string
   }
 

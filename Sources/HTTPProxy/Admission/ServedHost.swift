@@ -13,6 +13,8 @@ final class ServedHost {
   let onlyPlan: RoutePlan?
   /// The first route of the host: the place of our own pages there.
   let firstRoute: Route?
+  /// Other names that the handshake may give for it (`tls_downstream_server_name`).
+  let serverNames: Set<HostName>
 
   init(
     _ authority: Authority, table: RouteTable, configuration: HTTPProxyConfiguration, plan: (Route) -> RoutePlan
@@ -24,14 +26,17 @@ final class ServedHost {
       hasPathRules = false
       onlyPlan = nil
       firstRoute = nil
+      serverNames = []
       return
     }
     isAuthenticateHost = name == configuration.authenticateHost
     isServed = !isAuthenticateHost && table.servesHost(name)
     let matching = isServed ? table.routes.filter { $0.origin.scheme.isWeb && $0.origin.host.matches(name) } : []
     hasPathRules = matching.contains {
-      $0.path != .any || $0.http.prefixRewrite != nil || $0.targets.contains { !$0.path.isEmpty && $0.path != "/" }
+      $0.path != .any || $0.http.prefixRewrite != nil || $0.http.shaping.rewritesPaths
+        || $0.targets.contains { !$0.path.isEmpty && $0.path != "/" }
     }
+    serverNames = Set(matching.compactMap(\.http.shaping.downstreamServerName))
     if case .route(let route) = table.route(host: name, port: authority.port, path: "/") {
       firstRoute = route
     } else {

@@ -175,13 +175,7 @@ extension Exchange {
       loop.shared.openStreams.move(openStream, to: binding)
     }
     waitingSince = loop.now
-    var identity: HeaderList?
-    if plan.route.http.passesIdentityHeaders, grant.tellsIdentity, let visitor = grant.visitor,
-      let name = head.authority?.host
-    {
-      identity = visitor.fields(
-        for: plan, host: HostName(name)?.text ?? name, identity: loop.shared.identity, now: loop.shared.clock())
-    }
+    let identity = knowledgeFields(head, plan, grant)
     if head.hasBody { connection.noteBody(of: visitor?.sessionID) }
     if loop.pool.mode == .session { connection.restrict(to: visitor?.sessionID) }
     for field in head.headers.fields
@@ -194,7 +188,7 @@ extension Exchange {
         head: head, plan: plan, cookies: loop.cookies, upgrade: grant.upgrade, peerAddress: peerAddress,
         isFromTrustedProxy: isFromTrustedProxy,
         skipsPeer: loop.configuration.skipsForwardedAppend, scheme: scheme(of: head),
-        requestID: requestID, identityFields: identity))
+        requestID: requestID, identityFields: identity, target: target, servicePath: grant.servicePath))
     if requestEnded {
       connection.sendEnd(trailers: requestTrailers)
       connection.flush()
@@ -206,7 +200,7 @@ extension Exchange {
   }
 
   /// How the visitor came. Where TLS ends before us, whoever ends it says so.
-  private func scheme(of head: RequestHead) -> String {
+  func scheme(of head: RequestHead) -> String {
     if loop.configuration.tls != nil { return "https" }
     guard isFromTrustedProxy, let field = head.headers.firstField(.xForwardedProto) else { return "http" }
     return head.headers.valueEquals(field, "https") ? "https" : "http"

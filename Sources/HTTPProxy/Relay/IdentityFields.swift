@@ -1,30 +1,29 @@
 import HTTPWire
-import Identity
 import Policy
 
 /// The fields that tell a service who asks (`pass_identity_headers`).
 enum IdentityFields {
-  static func make(session: Session, host: String, plan: RoutePlan, identity: any VisitorIdentity) -> HeaderList {
+  static func make(_ subject: Subject, assertion: String?, plan: RoutePlan) -> HeaderList {
     var fields = HeaderList()
-    if let assertion = identity.signAssertion(session: session, host: host) {
-      fields.add("X-Pomerium-Jwt-Assertion", assertion)
-    }
+    if let assertion { fields.add("X-Pomerium-Jwt-Assertion", assertion) }
     for (name, claim) in plan.claimHeaders {
-      if let value = value(of: claim, subject: session.subject) { fields.add(name, value) }
+      if let value = value(of: claim, subject, plan) { fields.add(name, value) }
     }
     return fields
   }
 
   /// A claim as a field value. What is not printable ASCII, and a list item with a comma, goes only into the assertion
   /// (security rule 22).
-  private static func value(of claim: String, subject: Subject) -> String? {
+  private static func value(of claim: String, _ subject: Subject, _ plan: RoutePlan) -> String? {
     let plain: String?
     switch claim {
     // Services take an address for an identity: one that nobody vouches for could be anybody's (security rule 29).
     case "email": plain = subject.emailIsTrusted ? subject.email : nil
     case "name": plain = subject.name
     case "sub", "user": plain = subject.userID
-    case "groups": return subject.groups.isEmpty ? nil : joined(subject.groups)
+    case "groups":
+      let groups = plan.groups(of: subject)
+      return groups.isEmpty ? nil : joined(groups)
     default: return subject.claims[claim].flatMap { text(of: $0) }
     }
     return plain.flatMap { isPrintable($0) ? $0 : nil }
@@ -47,7 +46,7 @@ enum IdentityFields {
     items.allSatisfy { isPrintable($0) && !$0.contains(",") } ? items.joined(separator: ",") : nil
   }
 
-  private static func isPrintable(_ text: String) -> Bool {
+  static func isPrintable(_ text: String) -> Bool {
     !text.isEmpty && text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F }
   }
 }

@@ -64,8 +64,11 @@ final class RoutePlan {
     removed += http.removeRequestHeaders.map { Self.folded($0) }
     removedNames = removed
     addedRequestFields = HeaderList(http.setRequestHeaders.map { ($0.name, $0.value) })
-    replacedResponseNames = http.setResponseHeaders.map { Self.folded($0.name) }
-    addedResponseFields = HeaderList(http.setResponseHeaders.map { ($0.name, $0.value) })
+    let own = Set(http.setResponseHeaders.map { Self.folded($0.name) })
+    let set =
+      http.setResponseHeaders + configuration.setResponseHeaders.filter { !own.contains(Self.folded($0.name)) }
+    replacedResponseNames = set.map { Self.folded($0.name) }
+    addedResponseFields = HeaderList(set.map { ($0.name, $0.value) })
     let replaced = replacedResponseNames
     defaultResponseFields = configuration.defaultResponseHeaders.compactMap { name, value in
       let folded = Self.folded(name)
@@ -77,7 +80,7 @@ final class RoutePlan {
       $1.kind == .other ? .max : $0 | 1 << UInt64($1.kind.rawValue & 63)
     }
     let usual = HeaderList(
-      http.setResponseHeaders.map { ($0.name, $0.value) }
+      set.map { ($0.name, $0.value) }
         + configuration.defaultResponseHeaders.filter { !replaced.contains(Self.folded($0.name)) }
         .map { ($0.name, $0.value) })
     usualAdditions = usual.isEmpty ? [] : [usual]

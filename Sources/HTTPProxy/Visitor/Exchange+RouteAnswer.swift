@@ -19,6 +19,15 @@ extension Exchange {
   }
 }
 
+extension Exchange {
+  /// To the same host: another path must not become another place.
+  func redirect(to path: String) {
+    guard let head, let authority = head.authority else { return }
+    let headers = HeaderList([("Location", "\(scheme(of: head))://\(authority.text)\(path)")])
+    answer(OwnResponse(status: 307, headers: headers), detail: "path_redirect")
+  }
+}
+
 extension RoutePlan {
   /// Where a redirecting route sends this request.
   func location(_ redirect: RouteRedirect, for head: RequestHead) -> String {

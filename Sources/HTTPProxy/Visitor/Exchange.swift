@@ -114,7 +114,7 @@ final class Exchange {
   var told: TrafficEntry?
 
   init(head: RequestHead?, visitor side: any VisitorSide, loop: LoopState, remoteAddress: String) {
-    self.head = head
+    self.head = head.map { loop.configuration.treatment.treated($0) }
     isHTTP10 = head?.version == .http10
     self.side = side
     self.loop = loop
@@ -179,6 +179,7 @@ final class Exchange {
     case .signIn(let place):
       if case .route(let route) = place { count(.signIn, for: route) }
       answer(loop.shared.pages.unauthenticated(ownRequest(place)), detail: "unauthenticated")
+    case .redirect(let path): redirect(to: path)
     case .refuse(let refusal, let session):
       switch refusal {
       case .forbidden(let route, _): count(.denied, for: route)

@@ -14,11 +14,11 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
   typealias OutboundOut = ByteBuffer
 
   /// Bytes that wait unread (pipelined requests, a body nobody takes yet) before the socket is left alone.
-  private static let unreadLimit = 32 << 10
+  static let unreadLimit = 32 << 10
   /// What is read and dropped after a response that came before its request was whole.
   static let discardLimit: UInt64 = 256 << 10
   /// Milliseconds.
-  private static let lingerTime: Int64 = 2_000
+  static let lingerTime: Int64 = 2_000
 
   let loop: LoopState
   let address: VisitorAddress
@@ -89,6 +89,12 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
 
   /// By TLS's word, or without TLS by the preface that cannot be a request (RFC 9113 section 3.3).
   private func speaksHTTP2(_ bytes: ByteBuffer) -> Bool {
+    switch loop.configuration.protocols {
+    case .http1: return false
+    // Whoever speaks something else is told so in HTTP/2.
+    case .http2: return true
+    case .all: break
+    }
     if let tls { return tls.alpn == "h2" }
     return bytes.readableBytesView.starts(with: "PRI * HTTP/2.0\r\n".utf8)
   }
@@ -217,6 +223,7 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
     if !head.keepsAlive || loop.isDraining || turnedAway != nil { closesAfterResponse = true }
     let exchange = Exchange(head: head, visitor: self, loop: loop, remoteAddress: remoteAddress)
     exchange.serverName = tls?.serverName
+    exchange.certificate = tls?.certificate
     self.exchange = exchange
     if let turnedAway { exchange.refuse(turnedAway) } else { exchange.begin() }
   }

@@ -35,13 +35,16 @@ struct AssertionSigner: Sendable {
   }
 
   func sign(
-    _ subject: Subject, host: String, configuration: IdentityConfiguration, now: UnixTime, random: RandomSource
+    _ subject: Subject, host: String, options: AssertionOptions, configuration: IdentityConfiguration, now: UnixTime,
+    random: RandomSource
   ) -> String? {
     var groups = subject.groups
-    if let filter = configuration.groupsFilter { groups = groups.filter(filter.contains) }
+    if let filter = options.groups ?? configuration.groupsFilter.map(Set.init) {
+      groups = groups.filter(filter.contains)
+    }
     var claims: [String: ClaimValue] = [:]
     for name in configuration.assertionClaims { claims[name] = subject.claims[name] }
-    claims["iss"] = .string(configuration.issuerIsURI ? "https://\(host)/" : host)
+    claims["iss"] = .string(options.issuerIsURI ?? configuration.issuerIsURI ? "https://\(host)/" : host)
     claims["aud"] = .string(host)
     claims["sub"] = .string(subject.userID)
     claims["user"] = .string(subject.userID)

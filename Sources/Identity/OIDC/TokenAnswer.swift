@@ -6,6 +6,8 @@ struct TokenAnswer: Sendable {
   let idToken: String?
   let accessToken: String?
   let refreshToken: String?
+  /// How long the access token is good for, in seconds, if the provider says so.
+  let lifetime: Int64?
 
   init(_ response: FetchResponse, url: String) throws(IdentityError) {
     let document = try? JSONReader.parse(response.body)
@@ -23,6 +25,7 @@ struct TokenAnswer: Sendable {
     idToken = document.text("id_token")
     accessToken = document.text("access_token")
     refreshToken = document.text("refresh_token")
+    lifetime = document.member("expires_in")?.asNumber.flatMap { Int64(exactly: $0.rounded()) }
   }
 
   /// Credentials as the provider wants them: in the header (RFC 6749 2.3.1, both parts form-encoded), or in the form.

@@ -12,6 +12,7 @@ final class SessionDirectory: Sendable {
     /// Names the provider and client it came from.
     var providerFingerprint: String
     var refresh: RefreshState?
+    var tokens: ProviderTokens?
   }
 
   /// What the background refresh needs to ask the provider again.

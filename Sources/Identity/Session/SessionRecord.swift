@@ -2,7 +2,7 @@ import EdgeCrypto
 import Policy
 import Store
 
-/// A session as the store keeps it. The provider's refresh token is sealed; the browser's handle is not there at all.
+/// A session as the store keeps it. The provider's tokens are sealed; the browser's handle is not there at all.
 enum SessionRecord {
   static let kind = RecordKind("session")
 
@@ -30,6 +30,7 @@ enum SessionRecord {
     {
       members["refresh_token"] = .string(Base64.encodeURL(sealed))
     }
+    if let tokens = entry.tokens?.sealed(key: tokenKey, sessionID: session.id) { members["tokens"] = .string(tokens) }
     return JSONWriter.bytes(.object(members))
   }
 
@@ -57,6 +58,9 @@ enum SessionRecord {
       let token = SealedBox.open(key: tokenKey, sealed, aad: Array(record.id.utf8))
     {
       entry.refresh = .init(token: String(decoding: token, as: UTF8.self), dueAt: refreshAt)
+    }
+    entry.tokens = value.text("tokens").flatMap {
+      ProviderTokens(sealed: $0, key: tokenKey, sessionID: record.id)
     }
     return entry
   }

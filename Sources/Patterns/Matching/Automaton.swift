@@ -75,6 +75,8 @@ struct Automaton: Sendable {
     return accepts[row]
   }
 
+  func canBegin(with byte: UInt8) -> Bool { next[Int(columns[Int(byte)])] != Self.dead }
+
   /// Splits the bytes wherever an instruction does.
   private static func columns(of program: Program) -> ([UInt8], Int) {
     var sets: [ByteSet] = program.looksAround ? [.word] : []

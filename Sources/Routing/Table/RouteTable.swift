@@ -1,3 +1,5 @@
+import Patterns
+
 /// All routes of one configuration: an immutable snapshot, shared by all loops.
 package struct RouteTable: Sendable {
   /// Grows with every change; what was decided under an older one is decided again (security rule 28).
@@ -26,12 +28,23 @@ package struct RouteTable: Sendable {
         byPattern[route.origin.host, default: []].append(route)
       }
     }
-    self.exact = exact
+    self.exact = exact.mapValues { Self.ordered($0) }
     wildcards = patterns.enumerated()
       .sorted {
         ($0.element.literalLength, -$0.offset) > ($1.element.literalLength, -$1.offset)
       }
-      .map { ($0.element, byPattern[$0.element] ?? []) }
+      .map { ($0.element, Self.ordered(byPattern[$0.element] ?? [])) }
+  }
+
+  /// In configuration order, but for `regex_priority_order`: the routes with a pattern share their places out by priority.
+  private static func ordered(_ routes: [Route]) -> [Route] {
+    let places = routes.indices.filter { routes[$0].path.priority != nil }
+    let sorted = places.sorted {
+      (routes[$0].path.priority ?? .min, $1) > (routes[$1].path.priority ?? .min, $0)
+    }
+    var ordered = routes
+    for (place, source) in zip(places, sorted) { ordered[place] = routes[source] }
+    return ordered
   }
 
   /// Which route serves a request. `port` is the one the visitor named (`Host`), `path` the raw one without query.
@@ -162,7 +175,14 @@ extension PathMatch {
     case .any: .any
     case .prefix(let prefix): .prefix(reading(prefix))
     case .exact(let exact): .exact(reading(exact))
+    case .pattern: self
     }
+  }
+
+  /// Of a pattern; the least where none is written, `nil` for all other matches.
+  fileprivate var priority: Int? {
+    if case .pattern(_, let priority) = self { return priority ?? .min }
+    return nil
   }
 
   /// Compares bytes, not characters: canonically equivalent spellings are different paths.
@@ -171,6 +191,7 @@ extension PathMatch {
     case .any: true
     case .prefix(let prefix): path.utf8.starts(with: prefix.utf8)
     case .exact(let exact): path.utf8.elementsEqual(exact.utf8)
+    case .pattern(let pattern, _): pattern.matches(path)
     }
   }
 }

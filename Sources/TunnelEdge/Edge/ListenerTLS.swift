@@ -28,7 +28,7 @@ enum ListenerTLS {
     let clients = try listener.clientCertificates.map { written throws(EdgeSettingsError) in try self.clients(written) }
     do {
       return try TLSServerContext(
-        identities: identities, unknown: CertificateAuthority.catchAll(now: now.seconds), 
+        identities: identities, unknown: CertificateAuthority.catchAll(now: now.seconds),
         alpn: HTTPProxyConfiguration.Protocols(listener.requests.protocols).names, clients: clients,
         ticketKeys: ticketKeys)
     } catch {

@@ -53,7 +53,12 @@ final class TestIdentity: VisitorIdentity {
     }
   }
   func session(id: String) -> Session? { state.withLock { $0.sessions[id] } }
-  func signAssertion(session: Session, host: String) -> String? { "assertion.\(session.id).\(host)" }
+  func signAssertion(session: Session, host: String, options: AssertionOptions) -> String? {
+    "assertion.\(session.id).\(host)"
+  }
+  func providerTokens(sessionID: String) -> ProviderTokens? {
+    ProviderTokens(accessToken: "access.\(sessionID)", idToken: nil)
+  }
   func onChange(_ observer: @escaping @Sendable (SessionChange) -> Void) {
     state.withLock { $0.observers.append(observer) }
   }
