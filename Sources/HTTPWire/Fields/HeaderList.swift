@@ -68,6 +68,23 @@ package struct HeaderList: Sendable {
         isCanonical: true))
   }
 
+  /// Appends a field whose name is a token and whose value may stand in a line, as they are.
+  mutating func append(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>, _ kind: KnownField) {
+    let nameStart = bytes.count
+    bytes += name
+    bytes.append(ByteClass.colon)
+    bytes.append(ByteClass.space)
+    let valueStart = bytes.count
+    bytes += value
+    bytes.append(ByteClass.carriageReturn)
+    bytes.append(ByteClass.lineFeed)
+    fields.append(
+      Field(
+        nameStart: UInt32(clamping: nameStart), nameLength: UInt32(clamping: name.count),
+        valueStart: UInt32(clamping: valueStart), valueLength: UInt32(clamping: value.count), kind: kind,
+        isCanonical: true))
+  }
+
   /// Leaves exactly one field of this name.
   package mutating func set(_ name: String, _ value: String) {
     remove(name)

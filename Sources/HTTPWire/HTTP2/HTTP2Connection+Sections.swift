@@ -1,5 +1,4 @@
 import NIOCore
-import NIOHPACK
 
 /// HEADERS and CONTINUATION: requests, responses, trailers.
 extension HTTP2Connection {
@@ -36,8 +35,8 @@ extension HTTP2Connection {
 
   /// Every section is decoded, wanted or not: the compression table must follow the peer's.
   private mutating func takeSection(_ partial: PartialSection, at now: UInt64) throws(HTTP2Error) {
-    let fields = try decode(partial.bytes)
-    guard Self.listBytes(fields) <= partial.bytes.readableBytes * limits.fieldListGrowth + limits.fieldListAllowance
+    let fields = try sectionReader.read(partial.bytes)
+    guard fields.listBytes <= partial.bytes.readableBytes * limits.fieldListGrowth + limits.fieldListAllowance
     else {
       throw HTTP2Error(.enhanceYourCalm, "a field section that names the same fields again and again")
     }
@@ -53,25 +52,10 @@ extension HTTP2Connection {
     }
   }
 
-  private mutating func decode(_ bytes: ByteBuffer) throws(HTTP2Error) -> HPACKHeaders {
-    var bytes = bytes
-    do {
-      return try decoder.decodeHeaders(from: &bytes)
-    } catch is NIOHPACKErrors.MaxHeaderListSizeViolation {
-      throw HTTP2Error(.enhanceYourCalm, "a field section that grows beyond all bounds")
-    } catch {
-      throw HTTP2Error(.compressionError, "a field section that cannot be decompressed")
-    }
-  }
-
-  private static func listBytes(_ fields: HPACKHeaders) -> Int {
-    fields.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 32 }
-  }
-
   // MARK: Requests
 
   private mutating func takeRequest(
-    _ fields: HPACKHeaders, _ id: UInt32, endsStream: Bool, at now: UInt64
+    _ fields: FieldLines, _ id: UInt32, endsStream: Bool, at now: UInt64
   ) throws(HTTP2Error) {
     lastPeerStream = id
     if case .final(let lastStream) = drain, id > lastStream {
@@ -82,7 +66,7 @@ extension HTTP2Connection {
     var stream = HTTP2Stream(sendWindow: peer.initialWindowSize, limits: limits)
     stream.receiving = endsStream ? .ended : .body
     do throws(WireError) {
-      guard Self.listBytes(fields) <= limits.fieldListBytes else { throw .headTooLarge }
+      guard fields.listBytes <= limits.fieldListBytes else { throw .headTooLarge }
       let head = try RequestHead(http2: fields, endsStream: endsStream, limits: limits, webSocketKey: webSocketKey)
       if case .length(let length) = head.framing { stream.declaredLength = length }
       streams[id] = stream
@@ -98,13 +82,13 @@ extension HTTP2Connection {
   // MARK: Trailers and responses
 
   private mutating func takeMore(
-    _ fields: HPACKHeaders, of stream: HTTP2Stream, _ id: UInt32, endsStream: Bool, at now: UInt64
+    _ fields: FieldLines, of stream: HTTP2Stream, _ id: UInt32, endsStream: Bool, at now: UInt64
   ) throws(HTTP2Error) {
     var stream = stream
     switch stream.receiving {
     case .ended: try breakOff(id, .streamClosed, at: now)
     case .head:
-      guard Self.listBytes(fields) <= limits.fieldListBytes,
+      guard fields.listBytes <= limits.fieldListBytes,
         let head = try? ResponseHead(http2: fields, endsStream: endsStream, limits: limits),
         !endsStream || stream.isHead || head.promisesNothing
       else { return try breakOff(id, .protocolError, at: now) }

@@ -1,6 +1,5 @@
 import DequeModule
 import NIOCore
-import NIOHPACK
 
 /// One HTTP/2 connection without its socket, either role (RFC 9113): bytes in, events out; commands in, bytes out.
 ///
@@ -32,7 +31,7 @@ package struct HTTP2Connection {
   var peer = HTTP2PeerSettings()
   var sendWindow = 65_535
   var receiveWindow: HTTP2ReceiveWindow
-  var decoder: HPACKDecoder
+  var sectionReader: FieldSectionReader
   var section: PartialSection?
   var smallFrames: FrameBudget
   var resets: FrameBudget
@@ -73,8 +72,7 @@ package struct HTTP2Connection {
     self.webSocketKey = webSocketKey
     prefaceLeft = role == .server ? Self.preface.count : 0
     receiveWindow = HTTP2ReceiveWindow(size: limits.connectionWindow, largest: limits.largestConnectionWindow)
-    decoder = HPACKDecoder(
-      allocator: ByteBufferAllocator(), maxDynamicTableSize: 4096, maxHeaderListSize: limits.largestFieldListBytes)
+    sectionReader = FieldSectionReader(largestListBytes: limits.largestFieldListBytes)
     smallFrames = FrameBudget(rate: limits.smallFrameRate, burst: limits.smallFrameBurst)
     resets = FrameBudget(rate: limits.resetRate, burst: limits.resetBurst)
     begin()

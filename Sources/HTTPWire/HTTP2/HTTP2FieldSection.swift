@@ -1,5 +1,3 @@
-import NIOHPACK
-
 /// A decoded field section, taken apart: the pseudo-header fields, and the others checked and in one list
 /// (RFC 9113 sections 8.2 and 8.3).
 struct HTTP2FieldSection {
@@ -18,26 +16,28 @@ struct HTTP2FieldSection {
   /// Everything but pseudo fields, Host and Cookie.
   private(set) var fields = HeaderList()
   private(set) var host: String?
-  private var cookies: [String] = []
+  /// All Cookie fields in one (RFC 9113 section 8.2.3).
+  private(set) var cookie: [UInt8]?
   private(set) var contentLength: UInt64?
 
-  /// All Cookie fields in one (RFC 9113 section 8.2.3).
-  var cookie: String? { cookies.isEmpty ? nil : cookies.joined(separator: "; ") }
-
-  init(_ section: HPACKHeaders, as purpose: Purpose, limits: HTTP2Limits) throws(WireError) {
+  init(_ section: FieldLines, as purpose: Purpose, limits: HTTP2Limits) throws(WireError) {
     var isPastPseudoFields = false
     var count = 0
-    for (name, value, _) in section {
-      // Browsers make a field of each cookie; together they count as the one they become.
-      if name != "cookie" || cookies.isEmpty { count += 1 }
-      guard count <= limits.fieldCount else { throw .headTooLarge }
-      if name.utf8.first == ByteClass.colon {
+    for line in section.lines {
+      let isFirstCookie = cookie == nil
+      if section.name(line).first == ByteClass.colon {
         guard !isPastPseudoFields, purpose != .trailers else { throw .malformed("pseudo-header field out of place") }
-        try takePseudoField(name, value, as: purpose)
+        try takePseudoField(
+          String(decoding: section.name(line), as: UTF8.self), String(decoding: section.value(line), as: UTF8.self),
+          as: purpose)
+        count += 1
       } else {
         isPastPseudoFields = true
-        try takeField(name, value)
+        let kind = try takeField(line, of: section)
+        // Browsers make a field of each cookie; together they count as the one they become.
+        if kind != .cookie || isFirstCookie { count += 1 }
       }
+      guard count <= limits.fieldCount else { throw .headTooLarge }
     }
   }
 
@@ -58,42 +58,51 @@ struct HTTP2FieldSection {
     field = value
   }
 
-  private mutating func takeField(_ name: String, _ value: String) throws(WireError) {
-    for byte in name.utf8 where !ByteClass.isToken(byte) || byte &- 0x41 < 26 {
-      throw .malformed("field name is not a token in lower case")
-    }
-    try Self.check(value)
-    switch name {
-    case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade", "http2-settings":
-      throw .malformed("field of a single connection")
-    case "te":
-      guard value.lowercased() == "trailers" else { throw .malformed("TE other than trailers") }
-      fields.add(name, value)
-    case "host":
-      guard host == nil else { throw .malformed("more than one Host field") }
-      host = value
-    case "cookie":
-      cookies.append(value)
-    case "content-length":
-      guard contentLength == nil else { throw .malformed("more than one Content-Length field") }
-      guard let length = ContentLength.parse(Array(value.utf8)[...]) else {
-        throw .malformed("Content-Length is not a number")
+  private mutating func takeField(_ line: FieldLines.Line, of section: FieldLines) throws(WireError) -> KnownField {
+    let name = section.name(line)
+    var packed = PackedName()
+    for byte in name {
+      guard ByteClass.isToken(byte), byte &- 0x41 >= 26 else {
+        throw .malformed("field name is not a token in lower case")
       }
-      contentLength = length
-      fields.add(name, value)
-    default:
-      fields.add(name, value)
+      packed.append(lowercased: byte)
     }
+    guard packed.length > 0 else { throw .malformed("field without a name") }
+    let value = section.value(line)
+    try Self.check(value)
+    let kind = KnownField.matching(packed, in: section.bytes.span, at: line.name.lowerBound)
+    switch kind {
+    case .connection, .proxyConnection, .keepAlive, .transferEncoding, .upgrade, .http2Settings:
+      throw .malformed("field of a single connection")
+    case .te:
+      guard value.map({ ByteClass.lowercased($0) }).elementsEqual("trailers".utf8) else {
+        throw .malformed("TE other than trailers")
+      }
+      fields.append(name: name, value: value, kind)
+    case .host:
+      guard host == nil else { throw .malformed("more than one Host field") }
+      host = String(decoding: value, as: UTF8.self)
+    case .cookie:
+      // In place: there may be thousands.
+      if cookie == nil { cookie = [] } else { cookie?.append(contentsOf: [0x3B, ByteClass.space]) }
+      cookie?.append(contentsOf: value)
+    case .contentLength:
+      guard contentLength == nil else { throw .malformed("more than one Content-Length field") }
+      guard let length = ContentLength.parse(value) else { throw .malformed("Content-Length is not a number") }
+      contentLength = length
+      fields.append(name: name, value: value, kind)
+    default:
+      fields.append(name: name, value: value, kind)
+    }
+    return kind
   }
 
   /// RFC 9113 section 8.2.1: no control character, no blank at either end.
-  private static func check(_ value: String) throws(WireError) {
-    var last: UInt8 = 0
-    for byte in value.utf8 {
-      guard ByteClass.isFieldValue(byte) else { throw .malformed("field value with a control character") }
-      last = byte
+  private static func check(_ value: ArraySlice<UInt8>) throws(WireError) {
+    for byte in value where !ByteClass.isFieldValue(byte) {
+      throw .malformed("field value with a control character")
     }
-    guard let first = value.utf8.first else { return }
+    guard let first = value.first, let last = value.last else { return }
     for byte in [first, last] where byte == ByteClass.space || byte == ByteClass.tab {
       throw .malformed("field value with a blank at its end")
     }

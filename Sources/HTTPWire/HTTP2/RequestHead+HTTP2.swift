@@ -1,5 +1,3 @@
-import NIOHPACK
-
 extension RequestHead {
   /// Reads a request's field section (RFC 9113 section 8.3.1).
   ///
@@ -7,7 +5,7 @@ extension RequestHead {
   /// (RFC 8441) becomes the GET with Upgrade of RFC 6455, with `webSocketKey` as its key, so that nothing behind needs to
   /// know of two ways.
   init(
-    http2 section: HPACKHeaders, endsStream: Bool, limits: HTTP2Limits, webSocketKey: () -> String
+    http2 section: FieldLines, endsStream: Bool, limits: HTTP2Limits, webSocketKey: () -> String
   ) throws(WireError) {
     let read = try HTTP2FieldSection(section, as: .request, limits: limits)
     guard let methodText = read.method, methodText.utf8.count <= RequestLine.longestMethod, !methodText.isEmpty,
@@ -27,7 +25,7 @@ extension RequestHead {
     var headers = HeaderList()
     headers.add("Host", authority.text)
     headers.append(contentsOf: read.fields, leavingOut: isWebSocket ? .secWebSocketKey : nil)
-    if let cookie = read.cookie { headers.add("Cookie", cookie) }
+    if let cookie = read.cookie { headers.append(name: Array("Cookie".utf8)[...], value: cookie[...], .cookie) }
     if isWebSocket {
       headers.add("Connection", "Upgrade")
       headers.add("Upgrade", "websocket")
@@ -92,6 +90,8 @@ extension RequestHead {
 extension HeaderList {
   /// Adds the fields of another list in their order.
   package mutating func append(contentsOf other: HeaderList, leavingOut kind: KnownField? = nil) {
-    for field in other.fields where kind == nil || field.kind != kind { add(other.name(field), other.value(field)) }
+    for field in other.fields where kind == nil || field.kind != kind {
+      append(name: other.bytes[field.nameRange], value: other.bytes[field.valueRange], field.kind)
+    }
   }
 }
