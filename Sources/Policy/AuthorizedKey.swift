@@ -1,9 +1,10 @@
 /// One line of an `authorized_keys` file, of which a policy needs the key only.
-struct AuthorizedKey {
-  var blob: [UInt8]
+package struct AuthorizedKey {
+  /// As on the wire; of a certificate the whole of it.
+  package var blob: [UInt8]
 
   /// `[options] type base64 [comment]`. The type written must be the type inside the blob.
-  init?(line: String) {
+  package init?(line: String) {
     let words = line.split { $0 == " " || $0 == "\t" || $0 == "\n" || $0 == "\r" }
     guard let place = words.indices.first(where: { Self.isKeyType(words[$0]) }), place + 1 < words.count,
       let blob = decodeBase64(words[place + 1]), Self.typeName(of: blob) == Array(words[place].utf8)

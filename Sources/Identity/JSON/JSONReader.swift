@@ -1,19 +1,19 @@
 import Policy
 
 /// Why bytes are not the JSON we take.
-struct JSONFault: Error, Sendable, Hashable, CustomStringConvertible {
-  let description: String
+package struct JSONFault: Error, Sendable, Hashable, CustomStringConvertible {
+  package let description: String
 }
 
 /// Strict JSON (RFC 8259) into a claim value. Depth is bounded; an object may not name a member twice, because two
 /// readers of such an object disagree about it.
-struct JSONReader {
+package struct JSONReader {
   private static let maximumDepth = 64
 
   private let bytes: [UInt8]
   private var position = 0
 
-  static func parse(_ bytes: [UInt8]) throws(JSONFault) -> ClaimValue {
+  package static func parse(_ bytes: [UInt8]) throws(JSONFault) -> ClaimValue {
     var reader = JSONReader(bytes: bytes)
     let value = try reader.value(depth: 0)
     reader.skipBlanks()

@@ -99,3 +99,11 @@ enum TimeText {
     return era * 146_097 + dayOfEra - 719_468
   }
 }
+
+extension UnixTime {
+  /// `2026-02-03` or `2026-02-03T04:05:06Z` (ISO 8601); UTC where no zone is written.
+  package init?(iso8601 text: String) {
+    guard let time = TimeText.date(text) else { return nil }
+    self = time
+  }
+}

@@ -61,7 +61,7 @@ package struct HostPattern: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// How much of a name the pattern fixes; the longest wildcard wins.
-  var literalLength: Int {
+  package var literalLength: Int {
     switch form {
     case .name(let name): name.text.utf8.count
     case .wildcard(let prefix, let suffix): prefix.utf8.count + suffix.utf8.count

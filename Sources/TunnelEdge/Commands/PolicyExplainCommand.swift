@@ -1,0 +1,143 @@
+import ArgumentParser
+import EdgeConfig
+import Foundation
+import Identity
+import Policy
+
+struct PolicyExplainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "explain",
+    abstract: "Says what a policy decides about a request, and which rule and criterion made it.",
+    discussion: """
+      Who may visit:    tunnel-edge policy explain --route https://app.example.com/admin --email ann@example.com
+      Who may publish:  tunnel-edge policy explain --route https://app.example.com --publish --email ann@example.com
+
+      Nothing is asked over the network: the answer is what the edge would decide with this file. Without --email, --user and
+      --service-account nobody is signed in. A star marks the criteria that made the answer. Exit code 0 whatever it is;
+      with --json, `allowed` tells.
+      """)
+
+  @Option(name: [.customShort("c"), .long], help: ArgumentHelp("The configuration file.", valueName: "file"))
+  var config: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "What is visited or published: a URL, a host, or the name or id of a route.", valueName: "url"))
+  var route: String
+
+  @Flag(help: "Asks who may open the tunnel (`ssh_policy`) instead of who may visit.")
+  var publish = false
+
+  @Option(help: ArgumentHelp("The address of whoever is signed in.", valueName: "address"))
+  var email: String?
+
+  @Flag(help: "The provider has not verified the address.")
+  var emailUnverified = false
+
+  @Option(help: ArgumentHelp("Their user id (`sub`).", valueName: "id"))
+  var user: String?
+
+  @Option(name: .customLong("group"), help: ArgumentHelp("One of their groups; may be repeated.", valueName: "name"))
+  var groups: [String] = []
+
+  @Option(
+    name: .customLong("claim"),
+    help: ArgumentHelp("A claim of theirs, JSON or plain text; may be repeated.", valueName: "name=value"))
+  var claims: [String] = []
+
+  @Option(help: ArgumentHelp("A service account instead of a person.", valueName: "name"))
+  var serviceAccount: String?
+
+  @Option(help: ArgumentHelp("The method of the visit.", valueName: "method"))
+  var method = "GET"
+
+  @Option(help: ArgumentHelp("The path of the visit, if the URL does not say it.", valueName: "path"))
+  var path: String?
+
+  @Option(help: ArgumentHelp("Where the request comes from.", valueName: "address"))
+  var ip: String?
+
+  @Option(help: ArgumentHelp("The name before the last @ of the ssh login.", valueName: "name"))
+  var sshUsername: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The ssh key that was proved: a .pub file, or the -cert.pub of a certificate.", valueName: "file"))
+  var sshKey: String?
+
+  @Option(help: ArgumentHelp("The moment of the request; now, if it is not given.", valueName: "2026-01-31T18:00:00Z"))
+  var at: String?
+
+  @Flag(help: "JSON for programs.")
+  var json = false
+
+  func run() throws {
+    do {
+      let environment = ProcessInfo.processInfo.environment
+      let path = try ConfigurationPath.find(option: config, environment: environment)
+      let load = EdgeConfiguration.load(path: path, environment: environment)
+      guard let configuration = load.configuration else {
+        for diagnostic in load.diagnostics where diagnostic.severity == .error { StandardError.write("\(diagnostic)") }
+        throw EdgeExitCode.configuration
+      }
+      let asked = try AskedRoute(route, publish: publish, path: self.path, in: configuration)
+      let answer = ExplainedDecision(route: asked, request: try request(for: asked))
+      print(json ? try answer.json() : answer.text)
+    } catch let error as ConfigurationPath.NotFound {
+      StandardError.write("tunnel-edge policy explain: \(error)")
+      throw EdgeExitCode.configuration
+    } catch let error as AskedRoute.Mistake {
+      throw ValidationError(error.description)
+    }
+  }
+
+  private func request(for route: AskedRoute) throws -> AccessRequest {
+    var request = AccessRequest(subject: try subject(), sourceAddress: ip, now: try moment())
+    if publish {
+      request.sshUsername = sshUsername ?? ""
+      request.forwardHost = route.forwardedHost
+    } else {
+      request.sshUsername = sshUsername
+      request.method = method
+      request.path = route.path
+      request.certificate = route.asksForCertificates ? .missing : .notAsked
+    }
+    if let sshKey { try ShownKey(file: sshKey).show(in: &request) }
+    return request
+  }
+
+  private func moment() throws -> UnixTime {
+    guard let at else { return SystemClock.now() }
+    guard let time = UnixTime(iso8601: at) else {
+      throw AskedRoute.Mistake("`\(at)` is no moment; write it as 2026-01-31 or 2026-01-31T18:00:00Z")
+    }
+    return time
+  }
+
+  private func subject() throws -> Subject? {
+    guard email != nil || user != nil || serviceAccount != nil else {
+      guard groups.isEmpty, claims.isEmpty else {
+        throw AskedRoute.Mistake("--group and --claim need somebody who has them: add --email or --user")
+      }
+      return nil
+    }
+    var known: [String: ClaimValue] = [:]
+    for claim in claims {
+      let parts = claim.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard parts.count == 2, !parts[0].isEmpty else {
+        throw AskedRoute.Mistake("--claim \(claim): write it as name=value")
+      }
+      known[String(parts[0])] = ClaimValue(written: String(parts[1]))
+    }
+    return Subject(
+      sessionID: "", issuer: "", userID: user ?? "", email: email, emailIsTrusted: !emailUnverified, groups: groups,
+      claims: known, serviceAccount: serviceAccount, expiresAt: UnixTime(milliseconds: .max))
+  }
+}
+
+extension ClaimValue {
+  /// JSON, or whatever else it is as a text.
+  fileprivate init(written text: String) {
+    self = (try? JSONReader.parse(Array(text.utf8))) ?? .string(text)
+  }
+}

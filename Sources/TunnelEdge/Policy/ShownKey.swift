@@ -1,0 +1,29 @@
+import Foundation
+import Policy
+import SSHProtocol
+
+/// An ssh key, or a certificate, from a file of OpenSSH.
+struct ShownKey {
+  private let blob: [UInt8]
+  private let certificate: SSHCertificate?
+
+  init(file: String) throws {
+    guard let data = FileManager.default.contents(atPath: file) else {
+      throw AskedRoute.Mistake("--ssh-key \(file): cannot be read")
+    }
+    guard let key = AuthorizedKey(line: String(decoding: data.prefix(65_536), as: UTF8.self)) else {
+      throw AskedRoute.Mistake("--ssh-key \(file): no public key of OpenSSH; give the .pub file")
+    }
+    certificate = try? SSHCertificate(blob: key.blob)
+    blob = certificate?.key.blob ?? key.blob
+  }
+
+  func show(in request: inout AccessRequest) {
+    request.sshPublicKey = blob
+    request.sshCertificate = certificate.map { certificate in
+      SSHCertificateShown(
+        authority: certificate.authority.blob, principals: certificate.principals,
+        expiresAt: UnixTime(seconds: Int64(clamping: certificate.validBefore)))
+    }
+  }
+}
