@@ -19,6 +19,8 @@ struct AccessRecord {
   var user: String?
   var session: String?
   var upstream: String?
+  /// Until the service's answer began; none where it never did.
+  var upstreamMilliseconds: Int64?
   var isUpgraded: Bool
 
   /// Names of fields as Pomerium's access log has them, ours beside them.
@@ -47,6 +49,7 @@ struct AccessRecord {
     if let user { field("user", user, &buffer) }
     if let session { field("session-id", session, &buffer) }
     if let upstream { field("upstream", upstream, &buffer) }
+    if let upstreamMilliseconds { number("upstream-duration", UInt64(clamping: upstreamMilliseconds), &buffer) }
     if isUpgraded { buffer.writeString(",\"upgraded\":true") }
     buffer.writeString("}\n")
   }

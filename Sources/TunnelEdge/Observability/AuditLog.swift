@@ -104,6 +104,7 @@ package final class AuditLog: Sendable {
       line.add("event", "forward refused")
       line.add("reason", reason)
     }
+    if let binding = event.bindingID { line.add("tunnel", binding.description) }
     line.add("name", event.name)
     if let url = event.url { line.add("url", url) }
     if let route = event.routeID { line.add("route", route.rawValue) }

@@ -248,6 +248,7 @@ import Testing
     #expect(line.contains(#""method":"GET","authority":"app.example.com","path":"/a\"b?redacted""#))
     #expect(!line.contains("secret"))
     #expect(line.contains(#""response-code":200,"response-code-details":"via_upstream""#))
+    #expect(line.contains(#/"upstream":"\S+","upstream-duration":\d+/#))
     #expect(line.contains(#""size":5,"route-id":"r1","user":"alice@example.com","session-id":"alice""#))
   }
 }
