@@ -18,6 +18,7 @@ let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let http2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 let hpack: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
 let concurrency: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -106,7 +107,11 @@ let package = Package(
     tests("EdgeCryptoTests", ["EdgeCrypto"]),
     tests("ProxyProtocolTests", ["ProxyProtocol", nio, nioEmbedded]),
     tests("SSHProtocolTests", ["SSHProtocol", "EdgeCrypto", nio]),
-    tests("HTTPWireTests", ["HTTPWire", nio, nioEmbedded, nioHTTP1, hpack]),
+    // Other readers as judges of ours, for tests and fuzzing.
+    .target(
+      name: "HTTPOracles", dependencies: ["HTTPWire", nio, nioEmbedded, nioHTTP1, hpack, http2],
+      path: "Tests/HTTPOracles", swiftSettings: testSettings),
+    tests("HTTPWireTests", ["HTTPWire", "HTTPOracles", nio, nioEmbedded, nioHTTP1, hpack]),
     tests("EdgeConfigTests", ["EdgeConfig", "Policy", "Patterns"]),
     tests("StoreTests", ["Store", "EdgeCrypto", "Policy", logging]),
     tests("IdentityTests", ["Identity", "Store", "EdgeCrypto", "Policy", logging]),
@@ -140,6 +145,8 @@ if Context.environment["TUNNEL_EDGE_FUZZ"] != nil {
   let fuzzers: [(String, [Target.Dependency])] = [
     ("FuzzHTTPHeads", ["HTTPWire", nio]),
     ("FuzzHTTP2", ["HTTPWire", nio]),
+    ("FuzzHTTPHeadsOracle", ["HTTPOracles", "HTTPWire"]),
+    ("FuzzHTTP2Oracle", ["HTTPOracles"]),
     ("FuzzSSHTransport", ["SSHProtocol", "EdgeCrypto", nio]),
     ("FuzzSSHAuthentication", ["SSHProtocol", "EdgeCrypto", nio]),
     ("FuzzSSHConnection", ["SSHProtocol", "EdgeCrypto", nio]),
