@@ -6,10 +6,15 @@ import ssl
 import struct
 
 import pytest
+from kit.waiting import until
 
 PUBLIC = """  - from: https://app.localhost:{port}
     to: http://127.0.0.1:{service}
     allow_public_unauthenticated_access: true
+"""
+COUNTED = """  - from: https://api.localhost:{port}
+    to: http://127.0.0.1:{service}
+    policy: [{{allow: {{and: [{{source_ip: 203.0.113.0/24}}]}}}}]
 """
 VERSION_1 = b"PROXY TCP4 203.0.113.7 192.0.2.1 51234 443\r\n"
 VERSION_2 = (
@@ -66,3 +71,31 @@ def test_nobody_else_can(behind):
     assert ask(b"") == "127.0.0.1"
     with pytest.raises((ssl.SSLError, ConnectionError)):
         ask(VERSION_1)
+
+
+def test_proxies_are_counted(new_edge, visitor, service):
+    edge = new_edge()
+    routes = PUBLIC.format(port=edge.https_port, service=service.port) + COUNTED.format(
+        port=edge.https_port, service=service.port
+    )
+    trust = "trusted_proxies: [127.0.0.0/8]\n"
+    edge.start(edge.text(routes=routes, more=trust + "xff_num_trusted_hops: 2\nskip_xff_append: true\n"))
+
+    def forwarded(chain, host="app.localhost"):
+        answer = visitor.get(edge.url("/echo", host), headers={"X-Forwarded-For": chain, "Accept": "*/*"}, follow=False)
+        if answer.status != 200:
+            return answer.status
+        return {name.lower(): value for name, value in answer.json()["headers"]}["x-forwarded-for"]
+
+    chain = "198.51.100.1, 203.0.113.9, 10.1.1.1"
+    assert forwarded(chain) == chain
+    assert forwarded(None) == "127.0.0.1"
+    # The second from the right is the visitor; without one it is the proxy itself.
+    assert forwarded(chain, "api.localhost") == chain
+    assert forwarded("203.0.113.9", "api.localhost") == 403
+    assert forwarded("203.0.113.9, 198.51.100.1, 10.1.1.1", "api.localhost") == 403
+    edge.save(edge.text(routes=routes, more=trust))
+    until(lambda: forwarded("203.0.113.9") == "203.0.113.9, 127.0.0.1", "the proxy's own address at the end")
+    # The last that no trusted proxy has.
+    assert forwarded("198.51.100.1, 203.0.113.9, 127.0.0.5", "api.localhost").startswith("198.51.100.1")
+    assert forwarded("203.0.113.9, 198.51.100.1", "api.localhost") == 403
