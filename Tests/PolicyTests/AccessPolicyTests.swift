@@ -52,6 +52,20 @@ extension Decision {
     #expect(!decision.isAllowed || (!decision.needsSignIn && !decision.needsOtherKey))
   }
 
+  @Test func `a policy reads its paths as the path was read`() throws {
+    var parser = PolicyParser()
+    let policy = parser.parse(
+      FlowText.parse(
+        "[{allow: {or: [{http_path: {starts_with: '/a%20b'}}]}}, {deny: {or: [{http_path: {is: '/a%20b/x'}}]}}]"))
+    try #require(parser.errors.isEmpty)
+    let loose = policy.readingPaths { $0.replacing("%20", with: " ") }
+    func allows(_ policy: AccessPolicy, _ path: String) -> Bool {
+      policy.decide(AccessRequest(subject: nil, path: path, now: UnixTime(seconds: 0))).isAllowed
+    }
+    #expect(allows(policy, "/a%20b") && !allows(policy, "/a b"))
+    #expect(allows(loose, "/a b") && !allows(loose, "/a%20b") && !allows(loose, "/a b/x"))
+  }
+
   @Test func `the table is large enough to mean something`() { #expect(Self.vectors.count >= 300) }
 
   @Test func `deny wins whatever the order, and the order of rules never matters`() throws {

@@ -18,7 +18,8 @@ import Testing
     }
     harness.provider.change { $0.person["department"] = .string("sales") }
     let session = try await harness.session()
-    let token = try #require(harness.identity.signAssertion(session: session, host: "app.example.test"))
+    let token = try #require(
+      harness.identity.signAssertion(session: session, host: "app.example.test", options: .init()))
     let claims = try verify(token, harness.identity.jwks)
     let now = Double(harness.clock.now.seconds)
     #expect(claims.text("iss") == "app.example.test")
@@ -32,10 +33,22 @@ import Testing
     #expect(claims.member("groups")?.asTexts == ["staff"])
     #expect(claims.member("iat") == .number(now))
     #expect(claims.member("exp") == .number(now + 300))
-    let other = try #require(harness.identity.signAssertion(session: session, host: "app.example.test"))
+    let other = try #require(
+      harness.identity.signAssertion(session: session, host: "app.example.test", options: .init()))
     #expect(try verify(other, harness.identity.jwks).text("jti") != claims.text("jti"))
     #expect(try SignedToken(token).algorithm.name == "ES256")
     #expect(throws: TokenFault.self) { try verify(String(token.dropLast(4)) + "AAAA", harness.identity.jwks) }
+  }
+
+  @Test func saysWhatTheRouteWants() async throws {
+    let harness = try await Harness { $0.groupsFilter = ["staff"] }
+    let session = try await harness.session()
+    let options = AssertionOptions(groups: [], issuerIsURI: true)
+    let token = try #require(
+      harness.identity.signAssertion(session: session, host: "app.example.test", options: options))
+    let claims = try verify(token, harness.identity.jwks)
+    #expect(claims.member("groups")?.asTexts == [])
+    #expect(claims.text("iss") == "https://app.example.test/")
   }
 
   /// Security rule 29.
@@ -43,7 +56,8 @@ import Testing
     let harness = try await Harness { $0.assertionClaims = ["email"] }
     harness.provider.change { $0.person["email_verified"] = .bool(false) }
     let session = try await harness.session()
-    let token = try #require(harness.identity.signAssertion(session: session, host: "app.example.test"))
+    let token = try #require(
+      harness.identity.signAssertion(session: session, host: "app.example.test", options: .init()))
     let claims = try verify(token, harness.identity.jwks)
     #expect(session.subject.email != nil)
     #expect(claims.member("email") == nil && claims.text("sub") == "alice-1")
@@ -63,7 +77,8 @@ import Testing
         $0.issuerIsURI = true
       }
       let token = try #require(
-        harness.identity.signAssertion(session: try await harness.session(), host: "app.example.test"))
+        harness.identity.signAssertion(
+          session: try await harness.session(), host: "app.example.test", options: .init()))
       #expect(try verify(token, harness.identity.jwks).text("iss") == "https://app.example.test/")
       #expect(harness.identity.jwks.contains(key.publicKey.thumbprint))
       #expect(!harness.identity.jwks.contains("\"d\""))

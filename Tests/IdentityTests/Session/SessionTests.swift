@@ -50,6 +50,44 @@ import Testing
     #expect(text.contains("refresh_token"))
   }
 
+  /// Security rule 37.
+  @Test func theProvidersTokensAreKeptSealedAndOnlyWhereTheyAreNeeded() async throws {
+    let without = try await Harness()
+    #expect(without.identity.providerTokens(sessionID: try await without.session().id) == nil)
+    let harness = try await Harness { $0.keepsProviderTokens = true }
+    let session = try await harness.session()
+    let tokens = try #require(harness.identity.providerTokens(sessionID: session.id))
+    #expect(tokens.accessToken == "access")
+    let idToken = try #require(tokens.idToken)
+    let record = try #require(try await harness.store.record(SessionRecord.kind, session.id))
+    let text = String(decoding: record.value, as: UTF8.self)
+    #expect(text.contains("\"tokens\"") && !text.contains(idToken) && !text.contains("\"access\""))
+    let after = try await Harness(clock: harness.clock, store: harness.store) { $0.keepsProviderTokens = true }
+    #expect(after.identity.providerTokens(sessionID: session.id) == tokens)
+    // With another secret they are nobody's.
+    let key = [UInt8](repeating: 3, count: 32)
+    let decoded = try #require(SessionRecord.decode(record, tokenKey: key, refreshAt: harness.clock.now))
+    #expect(decoded.tokens == nil && decoded.refresh == nil)
+  }
+
+  @Test func tokensAreExchangedBeforeTheyAreTooOld() async throws {
+    let harness = try await Harness { $0.keepsProviderTokens = true }
+    harness.provider.change { $0.alterAnswer = { $0["expires_in"] = .number(300) } }
+    let session = try await harness.session()
+    harness.clock.advance(seconds: 200)
+    #expect(harness.identity.sessions.takeDueForRefresh(at: harness.clock.now, limit: 9, putOff: 60).isEmpty)
+    harness.provider.change { $0.alterAnswer = { $0["access_token"] = .string("access-2") } }
+    harness.provider.change { $0.idTokenOnRefresh = false }
+    harness.clock.advance(seconds: 10)
+    let due = harness.identity.sessions.takeDueForRefresh(at: harness.clock.now, limit: 9, putOff: 60)
+    #expect(due.count == 1)
+    let first = try #require(harness.identity.providerTokens(sessionID: session.id))
+    await harness.identity.refresh(due)
+    let second = try #require(harness.identity.providerTokens(sessionID: session.id))
+    #expect(second.accessToken == "access-2")
+    #expect(second.idToken == first.idToken)
+  }
+
   @Test func anotherSecretMakesOtherCookies() async throws {
     let harness = try await Harness()
     let session = try await harness.session()

@@ -1,3 +1,4 @@
+import Patterns
 import Policy
 import Testing
 
@@ -34,6 +35,27 @@ struct RouteTableTests {
     #expect(match(table, "a.example", path: "/other") == "rest")
     #expect(match(table, "b.example", path: "/one") == "only")
     #expect(match(table, "b.example", path: "/one/") == "no path")
+  }
+
+  @Test func patternsTakeTheirTurnsByPriority() throws {
+    func pattern(_ text: String, _ priority: Int?) throws -> PathMatch {
+      .pattern(try WholePattern(text), priority: priority)
+    }
+    let table = RouteTable(
+      routes: [
+        route("a.example", id: "none", path: try pattern("/x.*", nil)),
+        route("a.example", id: "prefix", path: .prefix("/x/own")),
+        route("a.example", id: "low", path: try pattern("/x/l.*", 1)),
+        route("a.example", id: "high", path: try pattern("/x/[a-z]+", 7)),
+        route("a.example", id: "rest"),
+      ], generation: 1)
+    // The places of patterns stay theirs: high, then the prefix, then low, then the one without a priority.
+    #expect(match(table, "a.example", path: "/x/long") == "high")
+    #expect(match(table, "a.example", path: "/x/own/l") == "prefix")
+    #expect(match(table, "a.example", path: "/x/l/1") == "low")
+    #expect(match(table, "a.example", path: "/x/9") == "none")
+    #expect(match(table, "a.example", path: "/y") == "rest")
+    #expect(match(table, "a.example", path: "/a/x/long") == "rest")
   }
 
   @Test func anExactHostWithoutTheMatchingPathDoesNotFallBackToAWildcard() {
