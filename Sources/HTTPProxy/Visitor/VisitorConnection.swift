@@ -221,6 +221,8 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
     requestIsWhole = false
     responseIsWhole = false
     if !head.keepsAlive || loop.isDraining || turnedAway != nil { closesAfterResponse = true }
+    // What follows a CONNECT may be meant for a tunnel that there is not: it is not read as requests.
+    if head.method == .connect { closesAfterResponse = true }
     let exchange = Exchange(head: head, visitor: self, loop: loop, remoteAddress: remoteAddress)
     exchange.serverName = tls?.serverName
     exchange.certificate = tls?.certificate
