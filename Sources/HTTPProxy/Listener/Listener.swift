@@ -4,6 +4,7 @@ import NIOCore
 import NIOPosix
 import Policy
 import ProxyProtocol
+import Routing
 import Synchronization
 
 /// Binds the front door and equips each accepted connection.
@@ -59,7 +60,9 @@ struct Listener {
       .serverChannelOption(.backlog, value: 1024)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-      .childChannelOption(.maxMessagesPerRead, value: 4)
+      // What the read buffers ask for.
+      .childChannelOption(.maxMessagesPerRead, value: 1)
+      .childChannelOption(.recvAllocator, value: ReadBuffers())
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
@@ -134,7 +137,7 @@ struct Listener {
     }
     var handler: TLSHandler?
     if let context = loop.configuration.tls {
-      let tls = try TLSHandler(context, tally: loop.tally)
+      let tls = try TLSHandler(context, tally: loop.tally, spares: loop.spares)
       try channel.pipeline.syncOperations.addHandler(tls)
       handler = tls
     }

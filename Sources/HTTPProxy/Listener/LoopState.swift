@@ -14,6 +14,7 @@ final class LoopState {
   let pool = UpstreamPool()
   let accessLog: AccessLogBuffer
   let tally = LoopTally()
+  let spares = SpareBuffers()
   private(set) var configuration: HTTPProxyConfiguration
   private(set) var cookies: CookieReader
   private(set) var ownerMark: OwnerMark

@@ -17,18 +17,18 @@ final class TLSHandler: ChannelDuplexHandler {
   private let tally: LoopTally
   private let asksForCertificate: Bool
   private var queued: [ByteBuffer] = []
-  /// Storage that serves from one read or flush to the next, as long as nobody keeps it.
-  private var plainStorage = ByteBuffer()
-  private var outputStorage = ByteBuffer()
-  private static let keptCapacity = 8 << 10
+  private let spares: SpareBuffers
+  /// A flush of one piece up to this size is sealed into storage that serves again.
+  private static let smallFlush = 4 << 10
   private var needsFlush = false
   /// close_notify went out: nothing more is written, what comes is still read.
   private var hasClosedOutput = false
   private var hasFailed = false
 
-  init(_ context: TLSServerContext, tally: LoopTally) throws(CryptoError) {
+  init(_ context: TLSServerContext, tally: LoopTally, spares: SpareBuffers) throws(CryptoError) {
     engine = try TLSEngine(context)
     self.tally = tally
+    self.spares = spares
     asksForCertificate = context.clients != nil
   }
 
@@ -45,15 +45,15 @@ final class TLSHandler: ChannelDuplexHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var input = unwrapInboundIn(data)
     while !hasFailed {
-      var plain = Self.take(&plainStorage)
-      var output = Self.take(&outputStorage)
+      var plain = spares.take()
+      var output = spares.take()
       let isComplete = engine.isHandshakeComplete
       let status = receive(&input, output: &output, plain: &plain)
       if output.readableBytes > 0 {
         needsFlush = true
         context.write(wrapOutboundOut(output), promise: nil)
       }
-      Self.keep(&outputStorage, &output)
+      spares.giveBack(&output)
       drain(context)
       if !isComplete, let version = engine.version {
         if asksForCertificate { certificate = VisitorCertificate(engine) }
@@ -61,7 +61,7 @@ final class TLSHandler: ChannelDuplexHandler {
         if !queued.isEmpty { flush(context: context) }
       }
       if plain.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(plain)) }
-      Self.keep(&plainStorage, &plain)
+      spares.giveBack(&plain)
       switch status {
       case .plaintextFull: continue
       case .needsInput: return
@@ -90,20 +90,6 @@ final class TLSHandler: ChannelDuplexHandler {
     }
     input.moveReaderIndex(forwardBy: consumed)
     return status
-  }
-
-  private static func take(_ storage: inout ByteBuffer) -> ByteBuffer {
-    let taken = storage
-    storage = ByteBuffer()
-    return taken
-  }
-
-  /// `clear` starts afresh by itself where somebody still holds the bytes.
-  private static func keep(_ storage: inout ByteBuffer, _ used: inout ByteBuffer) {
-    guard used.capacity <= keptCapacity, used.capacity > 0 else { return }
-    storage = used
-    used = ByteBuffer()
-    storage.clear()
   }
 
   private func drain(_ context: ChannelHandlerContext) {
@@ -173,7 +159,7 @@ final class TLSHandler: ChannelDuplexHandler {
     // Before the handshake is complete there is nothing an HTTP server could want to say.
     guard engine.isHandshakeComplete, !hasClosedOutput else { return }
     needsFlush = false
-    if queued.count == 1, let only = queued.first, only.readableBytes <= Self.keptCapacity / 2 {
+    if queued.count == 1, let only = queued.first, only.readableBytes <= Self.smallFlush {
       queued.removeAll(keepingCapacity: true)
       flushSmall(only, context)
       return
@@ -185,7 +171,7 @@ final class TLSHandler: ChannelDuplexHandler {
 
   /// A small answer, in storage that serves again.
   private func flushSmall(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
-    var output = Self.take(&outputStorage)
+    var output = spares.take()
     let engine = self.engine
     output.writeWithOutputRawSpan(minimumWritableBytes: engine.outputNeeded(forSending: bytes.readableBytes)) {
       output in
@@ -194,7 +180,7 @@ final class TLSHandler: ChannelDuplexHandler {
     if output.readableBytes > 0 { context.write(wrapOutboundOut(output), promise: nil) }
     drain(context)
     context.flush()
-    Self.keep(&outputStorage, &output)
+    spares.giveBack(&output)
   }
 
   private func seal(_ bytes: ByteBuffer, isLast: Bool, _ context: ChannelHandlerContext) {

@@ -4,7 +4,13 @@ import NIOCore
 extension VisitorConnection: VisitorSide {
   var isWritable: Bool { context?.channel.isWritable ?? false }
 
+  /// Storage comes from the loop for each answer, and goes back with it.
+  private func takeStorage() {
+    if writer.buffer.capacity == 0 { writer.buffer = loop.spares.take() }
+  }
+
   func sendInterim(_ head: ResponseHead, mask: FieldMask) {
+    takeStorage()
     HeadWriter.writeStatusLine(status: head.status, reason: head.reason, into: &writer.buffer)
     head.headers.write(into: &writer.buffer, mask: mask)
     HeadWriter.endHead(&writer.buffer)
@@ -12,6 +18,7 @@ extension VisitorConnection: VisitorSide {
 
   func sendHead(_ head: ResponseHead, mask: FieldMask, additions: [HeaderList]) {
     guard context != nil else { return }
+    takeStorage()
     let isHTTP10 = exchange?.isHTTP10 == true
     switch head.framing {
     case .chunked, .untilClose:
@@ -82,7 +89,7 @@ extension VisitorConnection: VisitorSide {
       hasWritten = false
       context.write(wrapOutboundOut(bytes), promise: nil)
       context.flush()
-      writer.recycle(&bytes)
+      loop.spares.giveBack(&bytes)
     } else if hasWritten {
       hasWritten = false
       context.flush()

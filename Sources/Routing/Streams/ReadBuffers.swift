@@ -3,20 +3,22 @@ import NIOCore
 /// Read buffers that nobody keeps: every read takes a new one, and it is gone with the last of its bytes.
 ///
 /// NIO would keep up to `maxMessagesPerRead` of them for a connection's life, 64 KiB each once there was traffic: of a
-/// thousand idle tunnels 256 MiB. An allocator that says nothing of the next size and always may grow has only its very
+/// thousand idle connections 256 MiB. An allocator that says nothing of the next size and always may grow has only its very
 /// first buffer kept (`NIOPooledRecvBufferAllocator`), which is therefore a small one. Needs `maxMessagesPerRead` 1.
-struct ReadBuffers: RecvByteBufferAllocator {
-  /// Most identification lines fit; what does not is read a moment later.
+package struct ReadBuffers: RecvByteBufferAllocator {
+  /// An identification line of ssh fits; what does not is read a moment later.
   private static let first = 128
 
   private var sizes = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 64 * 1024)
   private var hasRead = false
 
-  func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
+  package init() {}
+
+  package func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
     hasRead ? sizes.buffer(allocator: allocator) : allocator.buffer(capacity: Self.first)
   }
 
-  mutating func record(actualReadBytes: Int) -> Bool {
+  package mutating func record(actualReadBytes: Int) -> Bool {
     if hasRead { _ = sizes.record(actualReadBytes: actualReadBytes) }
     hasRead = true
     return true
