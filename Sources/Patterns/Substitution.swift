@@ -4,6 +4,8 @@ package struct Substitution: Sendable {
   /// As they were written.
   package let pattern: String
   package let replacement: String
+  /// Instructions looked at for one text: some hundredths of a second.
+  package static let mostWork = 1_000_000
   private let program: Program
   private let parts: [Part]
 

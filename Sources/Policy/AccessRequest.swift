@@ -5,7 +5,7 @@ package struct AccessRequest: Sendable {
   /// The client's address without port, after trusted proxies.
   package var sourceAddress: String?
   package var method: String?
-  /// The path exactly as it is forwarded, without the query.
+  /// The path exactly as the visitor asked for it, without the query; what is forwarded follows from it.
   package var path: String?
   package var isCORSPreflight: Bool
   /// The login name before the last `@` of an ssh user name.

@@ -12,8 +12,6 @@ struct PatternSearch {
   /// What is still to be followed from one place.
   private var open: [Step] = []
   private var work = 0
-  /// Instructions looked at in one text: a few hundredths of a second.
-  static let mostWork = 2_000_000
 
   private enum Step {
     case follow(Int)
@@ -100,7 +98,7 @@ struct PatternSearch {
     open.append(.follow(start))
     while let step = open.popLast() {
       work += 1
-      guard work <= Self.mostWork else { throw Exhausted() }
+      guard work <= Substitution.mostWork else { throw Exhausted() }
       guard case .follow(let instruction) = step else {
         if case .restore(let slot, let old) = step { noted[slot] = old }
         continue
