@@ -139,18 +139,15 @@ extension RouteReader {
   private func targetScheme(_ url: URLText, _ place: Place, of from: RouteFrom?) -> RouteTo.Scheme? {
     let possible: [RouteTo.Scheme] =
       switch from?.scheme {
-      case .https: [.http, .https]
+      case .https: [.http, .https, .h2c]
       case .ssh: [.ssh]
       case .tcp: [.tcp]
-      case nil: [.http, .https, .ssh, .tcp]
+      case nil: [.http, .https, .h2c, .ssh, .tcp]
       }
     if let scheme = RouteTo.Scheme(rawValue: url.scheme), possible.contains(scheme) { return scheme }
     switch url.scheme {
-    case "h2c", "unix", "http+unix", "https+unix", "udp":
-      let plain = url.scheme == "h2c"
-      findings.error(
-        place, "`to`: `\(url.scheme)` is not supported in this version",
-        plain ? "if the service speaks plain HTTP, write http://" : nil)
+    case "unix", "http+unix", "https+unix", "udp":
+      findings.error(place, "`to`: `\(url.scheme)` is not supported in this version")
     default:
       let list = possible.map(\.rawValue).joined(separator: " or ")
       findings.error(place, "`to`: `\(url.scheme)` does not go with this `from`", "expected \(list)")

@@ -41,7 +41,7 @@ extension Exchange {
       timeOut("route_timeout")
     } else if let limit = http.idleTimeout, limit > 0, hasSentHead, isOver(lastActivityAt, limit, now) {
       timeOut("route_idle_timeout")
-    } else if !requestEnded, head?.hasBody == true, case .relaying = state, wantsBody,
+    } else if !requestEnded, head?.hasBody == true, !isGRPC, case .relaying = state, wantsBody,
       !(head?.expectsContinue == true && !hasSentContinue && !hasTakenBody),
       isOver(max(lastBodyAt, waitingSince), configuration.readTimeout, now)
     {
@@ -69,6 +69,13 @@ extension Exchange {
     if case .tunnel(let id, _) = upstream?.key { tried.insert(id) }
     end(upstream: .reset)
     retry()
+  }
+
+  /// A call is open for as long as its ends like, and either may be silent meanwhile: like an upgraded stream it has no
+  /// limit but those of its route.
+  private var isGRPC: Bool {
+    guard let head, head.version == .http2 else { return false }
+    return GRPCAnswer.isWanted(by: head.headers)
   }
 
   /// While the visitor still sends, the service is not late.
@@ -162,8 +169,8 @@ extension Exchange {
   func finish(detail: String) {
     state = .done
     stopWaiting()
-    guard !isLogged else { return }
     leaveSeat()
+    guard !isLogged else { return }
     isLogged = true
     if let openStream {
       loop.shared.openStreams.remove(openStream)
@@ -181,6 +188,7 @@ extension Exchange {
         head: head, status: status, detail: detail,
         durationMilliseconds: nanoseconds / 1_000_000, bytesIn: bytesIn,
         bytesOut: bytesOut, route: plan?.routeIDText, user: session?.subject.displayName, session: session?.id,
-        upstream: upstreamName, isUpgraded: isUpgraded))
+        upstream: upstreamName, upstreamMilliseconds: upstreamDuration.map { $0.nanoseconds / 1_000_000 },
+        isUpgraded: isUpgraded))
   }
 }

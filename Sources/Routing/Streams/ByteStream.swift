@@ -34,6 +34,9 @@ package protocol ByteStream: AnyObject {
 
   /// It turned out to stay open for as long as its visitor likes.
   func noteLasting()
+
+  /// What its TLS agreed to carry (ALPN); nil where nothing was agreed.
+  var applicationProtocol: String? { get }
 }
 
 extension ByteStream {
@@ -43,6 +46,7 @@ extension ByteStream {
   }
   package func didTake(_ count: Int) {}
   package func noteLasting() {}
+  package var applicationProtocol: String? { nil }
 }
 
 /// The other side of a `ByteStream`; called on its event loop.

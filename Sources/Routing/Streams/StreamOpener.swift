@@ -45,6 +45,8 @@ package enum StreamOpenFailure: Error, Sendable, Equatable {
   case notPermitted
   /// The service did not prove who it is, or TLS failed in another way; OpenSSL's words.
   case untrusted(String)
+  /// It opened, and what is spoken there is not what the route says; our words.
+  case unusable(String)
   /// The client expects SOCKS where the binding is fixed, or the other way round.
   case wrongForwardKind
 }

@@ -24,6 +24,14 @@ struct LimitsTableTests {
     }
     add("HeadLimits", HeadLimits())
     add("HTTP2Limits", HTTP2Limits())
+    add("HTTP2Limits.service", HTTP2Limits.service)
+    // Those that are the same as a visitor's are not told twice.
+    for (name, value) in limits where limits[name.replacing(".service", with: "")] == value && name.contains(".service") {
+      limits[name] = nil
+    }
+    limits["HTTP2UpstreamConnection.startTime"] = time(HTTP2UpstreamConnection.startTime.nanoseconds / 1_000_000)
+    limits["HTTP2UpstreamConnection.patience"] = time(HTTP2UpstreamConnection.patience.nanoseconds / 1_000_000)
+    limits["HTTP2UpstreamConnection.idleFactor"] = "\(HTTP2UpstreamConnection.idleFactor)"
     add("ConnectionLimits", ConnectionLimits())
     limits["HTTPProxyConfiguration.crowdedIdleTime"] = time(HTTPProxyConfiguration.crowdedIdleTime)
     limits["ConnectionGate.toldBeyond"] = "\(ConnectionGate.toldBeyond)"

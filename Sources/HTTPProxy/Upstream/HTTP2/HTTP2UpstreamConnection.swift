@@ -14,11 +14,11 @@ final class HTTP2UpstreamConnection {
   private static let controlLimit = 64 << 10
   private static let writeLimit = 48 << 10
   /// From the open stream to the service's first word.
-  private static let startTime = TimeAmount.seconds(10)
+  static let startTime = TimeAmount.seconds(10)
   /// Silence with requests under way, until the service is asked whether it is there; and as long again for the answer.
-  private static let patience = TimeAmount.seconds(15)
+  static let patience = TimeAmount.seconds(15)
   /// A service says when it ends such a connection (GOAWAY), so it is kept for longer than one that might end unseen.
-  private static let idleFactor: Int64 = 8
+  static let idleFactor: Int64 = 8
 
   let stream: any ByteStream
   var shelf: UpstreamShelf
