@@ -15,6 +15,7 @@ package struct EdgeConfiguration: Sendable, Equatable {
   package var cookie: CookieConfiguration
   package var assertion: AssertionConfiguration
   package var identityProvider: IdentityProviderConfiguration
+  package var serviceAccounts: [ServiceAccountConfiguration]
   /// Present when `ssh_address` is.
   package var ssh: SSHConfiguration?
   package var storage: StorageConfiguration

@@ -15,12 +15,15 @@ package struct Subject: Sendable, Hashable {
   package var claims: [String: ClaimValue]
   /// The service account's name; a person has none.
   package var serviceAccount: String?
+  /// Names it may publish, whatever policies say; `nil` where only policies decide.
+  package var publishableHosts: Set<String>?
   /// When the session ends.
   package var expiresAt: UnixTime
 
   package init(
     sessionID: String, issuer: String, userID: String, email: String?, emailIsTrusted: Bool, name: String? = nil,
-    groups: [String] = [], claims: [String: ClaimValue] = [:], serviceAccount: String? = nil, expiresAt: UnixTime
+    groups: [String] = [], claims: [String: ClaimValue] = [:], serviceAccount: String? = nil,
+    publishableHosts: Set<String>? = nil, expiresAt: UnixTime
   ) {
     self.sessionID = sessionID
     self.issuer = issuer
@@ -31,6 +34,7 @@ package struct Subject: Sendable, Hashable {
     self.groups = groups
     self.claims = claims
     self.serviceAccount = serviceAccount
+    self.publishableHosts = publishableHosts
     self.expiresAt = expiresAt
   }
 

@@ -5,6 +5,8 @@ import Testing
 @Suite struct KeyTableTests {
   private static let key = "-----BEGIN PRIVATE KEY-----\\nAAAA\\n-----END PRIVATE KEY-----\\n"
   private static let chain = "-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n"
+  private static let sshKey =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
   private static let secret = "kXq0c9n3dQkCq7rTjJ7oM3gq0c1v8oWnqJY2m2tQ1dM="
 
   /// A value other than the default for each supported key at the top of the file, and what else it needs or replaces.
@@ -42,6 +44,8 @@ import Testing
     "idp_client_secret_file": "idp_client_secret: null\nidp_client_secret_file: /secrets/client",
     "idp_scopes": "idp_scopes: [openid]", "idp_request_params": "idp_request_params: {prompt: login}",
     "idp_email_trusted": "idp_email_trusted: false",
+    "service_accounts":
+      "service_accounts: [{name: ci, expires: 2099-01-01, routes: [a.example.org], ssh_ca: {key: \(sshKey), principals: [ci]}}]",
     "certificates": "certificates: [{cert: /certs/cert.pem, key: /certs/key.pem}]",
     "certificate": "certificate: \"\(chain)\"\ncertificate_key: \"\(key)\"",
     "certificate_key": "certificate: \"\(chain)\"\ncertificate_key: \"\(key)\"",

@@ -55,8 +55,9 @@ extension ConfigurationKey {
       default: "default", .notYet(bearers), "Bearer tokens that programs may present"),
     .init(.global, "identity_providers", .map, .notYet(bearers), "Issuers of workload tokens"),
     .init(
-      .global, "service_accounts", .list, .notYet("service accounts come with a later version"),
-      "Names that programs sign in with"),
+      .global, "service_accounts", .list,
+      "Programs that publish without a browser: objects with `name`, `public_keys` or `ssh_ca`, `expires`, `routes`, and if you like `source_addresses`"
+    ),
     .init(
       .global, "admins", .policy, .notYet("the administrators' pages come with a later version"),
       "Who may see and end everything"),

@@ -15,6 +15,7 @@ struct ConfigurationReader {
     let cookie = cookie()
     let assertion = assertion()
     let provider = identityProvider()
+    let serviceAccounts = serviceAccounts()
     let ssh = ssh()
     let storage = storage()
     let flags = runtimeFlags()
@@ -39,7 +40,8 @@ struct ConfigurationReader {
     guard let authenticateURL, let provider else { return nil }
     return EdgeConfiguration(
       path: path, files: section.context.watchedFiles.map(\.path), listener: listener, authenticateURL: authenticateURL,
-      sharedSecret: sharedSecret, cookie: cookie, assertion: assertion, identityProvider: provider, ssh: ssh,
+      sharedSecret: sharedSecret, cookie: cookie, assertion: assertion, identityProvider: provider,
+      serviceAccounts: serviceAccounts, ssh: ssh,
       storage: storage, flags: flags, logs: logs, metrics: metrics,
       shutdownTimeout: section.duration("shutdown_timeout") ?? 0,
       reconnectGrace: section.duration("reconnect_grace") ?? 0,

@@ -5,10 +5,25 @@ import Policy
 package protocol Authenticator: Sendable {
   /// The key's signature over this connection was verified: who is it, or what must they still do?
   func admit(_ login: ProvedLogin) async -> LoginAnswer
-  /// The person behind a live session as they are now; `nil` when it has ended, or when the key with this fingerprint
-  /// speaks for them no more.
-  func subject(sessionID: String, key fingerprint: String) -> Subject?
+  /// The person behind a live session as they are now; `nil` when it has ended, or when this key speaks for them no more.
+  func subject(sessionID: String, key: ProvedKey) -> Subject?
   func logout(sessionID: String) async
+}
+
+/// What a connection was let in with.
+package struct ProvedKey: Sendable {
+  package var blob: [UInt8]
+  package var fingerprint: String
+  /// What it came in.
+  package var certificate: SSHCertificateShown?
+  package var sourceAddress: String
+
+  package init(blob: [UInt8], fingerprint: String, certificate: SSHCertificateShown?, sourceAddress: String) {
+    self.blob = blob
+    self.fingerprint = fingerprint
+    self.certificate = certificate
+    self.sourceAddress = sourceAddress
+  }
 }
 
 /// A key whose signature was verified, never one only offered (security rule 8).
@@ -20,6 +35,8 @@ package struct ProvedLogin: Sendable {
   package var keyBlob: [UInt8]
   package var fingerprint: String
   package var keyType: String
+  /// What the key came in.
+  package var certificate: SSHCertificateShown?
   package var sourceAddress: String
   package var sourcePort: Int
   /// The client's identification line, printable.
@@ -27,14 +44,16 @@ package struct ProvedLogin: Sendable {
   package var connectionID: String
 
   package init(
-    username: String, route: String?, keyBlob: [UInt8], fingerprint: String, keyType: String, sourceAddress: String,
-    sourcePort: Int, clientVersion: String, connectionID: String
+    username: String, route: String?, keyBlob: [UInt8], fingerprint: String, keyType: String,
+    certificate: SSHCertificateShown? = nil, sourceAddress: String, sourcePort: Int, clientVersion: String,
+    connectionID: String
   ) {
     self.username = username
     self.route = route
     self.keyBlob = keyBlob
     self.fingerprint = fingerprint
     self.keyType = keyType
+    self.certificate = certificate
     self.sourceAddress = sourceAddress
     self.sourcePort = sourcePort
     self.clientVersion = clientVersion

@@ -22,8 +22,8 @@ extension ConnectionHandler {
     hold(.decision, true)
     let proved = ProvedLogin(
       username: name.user, route: name.route, keyBlob: login.key.blob, fingerprint: login.key.fingerprint,
-      keyType: login.key.algorithmName, sourceAddress: source.address, sourcePort: source.port,
-      clientVersion: clientVersion, connectionID: handle.id)
+      keyType: login.key.algorithmName, certificate: login.proof.shownCertificate, sourceAddress: source.address,
+      sourcePort: source.port, clientVersion: clientVersion, connectionID: handle.id)
     LoginTasks.admit(proved, as: login, by: server.authenticator, for: handle)
   }
 
@@ -111,11 +111,7 @@ extension ConnectionHandler {
     let publisher = Publisher(
       subject: subject, username: LoginName(login.username).user, key: login.key, sourceAddress: source.address,
       permitsForwarding: login.proof.terms?.permitsForwarding ?? true,
-      certificate: login.proof.terms.map { terms in
-        SSHCertificateShown(
-          authority: terms.authority, principals: terms.principals,
-          expiresAt: UnixTime(seconds: Int64(clamping: terms.validBefore)))
-      })
+      certificate: login.proof.shownCertificate)
     let routes = publisher.publishable(in: server.routes.current(), now: server.clock())
     let who = subject.displayName.printable(limit: 120)
     guard configuration.permitsPublishing, !routes.isEmpty else {
@@ -162,7 +158,11 @@ extension ConnectionHandler {
 
   /// Who the publisher is now: the session must live, and the key must still be theirs.
   func currentSubject(of publisher: Publisher) -> Subject? {
-    server.authenticator.subject(sessionID: publisher.subject.sessionID, key: publisher.key.fingerprint)
+    server.authenticator.subject(
+      sessionID: publisher.subject.sessionID,
+      key: ProvedKey(
+        blob: publisher.key.blob, fingerprint: publisher.key.fingerprint, certificate: publisher.certificate,
+        sourceAddress: publisher.sourceAddress))
   }
 
   /// Where the person signed out on this very connection, the answer is read first; a client that goes on asking for

@@ -118,6 +118,11 @@ struct ShellCommand {
   /// Names what it ends (security rule 21).
   private func logout(_ facts: SessionFacts) -> Result {
     let who = facts.publisher.subject.displayName
+    guard facts.publisher.subject.serviceAccount == nil else {
+      return Result(
+        errors: ["\(who.printable(limit: 120)) is a service account: its key signs it in, and nothing signs it out."],
+        status: 1)
+    }
     let ended = facts.allTunnels()
     var lines = ["Signed out \(who.printable(limit: 120))."]
     if ended.isEmpty {

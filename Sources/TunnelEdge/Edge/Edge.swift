@@ -93,7 +93,8 @@ package final class Edge: Sendable {
       RouteTable(routes: settings.routes, generation: 1, reservedHosts: settings.reservedHosts))
     registry = TunnelRegistry(configuration: settings.registry, clock: clock)
     authenticator = EdgeAuthenticator(
-      identity: identity, audit: logs.audit, hostKeyFingerprints: settings.hostKeyFingerprints)
+      identity: identity, audit: logs.audit, hostKeyFingerprints: settings.hostKeyFingerprints,
+      serviceAccounts: settings.serviceAccounts, clock: clock)
     let openStreams = OpenStreams()
     pages = OwnPages(
       identity: identity, configuration: settings.pages(readiness), routes: routes, registry: registry, clock: clock,
@@ -221,7 +222,8 @@ package final class Edge: Sendable {
     logs.level = configuration.logs.level.logging
     routes.replace(settings.routes, reservedHosts: settings.reservedHosts)
     registry.configure(settings.registry)
-    authenticator.replace(hostKeyFingerprints: settings.hostKeyFingerprints)
+    authenticator.replace(
+      hostKeyFingerprints: settings.hostKeyFingerprints, serviceAccounts: settings.serviceAccounts)
     pages.replace(settings.pages(readiness))
     http.replace(settings.http)
     if let new = settings.ssh { ssh?.replace(configuration: new) }

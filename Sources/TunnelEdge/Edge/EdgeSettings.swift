@@ -22,6 +22,7 @@ struct EdgeSettings: Sendable {
   var routes: [Route]
   var reservedHosts: Set<HostName>
   var hostKeyFingerprints: [String]
+  var serviceAccounts: ServiceAccounts
   private let hostCertificates: HostCertificates
 
   /// `sharedSecret`: for a file without one, made at the start of the process, as `ticketKeys` are.
@@ -44,6 +45,7 @@ struct EdgeSettings: Sendable {
     ssh?.hostCertificates = hostCertificates.certificates
     let publicKeys = hostKeys.map { SSHPublicKey($0.publicKey) }
     hostKeyFingerprints = publicKeys.map { "\($0.algorithmName) \($0.fingerprint)" }
+    serviceAccounts = ServiceAccounts(configuration.serviceAccounts.map(ServiceAccount.init))
     pages = Self.pages(configuration, hostKeys: publicKeys)
     registry = Self.registry(configuration, routes)
   }
@@ -57,7 +59,7 @@ struct EdgeSettings: Sendable {
 
   /// What does not keep an edge from starting, and should be seen to.
   func warnings(at now: UnixTime) -> [String] {
-    hostCertificates.warnings(at: now) + (http.tls.map { ListenerTLS.warnings($0, at: now) } ?? [])
+    serviceAccounts.warnings(at: now) + hostCertificates.warnings(at: now) + (http.tls.map { ListenerTLS.warnings($0, at: now) } ?? [])
   }
 
   /// As `check` makes them: to see what would keep an edge from starting with this file, beyond what loading it tells.
@@ -301,4 +303,13 @@ extension SourceLimits {
 
 extension String {
   fileprivate var trimmingTrailingBlank: String { hasSuffix(" ") ? String(dropLast()) : self }
+}
+
+extension ServiceAccount {
+  init(_ written: ServiceAccountConfiguration) {
+    self.init(
+      name: written.name, keys: written.keys,
+      authorities: written.authorities.map { Authority(key: $0.key, principals: $0.principals) },
+      expiresAt: written.expiresAt, sources: written.sources, hosts: Set(written.hosts))
+  }
 }

@@ -35,7 +35,7 @@ package struct AuditCounts: Sendable, Equatable {
     case .configurationRefused:
       configurationsRefused += 1
       isConfigurationInForce = false
-    case .signInStarted, .newSource, .gate: break
+    case .signInStarted, .newSource, .serviceAccountAdmitted, .serviceAccountRefused, .gate: break
     }
   }
 

@@ -11,6 +11,8 @@ package final class AuditLog: Sendable {
     case signInDenied(ProvedLogin)
     case signInExpired(ProvedLogin)
     case newSource(ProvedLogin, Subject, approvedFrom: String)
+    case serviceAccountAdmitted(ProvedLogin, Subject)
+    case serviceAccountRefused(ProvedLogin, reason: String)
     case tunnel(TunnelEvent)
     case gate(GateEvent)
     case configurationApplied(path: String, routes: Int)
@@ -55,6 +57,14 @@ package final class AuditLog: Sendable {
       add(login, to: &line)
       add(subject, to: &line)
       line.add("approved-from", approvedFrom)
+    case .serviceAccountAdmitted(let login, let subject):
+      line.add("event", "service account signed in")
+      add(login, to: &line)
+      add(subject, to: &line)
+    case .serviceAccountRefused(let login, let reason):
+      line.add("event", "service account refused")
+      add(login, to: &line)
+      line.add("reason", reason)
     case .tunnel(let event): add(event, to: &line)
     case .gate(.penaltyBegan(let source, let seconds, let misconduct, let connection)):
       line.add("event", "ssh source penalised")

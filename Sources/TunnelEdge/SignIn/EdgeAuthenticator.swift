@@ -10,21 +10,42 @@ package final class EdgeAuthenticator: Authenticator {
   private let audit: AuditLog
   /// SHA256 fingerprints of the edge's own host keys, shown on the verify page.
   private let hostKeyFingerprints: Mutex<[String]>
+  private let serviceAccounts: Mutex<ServiceAccounts>
+  private let clock: UnixClock
 
-  package init(identity: Identity, audit: AuditLog, hostKeyFingerprints: [String]) {
+  package init(
+    identity: Identity, audit: AuditLog, hostKeyFingerprints: [String], serviceAccounts: ServiceAccounts,
+    clock: @escaping UnixClock
+  ) {
     self.identity = identity
     self.audit = audit
     self.hostKeyFingerprints = Mutex(hostKeyFingerprints)
+    self.serviceAccounts = Mutex(serviceAccounts)
+    self.clock = clock
   }
 
-  package func replace(hostKeyFingerprints fresh: [String]) {
+  package func replace(hostKeyFingerprints fresh: [String], serviceAccounts accounts: ServiceAccounts) {
     hostKeyFingerprints.withLock { $0 = fresh }
+    serviceAccounts.withLock { $0 = accounts }
   }
 
   package func admit(_ login: ProvedLogin) async -> LoginAnswer {
     guard login.route == nil else {
       return .refused(
         "Logging in to hosts through the edge is not served yet; connect without a route to publish with ssh -R.")
+    }
+    let accounts = serviceAccounts.withLock { $0 }
+    switch accounts.admit(
+      key: login.keyBlob, certificate: login.certificate, source: login.sourceAddress, at: clock())
+    {
+    case .notOne: break
+    case .admitted(let subject):
+      audit.record(.serviceAccountAdmitted(login, subject))
+      return .accepted(subject, banner: [])
+    case .refused(let why):
+      // Never a link: nobody may bind such a key to themselves.
+      audit.record(.serviceAccountRefused(login, reason: why))
+      return .refused(why)
     }
     let request = SSHSignInRequest(
       keyFingerprint: login.fingerprint, keyType: login.keyType, keyBlob: login.keyBlob, scope: .edge,
@@ -50,13 +71,25 @@ package final class EdgeAuthenticator: Authenticator {
   }
 
   /// A key that was revoked, and perhaps bound anew by somebody else, ends the connections it opened.
-  package func subject(sessionID: String, key fingerprint: String) -> Subject? {
+  package func subject(sessionID: String, key: ProvedKey) -> Subject? {
+    let accounts = serviceAccounts.withLock { $0 }
+    if ServiceAccounts.isSession(sessionID) {
+      return accounts.subject(
+        sessionID: sessionID, key: key.blob, certificate: key.certificate, source: key.sourceAddress, at: clock())
+    }
+    // A key that was given to a service account meanwhile is nobody's any more.
+    guard accounts.admit(key: key.blob, certificate: key.certificate, source: key.sourceAddress, at: clock()) == .notOne
+    else { return nil }
     guard let session = identity.session(id: sessionID),
-      let binding = identity.keyBinding(fingerprint: fingerprint, scope: .edge),
+      let binding = identity.keyBinding(fingerprint: key.fingerprint, scope: .edge),
       let holder = identity.session(id: binding.sessionID), holder.subject.isSamePerson(as: session.subject)
     else { return nil }
     return session.subject
   }
 
-  package func logout(sessionID: String) async { await identity.signOut(sessionID: sessionID) }
+  /// A service account has no session to end: it is what its key is.
+  package func logout(sessionID: String) async {
+    guard !ServiceAccounts.isSession(sessionID) else { return }
+    await identity.signOut(sessionID: sessionID)
+  }
 }

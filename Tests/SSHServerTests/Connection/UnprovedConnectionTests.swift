@@ -17,7 +17,7 @@ struct UnprovedConnectionTests {
       try? await Task.sleep(for: .seconds(3600))
       return .refused("too late")
     }
-    func subject(sessionID: String, key fingerprint: String) -> Subject? { nil }
+    func subject(sessionID: String, key: ProvedKey) -> Subject? { nil }
     func logout(sessionID: String) async {}
   }
 

@@ -38,8 +38,8 @@ final class ScriptedAuthenticator: Authenticator {
     }
   }
 
-  func subject(sessionID: String, key fingerprint: String) -> Subject? {
-    if state.withLock({ $0.ended.contains(sessionID) || $0.revoked.contains(fingerprint) }) { return nil }
+  func subject(sessionID: String, key: ProvedKey) -> Subject? {
+    if state.withLock({ $0.ended.contains(sessionID) || $0.revoked.contains(key.fingerprint) }) { return nil }
     let name = sessionID.hasPrefix("session-") && sessionID != "session-1" ? String(sessionID.dropFirst(8)) : "ann"
     return testSubject(name, session: sessionID)
   }
