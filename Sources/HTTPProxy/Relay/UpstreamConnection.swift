@@ -19,6 +19,10 @@ final class UpstreamConnection: ByteStreamConsumer, ServiceSide {
   private var reader = ResponseReader()
   private var inbound = ByteBuffer()
   private var writer = MessageWriter()
+  /// While pieces are written whose order matters; what was asked for meanwhile.
+  private var isWriting = false
+  private var delayed: [ByteBuffer] = []
+  private var flushesLater = false
   private(set) var exchange: Exchange?
   private(set) var reuse = Reuse.anyone
   private(set) var isClosed = false
@@ -58,8 +62,24 @@ final class UpstreamConnection: ByteStreamConsumer, ServiceSide {
 
   func sendBody(_ bytes: ByteBuffer) {
     guard let (gathered, large) = writer.writeBody(bytes) else { return }
+    guard !isWriting else {
+      delayed += [gathered, large]
+      return
+    }
+    // A write may ask for a flush, or for more, before it returns. Neither may come between these two: what is gathered now
+    // begins with the end of this chunk.
+    isWriting = true
     if gathered.readableBytes > 0 { stream.write(gathered) }
     stream.write(large)
+    while !delayed.isEmpty {
+      let pieces = delayed
+      delayed = []
+      for piece in pieces where piece.readableBytes > 0 { stream.write(piece) }
+    }
+    isWriting = false
+    guard flushesLater else { return }
+    flushesLater = false
+    flush()
   }
 
   func sendRaw(_ bytes: ByteBuffer) { stream.write(bytes) }
@@ -71,6 +91,10 @@ final class UpstreamConnection: ByteStreamConsumer, ServiceSide {
 
   func flush() {
     guard !isClosed else { return }
+    guard !isWriting else {
+      flushesLater = true
+      return
+    }
     if var bytes = writer.take() {
       stream.write(bytes)
       stream.flush()
