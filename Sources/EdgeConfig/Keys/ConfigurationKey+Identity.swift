@@ -30,14 +30,15 @@ extension ConfigurationKey {
       "The private key (PEM, or base64 of it) that signs assertions; derived from `shared_secret` when missing"),
     .init(.global, "signing_key_file", .path, "A file with the `signing_key`"),
     .init(
-      .global, "idp_provider", .choice(["oidc"]),
+      .global, "idp_provider", .choice(ProviderKind.all.map(\.name)),
       "The kind of identity provider; people see this word in the sign-in prompt"),
-    .init(.global, "idp_provider_url", .url, "The provider's issuer URL, exactly as it names itself"),
+    .init(.global, "idp_provider_url", .url, "The provider's issuer URL, exactly as it names itself; may be left out for `google` and `gitlab` (gitlab.com)"),
     .init(.global, "idp_client_id", .text, "This edge's name at the provider"),
     .init(.global, "idp_client_secret", .text, secret: true, "This edge's password at the provider"),
     .init(.global, "idp_client_secret_file", .path, "A file with the `idp_client_secret`"),
     .init(
-      .global, "idp_scopes", .list, default: "openid,profile,email,offline_access", "What is asked of the provider"),
+      .global, "idp_scopes", .list, default: "openid,profile,email,offline_access",
+      "What is asked of the provider; `google`, `gitlab`, `cognito` and `onelogin` have others, which they take"),
     .init(.global, "idp_request_params", .map, "Further parameters of the sign-in request"),
     .init(
       .global, "idp_email_trusted", .flag,

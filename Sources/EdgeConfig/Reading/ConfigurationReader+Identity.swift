@@ -30,44 +30,48 @@ extension ConfigurationReader {
   }
 
   func identityProvider() -> IdentityProviderConfiguration? {
-    let name = providerName()
-    let issuer = issuerURL()
+    let kind = providerKind()
+    let issuer = issuerURL(kind)
     let clientID = required("idp_client_id", "this edge's name at the identity provider")
     let secret = clientSecret()
-    let scopes = section.texts("idp_scopes").map(\.text)
+    let written = section.texts("idp_scopes").map(\.text)
+    let scopes = section.isWritten("idp_scopes") ? written : kind?.scopes ?? written
     if let setting = section.setting("idp_scopes"), !scopes.contains("openid") {
       section.error(setting, "`openid` is missing", "without it the provider does not say who signed in")
     }
-    let parameters = section.pairs("idp_request_params").map { RequestParameter(name: $0.name, value: $0.value) }
+    var parameters = section.pairs("idp_request_params").map { RequestParameter(name: $0.name, value: $0.value) }
+    parameters += (kind?.parameters ?? []).filter { usual in !parameters.contains { $0.name == usual.name } }
     let emailIsTrusted = section.flag("idp_email_trusted")
-    guard let name, let issuer, let clientID, let secret else { return nil }
+    guard let kind, let issuer, let clientID, let secret else { return nil }
     return IdentityProviderConfiguration(
-      name: name, issuerURL: issuer, clientID: clientID, clientSecret: SecretString(secret), scopes: scopes,
+      name: kind.name, issuerURL: issuer, clientID: clientID, clientSecret: SecretString(secret), scopes: scopes,
       requestParameters: parameters, emailIsTrusted: emailIsTrusted)
   }
 
-  private func providerName() -> String? {
+  private func providerKind() -> ProviderKind? {
     guard let name = required("idp_provider", "the kind of identity provider: `oidc`") else { return nil }
-    guard name != "oidc", let setting = section.setting("idp_provider") else { return name }
+    if let kind = ProviderKind.named(name) { return kind }
+    guard let setting = section.setting("idp_provider") else { return nil }
     switch name {
-    case "apple", "auth0", "azure", "cognito", "gitlab", "google", "okta", "onelogin", "ping":
+    case "apple":
       section.error(
-        setting, "`\(name)` is not supported in this version",
-        "it speaks OpenID Connect: write `oidc`, and its issuer as `idp_provider_url`")
-      return nil
+        setting,
+        "`apple` is not supported: it answers sign-ins by a POST from its own site, which no cookie of this edge follows"
+      )
     case "github":
-      section.error(setting, "`github` is not supported in this version", "only `oidc` is")
-      return nil
-    case "hosted":
-      section.error(setting, "the hosted service of Pomerium cannot be used", "only `oidc` is possible")
-      return nil
-    default:
-      return section.choice("idp_provider")
+      section.error(
+        setting, "`github` is not supported in this version: it does not speak OpenID Connect",
+        "put Dex between the two, with its connector for GitHub")
+    case "hosted": section.error(setting, "the hosted service of Pomerium cannot be used", "name a provider of yours")
+    default: return section.choice("idp_provider").flatMap(ProviderKind.named)
     }
+    return nil
   }
 
-  private func issuerURL() -> String? {
-    guard let text = required("idp_provider_url", "the issuer URL of the identity provider"),
+  private func issuerURL(_ kind: ProviderKind?) -> String? {
+    if !section.isWritten("idp_provider_url"), let issuer = kind?.issuer { return issuer }
+    let what = kind?.issuerForm.map { "the issuer URL, as \($0)" } ?? "the issuer URL of the identity provider"
+    guard let text = required("idp_provider_url", what),
       let setting = section.setting("idp_provider_url"), let url = url(text, setting)
     else { return nil }
     guard url.scheme == "https" || url.scheme == "http" else {
