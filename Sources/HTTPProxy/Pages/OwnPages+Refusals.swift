@@ -81,6 +81,8 @@ extension OwnPages {
       let isWorthTrying = (text.retryAfter != nil || text.stop != nil) && request.method.isSafe
       if isWorthTrying {
         parts.append("<div class=\"actions\"><a class=\"button primary\" href=\"\">Try again</a></div>\n")
+      } else if case .noSuchPath = refusal {
+        parts.append(wayBack(request))
       }
       if let helper = helper(text, refusal.route, session: session) {
         let soFar: HTML = isWorthTrying ? "If it stays like this, ask" : "If you need help, ask"
@@ -89,6 +91,17 @@ extension OwnPages {
     }
     page.content = parts.joined()
     return page.response()
+  }
+
+  /// Where there is something, for whoever came to a path where there is nothing.
+  private func wayBack(_ request: OwnRequest) -> HTML {
+    let link: HTML =
+      if case .authenticateHost = request.place {
+        "<a class=\"button primary\" href=\"/.pomerium/\">Your account</a>"
+      } else {
+        "<a class=\"button primary\" href=\"/\">Open \(request.host)</a>"
+      }
+    return "<div class=\"actions\">\(link)</div>\n"
   }
 
   private func helper(_ text: RefusalText, _ route: Route?, session: Session?) -> HTML? {

@@ -40,24 +40,25 @@ enum PageStyle {
     dt{color:var(--soft);font-size:.9375rem}
     dd{margin:0;overflow-wrap:anywhere;min-width:0}
     dd small{display:block;color:var(--soft);font-size:.8125rem}
-    .tag{display:inline-block;font-size:.75rem;font-weight:600;border-radius:99px;padding:.0625rem .5rem;background:var(--accent-soft);color:var(--accent);white-space:nowrap}
+    .tag{display:inline-block;font-size:.75rem;font-weight:600;border-radius:99px;padding:.0625rem .5rem;background:var(--accent-soft);color:var(--accent)}
     .tag.warn{background:var(--warn-soft);color:var(--warn)}
     .tag.bad{background:var(--bad-soft);color:var(--bad)}
     .note{border-radius:10px;padding:.8125rem 1rem;margin:1.25rem 0;border:1px solid var(--line);font-size:.9375rem}
     .note p{margin:0}
     .note p+p{margin-top:.375rem}
+    .note.good{background:var(--accent-soft);border-color:var(--accent)}
     .note.warn{background:var(--warn-soft);border-color:var(--warn-line);color:var(--warn)}
     .note.bad{background:var(--bad-soft);border-color:var(--bad);color:var(--bad)}
     .actions{display:flex;flex-wrap:wrap;gap:.75rem;margin:1.5rem 0 0}
     .actions form{display:contents}
-    button,.button{font:inherit;font-weight:600;line-height:1.25;display:inline-block;padding:.6875rem 1.125rem;border-radius:9px;\
+    button,.button{font:inherit;font-weight:600;line-height:1.25;display:inline-block;max-width:100%;overflow-wrap:anywhere;padding:.6875rem 1.125rem;border-radius:9px;\
     border:1px solid var(--edge);background:transparent;color:var(--ink);cursor:pointer;text-decoration:none;text-align:center}
     button:hover,.button:hover{border-color:var(--ink)}
     .primary,.primary:hover{background:var(--accent);border-color:var(--accent);color:var(--on-accent)}
     .danger{color:var(--bad);border-color:var(--bad)}
     .danger:hover{background:var(--bad);border-color:var(--bad);color:var(--on-bad)}
     button:disabled{opacity:.45;cursor:not-allowed}
-    .grow{flex:1 1 10rem}
+    .grow{flex:1 1 min(10rem,100%)}
     .slim{padding:.4375rem .875rem;font-size:.9375rem}
     :focus-visible{outline:3px solid var(--accent);outline-offset:2px;border-radius:4px}
     button:focus-visible,.button:focus-visible{border-radius:9px}

@@ -56,7 +56,7 @@ struct RefusalText {
       advice = "Open it from a link or from the address bar."
     case .requestTimedOut:
       title = "The request took too long to arrive"
-      happened = "The edge stopped waiting for the rest of it. Nothing was passed on that was not complete."
+      happened = "The edge stopped waiting for the rest of it."
       advice = "Check your connection and send it again."
       retryAfter = 1
     case .bodyTooLarge:
@@ -117,7 +117,7 @@ struct RefusalText {
     case .noTunnel where hasTunnel:
       title = "No tunnel is connected"
       happened = "\(host) is published from somebody's computer, and that computer is not connected at the moment."
-      advice = "If you publish this page, start your ssh command again. Otherwise wait, or ask whoever publishes it."
+      advice = "If you publish this page, start your ssh command again. Otherwise it may come back by itself."
       retryAfter = 30
       stop = RequestPath.Stop(.tunnel, "Not connected")
       helper = .publisher

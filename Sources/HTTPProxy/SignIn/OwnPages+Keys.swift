@@ -17,7 +17,7 @@ extension OwnPages {
     let token = identity.csrfToken(session: session, purpose: Self.revokePurpose)
     let revoked: HTML =
       visitor.parameter("revoked") == nil
-      ? "" : "<div class=\"note\" role=\"status\"><p>The key was revoked. Its connections have ended.</p></div>\n"
+      ? "" : "<div class=\"note good\" role=\"status\"><p>The key was revoked. Its connections have ended.</p></div>\n"
     let list: HTML =
       bindings.isEmpty
       ? "<p>No key is signed in. When you sign in with ssh, the key shows up here.</p>\n"
