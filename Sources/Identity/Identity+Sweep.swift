@@ -16,6 +16,7 @@ extension Identity {
     await finishEnding(sessions.removeExpired(at: now), reason: "expired")
     for notice in codes.withLock({ $0.removeExpired(at: now) }) { tell(notice) }
     handOvers.withLock { $0.removeExpired(at: now) }
+    journeys.withLock { $0.removeExpired(at: now) }
     bindingDirectory.removeForgotten(at: now)
     await writeUses()
     await retry()

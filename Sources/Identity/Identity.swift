@@ -49,6 +49,7 @@ package final class Identity: Sendable {
   let observers = ChangeObservers()
   let codes: Mutex<SignInCodes>
   let handOvers = Mutex(HandOverCodes())
+  let journeys = Mutex(JourneyCodes())
   package let browserSignIns = BrowserSignIns()
   let usedStates = Mutex(UsedStates())
   let backlog = Mutex(Backlog())

@@ -15,6 +15,7 @@ struct RouteChecks {
       checkReservedHosts(route)
       checkReach(route)
       checkTunnel(route)
+      checkDependencies(route)
     }
     checkRepetitions()
     if let authenticateHost { noteSharedParent(authenticateHost) }
@@ -56,6 +57,16 @@ struct RouteChecks {
     }
     if !flags.sshUpstreamTunnel {
       findings.warning(place, "the runtime flag `ssh_upstream_tunnel` is off: \(route.fromText) answers 503")
+    }
+  }
+
+  /// Where no route is, there is no cookie to set.
+  private func checkDependencies(_ route: ReadRoute) {
+    for host in route.route.dependsOn {
+      let name = String(host.prefix { $0 != ":" })
+      guard !routes.contains(where: { $0.route.from.scheme == .https && $0.route.from.covers(name) }) else { continue }
+      findings.warning(
+        route.fromPlace, "`depends_on` of \(route.fromText): no route serves \(name)", "a sign-in does not visit it")
     }
   }
 

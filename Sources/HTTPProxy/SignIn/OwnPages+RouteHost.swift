@@ -18,7 +18,9 @@ extension OwnPages {
     case "/.pomerium", "/.pomerium/": return .redirect(authenticateURL("/.pomerium/"))
     case "/.pomerium/sign_out":
       return .redirect(authenticateURL("/.pomerium/sign_out", [("pomerium_redirect_uri", origin(of: request) + "/")]))
-    case "/.pomerium/sign_in": return startHandOver(request, returnURL: requestedReturn(request))
+    case "/.pomerium/sign_in":
+      return journeyGoesOn(request)
+        ?? startHandOver(request, returnURL: requestedReturn(request), journey: journey(from: request))
     default: return refusal(.noSuchPath, request, session: nil)
     }
   }
@@ -29,9 +31,10 @@ extension OwnPages {
   ]
 
   /// Sets a nonce here and sends the browser to the authenticate host with its hash.
-  func startHandOver(_ request: OwnRequest, returnURL: String) -> OwnResponse {
+  func startHandOver(_ request: OwnRequest, returnURL: String, journey: SignInJourney?) -> OwnResponse {
     let nonce = HandOverNonce(value: identity.makeNonce())
-    var response = OwnResponse.redirect(identity.signInURL(returnURL: returnURL, nonce: nonce.value))
+    var response = OwnResponse.redirect(
+      identity.signInURL(returnURL: returnURL, nonce: nonce.value, journey: journey))
     let prefix = HandOverNonce.prefix(identity.cookieName)
     let open = RequestCookies(request.headers).pairs.map(\.0).filter { $0.hasPrefix(prefix) }
     if open.count >= HandOverNonce.mostAttempts {
@@ -71,8 +74,9 @@ extension OwnPages {
     else { return handOverFailed(request) }
     let origin = origin(of: request)
     guard let cookie = sessionCookie(handOver.session, host: request.host) else { return handOverFailed(request) }
-    let target = target(of: handOver.returnURL, at: origin) ?? "/"
-    var response = OwnResponse.redirect(origin + target)
+    let own = origin + (target(of: handOver.returnURL, at: origin) ?? "/")
+    var response = OwnResponse.redirect(
+      handOver.journey.map { goOn($0, handOver.session, from: own) } ?? own)
     response.headers.add("Set-Cookie", cookie)
     response.headers.add("Set-Cookie", EdgeCookie.expire(name))
     return response

@@ -7,9 +7,12 @@ extension OwnPages {
   /// them), everything else a 401 in JSON.
   package func unauthenticated(_ request: OwnRequest) -> OwnResponse {
     if request.path == "/robots.txt", request.method.isSafe { return .text("User-agent: *\nDisallow: /\n") }
+    if GRPCAnswer.isWanted(by: request.headers) {
+      return GRPCAnswer.response(status: 401, message: "Sign in to use \(request.host).")
+    }
     let returnURL = returnURL(of: request)
     switch RequestAudience(request) {
-    case .navigation: return startHandOver(request, returnURL: returnURL)
+    case .navigation: return startHandOver(request, returnURL: returnURL, journey: journey(from: request))
     case .person, .program:
       // This host begins the hand-over itself, so that the nonce lands in the browser that follows the link.
       let link =

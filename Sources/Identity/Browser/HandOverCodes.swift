@@ -5,6 +5,8 @@ import Policy
 package struct HandOver: Sendable, Hashable {
   package var session: Session
   package var returnURL: String
+  /// Where the browser goes first.
+  package var journey: SignInJourney?
 }
 
 /// The codes that carry a session from the authenticate host to a route host: single use, one minute, one host, one
@@ -15,6 +17,7 @@ struct HandOverCodes: Sendable {
     var host: String
     var returnURL: String
     var nonceHash: String
+    var journey: SignInJourney?
     var expiresAt: UnixTime
   }
 
@@ -39,7 +42,7 @@ struct HandOverCodes: Sendable {
     let code = Base64.encodeURL(random(16))
     entries[Self.hash(code)] = Entry(
       sessionID: sessionID, host: request.host, returnURL: request.returnURL, nonceHash: request.nonceHash,
-      expiresAt: now.adding(seconds: Self.lifetime))
+      journey: request.journey, expiresAt: now.adding(seconds: Self.lifetime))
     return code
   }
 

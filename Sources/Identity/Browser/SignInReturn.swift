@@ -17,7 +17,12 @@ package enum SignInReturn: Sendable, Hashable {
     switch self {
     case .path(let path): .object(["path": .string(path)])
     case .request(let request):
-      .object(["url": .string(request.returnURL), "nonce": .string(request.nonceHash)])
+      // Who has to sign in first goes on with the new session: what another one began ends here.
+      .object([
+        "url": .string(request.returnURL), "nonce": .string(request.nonceHash),
+        "stops": .string(
+          request.journey.map { $0.sessionMark == nil ? $0.stops.joined(separator: ",") : "" } ?? ""),
+      ])
     }
   }
 
@@ -25,7 +30,11 @@ package enum SignInReturn: Sendable, Hashable {
     if let path = claim.text("path"), Self.isLocal(path) {
       self = .path(path)
     } else if let url = claim.text("url"), let nonce = claim.text("nonce"),
-      let request = SignInRequest(returnURL: url, nonceHash: nonce)
+      let request = SignInRequest(
+        returnURL: url, nonceHash: nonce,
+        journey: claim.text("stops").flatMap { stops in
+          stops.isEmpty ? nil : SignInJourney(stops: stops.split(separator: ",").map(String.init))
+        })
     {
       self = .request(request)
     } else {

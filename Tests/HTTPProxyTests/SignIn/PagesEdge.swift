@@ -8,7 +8,7 @@ import Routing
 import Store
 import Synchronization
 
-/// The pages of an edge with one tunnel route, `app.localhost`, and another, `other.localhost`; with a real Identity.
+/// The pages of an edge with tunnel routes, one of which depends on others; with a real Identity.
 struct PagesEdge {
   let identity: Identity
   let pages: OwnPages
@@ -39,15 +39,19 @@ struct PagesEdge {
       configuration: OwnPagesConfiguration(
         knownHosts: ["[auth.localhost]:2222 ssh-ed25519 AAAA"], hostKeyFingerprints: ["ED25519 SHA256:edge"]),
       routes: CurrentRoutes(
-        RouteTable(routes: [Self.route("app.localhost"), Self.route("other.localhost")], generation: 1)),
+        RouteTable(routes: Self.hosts.map { Self.route($0) }, generation: 1)),
       registry: registry, clock: now, logger: logger)
   }
+
+  static let hosts = ["app.localhost", "other.localhost", "third.localhost", "suite.localhost"]
 
   static func route(_ host: String) -> Route {
     Route(
       id: RouteID(host),
       origin: RouteOrigin(scheme: .https, host: HostPattern(host) ?? HostPattern(fallback), port: 8443),
-      tunnel: TunnelSettings(publishPolicy: .denyAll), visitPolicy: .denyAll)
+      tunnel: TunnelSettings(publishPolicy: .denyAll), visitPolicy: .denyAll,
+      dependsOn: host == "suite.localhost"
+        ? ["other.localhost", "gone.localhost", "third.localhost:8443", "suite.localhost"] : [])
   }
   private static let fallback = HostName("app.localhost").unsafelyUnwrapped
 }
@@ -107,7 +111,7 @@ final class PagesBrowser {
       remoteAddress: address, requestID: "request-1",
       place: host == PagesEdge.authenticate
         ? .authenticateHost
-        : host == "app.localhost" || host == "other.localhost" ? .route(PagesEdge.route(host)) : .unknownHost)
+        : PagesEdge.hosts.contains(host) ? .route(PagesEdge.route(host)) : .unknownHost)
   }
 
   func send(_ request: OwnRequest) async -> OwnResponse {
