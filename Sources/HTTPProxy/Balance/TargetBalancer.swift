@@ -30,7 +30,8 @@ final class TargetBalancer {
   /// The place of the address for one request, or `nil` where every one is unhealthy. `excluding` has just failed it.
   func choose(visitor: String, excluding tried: Int?) -> Int? {
     guard targets.count > 1 else {
-      guard let only = members.first, !isChecked || panicThreshold > 0 || only.health.status != .unhealthy else {
+      guard let only = members.first, tried == nil, !isChecked || panicThreshold > 0 || only.health.status != .unhealthy
+      else {
         return nil
       }
       return 0

@@ -77,11 +77,12 @@ final class HealthProbe: ByteStreamConsumer {
     timeout?.cancel()
     timeout = nil
     claim.withdraw()
+    // First of all: closing may tell of the end at once.
+    let done = self.done
+    self.done = nil
     let stream = self.stream
     self.stream = nil
     stream?.close(outcome == .passed ? .finished : .reset)
-    let done = self.done
-    self.done = nil
     done?(outcome)
   }
 

@@ -15,6 +15,8 @@ final class HealthSupervisor: Sendable {
   private struct Checked {
     let plan: HealthPlan
     let health: MemberHealth
+    /// Of an address: what loops that come to it later find.
+    let address: UpstreamMember?
     let eventLoop: any EventLoop
     let checks: NIOLoopBoundBox<MemberChecks?>
   }
@@ -53,10 +55,9 @@ final class HealthSupervisor: Sendable {
         begin(.address(route.id, place), HealthPlan(route, target: target), route) { [shared] in
           let members = shared.members.members(of: route)
           guard members.indices.contains(place) else { return nil }
-          return (
-            members[place].health, TCPStreamOpener(host: target.host, port: target.port),
-            "\(target.host):\(target.port)", {}
-          )
+          return Found(
+            health: members[place].health, address: members[place],
+            opener: TCPStreamOpener(host: target.host, port: target.port), name: "\(target.host):\(target.port)")
         }
       }
     }
@@ -101,13 +102,18 @@ final class HealthSupervisor: Sendable {
     else { return end(.tunnel(id)) }
     begin(.tunnel(id), HealthPlan(route, target: route.targets.first), route) { [shared] in
       guard let binding = shared.registry.binding(id) else { return nil }
-      return (binding.health, binding.opener, id.description, binding.healthChanged)
+      return Found(
+        health: binding.health, opener: binding.opener, name: id.description, changed: binding.healthChanged)
     }
   }
 
-  private typealias Found = (
-    health: MemberHealth, opener: any StreamOpener, name: String, changed: @Sendable () -> Void
-  )
+  private struct Found {
+    let health: MemberHealth
+    var address: UpstreamMember?
+    let opener: any StreamOpener
+    let name: String
+    var changed: @Sendable () -> Void = {}
+  }
 
   /// `find` is asked while nothing can end the member unseen.
   private func begin(_ member: Member, _ plan: HealthPlan, _ route: Route, _ find: () -> Found?) {
@@ -118,7 +124,8 @@ final class HealthSupervisor: Sendable {
       let box = NIOLoopBoundBox<MemberChecks?>.makeEmptyBox(eventLoop: eventLoop)
       found.health.set(.unknown)
       if state.counts[route.id] == nil { state.counts[route.id] = HealthCounts() }
-      state.members[member] = Checked(plan: plan, health: found.health, eventLoop: eventLoop, checks: box)
+      state.members[member] = Checked(
+        plan: plan, health: found.health, address: found.address, eventLoop: eventLoop, checks: box)
       let shared = shared
       eventLoop.execute { [weak self] in
         let checks = MemberChecks(

@@ -70,6 +70,10 @@ extension Exchange {
     return head.headers.valueEquals(field, "text/event-stream")
   }
 
+  /// Whose requests may follow this one on its connection (`tunnel_pool`). Connections that carry many at once are for everybody
+  /// or for one.
+  var sharing: RouteBalance.Pool { plan?.route.balance.pool ?? .shared }
+
   // MARK: Connecting
 
   func connect(
@@ -78,7 +82,7 @@ extension Exchange {
     upstreamName = key.text
     stopWaiting()
     let isShared = loop.pool.sharesConnections(key)
-    let isAlone = isShared ? bindsItsConnection : isLasting
+    let isAlone = isShared ? bindsItsConnection || sharing != .shared : isLasting || sharing == .off
     if !isAlone,
       let connection = loop.pool.take(key, session: visitor?.sessionID, canRetry: canRetry && !hasRetried)
     {
@@ -111,7 +115,7 @@ extension Exchange {
   }
 
   private func open(_ opening: Opening, for waiter: UpstreamWaiter) {
-    if opening.isForAll { opening.shelf.isOpening = true }
+    if opening.isForAll { opening.shelf.openingSince = .now() }
     opening.opener.open(opening.request, on: loop.eventLoop).assumeIsolated().whenComplete { result in
       switch result {
       case .success(let stream): self.opened(stream.value, opening, for: waiter)
@@ -150,10 +154,10 @@ extension Exchange {
       return
     }
     let connection = HTTP2UpstreamConnection(stream: stream, shelf: opening.shelf, pool: pool)
-    connection.isAlone = opening.isAlone && bindsItsConnection
+    connection.isAlone = opening.isAlone && (bindsItsConnection || sharing != .shared)
     connection.start { failure in
       if let failure { return self.ended(opening, failure, for: waiter) }
-      opening.shelf.isOpening = false
+      opening.shelf.openingSince = nil
       if self.isWaiting(waiter), self.noLongerWaits(waiter, opening.shelf) {
         self.start(on: connection.makeStream(for: self.visitor?.sessionID))
       }
@@ -171,7 +175,7 @@ extension Exchange {
 
   private func ended(_ opening: Opening, _ error: any Error, for waiter: UpstreamWaiter) {
     if opening.isForAll {
-      opening.shelf.isOpening = false
+      opening.shelf.openingSince = nil
       // Who has left may have taken the opening along.
       if isWaiting(waiter) { loop.pool.openingFailed(error, on: opening.shelf) }
     }
@@ -181,7 +185,7 @@ extension Exchange {
 
   private func finishOpening(_ opening: Opening) {
     guard opening.isForAll else { return }
-    opening.shelf.isOpening = false
+    opening.shelf.openingSince = nil
     opening.shelf.sharesConnections = false
     loop.pool.openForTheNext(opening.shelf)
   }

@@ -177,7 +177,8 @@ extension Exchange {
     waitingSince = loop.now
     let identity = knowledgeFields(head, plan, grant)
     if head.hasBody { connection.noteBody(of: visitor?.sessionID) }
-    if loop.pool.mode == .session { connection.restrict(to: visitor?.sessionID) }
+    if loop.pool.mode == .session || sharing == .session { connection.restrict(to: visitor?.sessionID) }
+    if sharing == .off { connection.taint() }
     for field in head.headers.fields
     where field.kind == .authorization && Self.bindsConnection(head.headers.value(field)) {
       connection.taint()

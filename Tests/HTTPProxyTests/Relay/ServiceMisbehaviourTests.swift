@@ -215,6 +215,29 @@ import Testing
     await edge.stop()
   }
 
+  @Test func `a route may share no connection, or one among the requests of a session`() async throws {
+    let service = try await TestService { _, connection in connection.reply("n\(connection.number);") }
+    var route = try TestEdge.route()
+    route.balance.pool = .off
+    let edge = try await TestEdge(routes: [route])
+    edge.publish(route, port: service.port)
+    let client = try await edge.client()
+    for number in 1...3 {
+      client.send(get("/", cookie: "alice"))
+      _ = try await client.wait(for: "n\(number);")
+    }
+    route.balance.pool = .session
+    edge.routes.replace([route])
+    edge.proxy.reconsider(.everything)
+    client.clear()
+    for (cookie, number) in [("alice", 4), ("alice", 4), ("bob", 5), ("alice", 4), ("bob", 5)] {
+      client.clear()
+      client.send(get("/", cookie: cookie))
+      _ = try await client.wait(for: "n\(number);")
+    }
+    await edge.stop()
+  }
+
   @Test func idleChannelsAreClosedBeforeTheServiceWould() async throws {
     let service = try await TestService()
     let (edge, client) = try await edge(service) { $0.pooledIdleTime = 40 }
