@@ -1,5 +1,5 @@
-"""The pages that the edge itself writes: what they say to people and to programs, and how they look to a browser and to a
-screen reader. Each is asked for once, of one edge; the browser then looks at what came."""
+"""The pages that the edge itself writes: what they say to people and to programs, and how they look to a browser and to
+a screen reader. Each is asked for once, of one edge; the browser then looks at what came."""
 
 import os
 from pathlib import Path

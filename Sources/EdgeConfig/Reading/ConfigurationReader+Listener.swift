@@ -11,7 +11,7 @@ extension ConfigurationReader {
       )
     }
     var headers = section.headers("set_response_headers")
-    let isDisabled = headers.contains { $0.name.lowercased() == "disable" && $0.value == "true" }
+    let isDisabled = securityHeadersAreOff(headers)
     headers.removeAll { $0.name.lowercased() == "disable" }
     return ListenerConfiguration(
       address: section.address("address") ?? ListenAddress(host: "", port: 443),
@@ -27,6 +27,16 @@ extension ConfigurationReader {
       pages: PagesConfiguration(errorPages: section.errorPages(), contact: contact()), addsSecurityHeaders: !isDisabled)
   }
 
+  /// `disable` among the headers to set is none of them.
+  private func securityHeadersAreOff(_ headers: [HeaderSetting]) -> Bool {
+    guard let disable = headers.first(where: { $0.name.lowercased() == "disable" }) else { return false }
+    if disable.value != "true", disable.value != "false", let setting = section.setting("set_response_headers") {
+      section.error(
+        setting, "`disable` is true or false, not `\(disable.value)`", "it turns the default security headers off")
+    }
+    return disable.value == "true"
+  }
+
   private func redirectAddress(_ isInsecure: Bool) -> ListenAddress? {
     guard let address = section.address("http_redirect_addr", defaultPort: 80) else { return nil }
     if isInsecure, let setting = section.setting("http_redirect_addr") {
@@ -39,9 +49,12 @@ extension ConfigurationReader {
 
   /// It ends up in the middle of a sentence.
   private func contact() -> String? {
-    guard let setting = section.setting("contact"), let text = section.text("contact")?.trimmingBlanks else { return nil }
+    guard let setting = section.setting("contact"), let text = section.text("contact")?.trimmingBlanks else {
+      return nil
+    }
     guard !text.isEmpty, text.count <= 200, !text.contains(where: \.isNewline) else {
-      section.error(setting, "expected one line of at most 200 characters", "as `it@example.com` or `the IT desk, room 12`")
+      section.error(
+        setting, "expected one line of at most 200 characters", "as `it@example.com` or `the IT desk, room 12`")
       return nil
     }
     return text

@@ -10,8 +10,8 @@ extension Exchange {
     OwnRequest(
       method: head?.method ?? .get, host: head?.authority.map { HostName($0.host)?.text ?? $0.host } ?? "",
       port: head?.authority?.port, path: head?.path ?? "/", query: head?.query,
-      headers: head?.headers ?? HeaderList(), body: collected, remoteAddress: clientAddress, requestID: requestID.text,
-      place: place)
+      headers: head?.headers ?? HeaderList(isLikelyPerson ? [("Accept", "text/html")] : []), body: collected,
+      remoteAddress: clientAddress, requestID: requestID.text, place: place)
   }
 
   private var place: OwnRequest.Place {
@@ -75,7 +75,9 @@ extension Exchange {
     status = response.status
     hasSentHead = true
     if response.closesConnection || !bodyIsWorthReading { side.closeAfterResponse() }
-    let hasBody = response.status != 304 && response.status != 204
+    // Over HTTP/2 a head that ends the stream says it all, and to gRPC clients nothing else does.
+    let isHeadOnly = response.body.isEmpty && head?.version == .http2 && head?.method != .head
+    let hasBody = response.status != 304 && response.status != 204 && !isHeadOnly
     var headers = response.headers
     if !headers.contains(.date) { headers.add("Date", HTTPDate.text(unixSeconds: loop.shared.clock().seconds)) }
     headers.set("X-Request-Id", requestID.text)
