@@ -16,8 +16,10 @@ final class UpstreamShelf {
   var isKnown = false
   /// The service was found to speak HTTP/2: one connection is opened for all who wait.
   var sharesConnections: Bool
-  /// Somebody opens such a connection now.
-  var isOpening = false
+  /// Since when somebody opens such a connection.
+  var openingSince: NIODeadline?
+  /// What takes longer to open may never be: who comes later tries for themselves.
+  private static let openingTime = TimeAmount.seconds(1)
 
   init(key: UpstreamKey, load: OpenerLoad?) {
     self.key = key
@@ -25,7 +27,8 @@ final class UpstreamShelf {
     sharesConnections = key.speech == .http2
   }
 
-  var isEmpty: Bool { idle.isEmpty && shared.isEmpty && waiters.isEmpty && !isOpening }
+  var isOpening: Bool { openingSince.map { .now() - $0 < Self.openingTime } ?? false }
+  var isEmpty: Bool { idle.isEmpty && shared.isEmpty && waiters.isEmpty && openingSince == nil }
 }
 
 /// A request that waits for a stream to open, or for a connection that somebody else is done with, whichever is first.

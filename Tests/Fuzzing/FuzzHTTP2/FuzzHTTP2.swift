@@ -1,9 +1,10 @@
 import FuzzDriver
 import HTTPWire
 import NIOCore
+import NIOHPACK
 
 // What a visitor may send after TLS has agreed on HTTP/2, whole and in pieces, which must come to the same; a service answers
-// in between. Never a trap, never more unread than the windows announced.
+// in between. Then the same frames as a service's. Never a trap, never more unread than the windows announced.
 
 @_cdecl("FuzzHTTP2_main")
 func fuzzMain(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> CInt {
@@ -15,6 +16,11 @@ func fuzzMain(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePoin
     let whole = Visit(answers: answers, pieces: [sent])
     let dripped = Visit(answers: answers, pieces: FuzzInput.split(sent, by: pattern))
     guard whole.told == dripped.told else { fatalError("\(whole.told) whole, \(dripped.told) in pieces") }
+    Compressed.compare(sent)
+    let answered = Array(sent.dropFirst(24))
+    let service = ServiceVisit(answers: answers, pieces: [answered])
+    let slow = ServiceVisit(answers: answers, pieces: FuzzInput.split(answered, by: pattern))
+    guard service.told == slow.told else { fatalError("\(service.told) whole, \(slow.told) in pieces") }
   }
 }
 
@@ -65,5 +71,28 @@ private struct Visit {
     }
     if answers & 128 == 128 { connection.beginGoAway() }
     while connection.takeOutbound() != nil {}
+  }
+}
+
+/// The same bytes as field sections of one connection, by our reader and by NIOHPACK's: whatever both take must be the same, and
+/// what the other refuses we do not take. (We refuse more: integers beyond 2^28, for one.)
+private enum Compressed {
+  static func compare(_ bytes: [UInt8]) {
+    var ours = FieldSectionReader(largestListBytes: 1 << 20)
+    var theirs = HPACKDecoder(
+      allocator: ByteBufferAllocator(), maxDynamicTableSize: 4096, maxHeaderListSize: 1 << 20)
+    for section in bytes.split(separator: 0xFF, omittingEmptySubsequences: true) {
+      var block = ByteBuffer(bytes: section)
+      let mine = try? ours.read(block)
+      let others = try? theirs.decodeHeaders(from: &block)
+      // After a mistake the two tables need not be the same any more.
+      guard let mine else { return }
+      guard let others else { fatalError("NIOHPACK refuses what we take: \(section)") }
+      let told = mine.lines.map { line in
+        String(decoding: mine.name(line), as: UTF8.self) + ": " + String(decoding: mine.value(line), as: UTF8.self)
+      }
+      let expected = others.map { "\($0.name): \($0.value)" }
+      guard told == expected else { fatalError("\(told), by NIOHPACK \(expected)") }
+    }
   }
 }

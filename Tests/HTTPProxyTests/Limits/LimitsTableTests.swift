@@ -1,5 +1,6 @@
 import Foundation
 import HTTPWire
+import NIOCore
 import Patterns
 import Testing
 

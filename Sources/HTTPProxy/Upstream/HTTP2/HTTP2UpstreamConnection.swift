@@ -44,7 +44,9 @@ final class HTTP2UpstreamConnection {
   private var isWriting = false
   private var isFlushScheduled = false
   private var isReading = true
-  private var heardAt = NIODeadline.now()
+  private(set) var heardAt = NIODeadline.now()
+  /// A request got no answer, and nothing has come since: it takes no other before it gives a sign of life.
+  private var isDoubted = false
   private var askedAt: NIODeadline?
 
   init(stream: any ByteStream, shelf: UpstreamShelf, pool: UpstreamPool) {
@@ -91,7 +93,9 @@ final class HTTP2UpstreamConnection {
 
   /// Whether another request may go this way now.
   func takes(_ session: String?) -> Bool {
-    guard onStart == nil, !isClosed, !isTainted, !isAlone || !hasServed, connection.canBegin else { return false }
+    guard onStart == nil, !isClosed, !isTainted, !isDoubted, !isAlone || !hasServed, connection.canBegin else {
+      return false
+    }
     switch pool.mode {
     case .shared: return true
     case .session: return self.session == session && session != nil || !hasServed
@@ -226,7 +230,7 @@ final class HTTP2UpstreamConnection {
 
   /// Called a few times a second while it stands in the pool.
   func tick(_ now: NIODeadline) {
-    guard !isIdle, !isClosed else {
+    guard !isIdle || isDoubted, !isClosed else {
       askedAt = nil
       return
     }
@@ -238,6 +242,15 @@ final class HTTP2UpstreamConnection {
       connection.ping()
       flush()
     }
+  }
+
+  /// A request was given up that the service said nothing to. Without this, one after the other would wait in vain.
+  func doubt() {
+    guard !isDoubted, !isClosed else { return }
+    isDoubted = true
+    askedAt = .now()
+    connection.ping()
+    flush()
   }
 
   func isIdleTooLong(_ now: NIODeadline, _ usual: TimeAmount) -> Bool {
@@ -289,6 +302,7 @@ extension HTTP2UpstreamConnection: ByteStreamConsumer {
     guard !isClosed else { return }
     isInReadCycle = true
     heardAt = .now()
+    isDoubted = false
     do throws(HTTP2Error) {
       try connection.receive(bytes, at: heardAt.uptimeNanoseconds)
       deliver()

@@ -18,6 +18,9 @@ final class HTTP2UpstreamStream: ServiceSide {
 
   private let owner: HTTP2UpstreamConnection
   private var id: UInt32?
+  private var beganAt = NIODeadline.distantFuture
+  /// So long an answer may take without anything to be thought of it.
+  private static let patience = TimeAmount.seconds(1)
   private(set) var exchange: Exchange?
   let hasServed: Bool
   private(set) var hasAnswered = false
@@ -207,6 +210,7 @@ final class HTTP2UpstreamStream: ServiceSide {
     let ends = !isConnect && !request.head.hasBody
     id = owner.begin(self, head, protocolName: isConnect ? "websocket" : nil, endsStream: ends)
     guard id != nil else { return exchange.serviceDidNotProcess() }
+    beganAt = .now()
     hasSentEnd = ends
   }
 
@@ -288,6 +292,7 @@ final class HTTP2UpstreamStream: ServiceSide {
       owner.flush()
     } else {
       owner.reset(id, .cancel)
+      if !hasAnswered, owner.heardAt < beganAt, .now() - beganAt > Self.patience { owner.doubt() }
     }
   }
 }
