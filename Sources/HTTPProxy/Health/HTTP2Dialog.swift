@@ -16,7 +16,7 @@ struct HTTP2Dialog {
   private var id: UInt32?
   private var answer = ByteBuffer()
   /// The status of a gRPC answer is its trailers' word; this is how large its message may be.
-  private static let largestMessage = 4096
+  static let largestMessage = 4096
 
   init(path: String, authority: String, scheme: String, _ question: Question) {
     self.question = question

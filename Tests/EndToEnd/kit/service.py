@@ -37,6 +37,8 @@ class Service:
         self.release = threading.Event()  # set: /slow answers
         self.seen = []  # (method, path) of every request, in order
         self.open_streams = 0
+        self.name = b"Hello world!\n"
+        self.is_well = True  # what /healthz says
         self._lock = threading.Lock()
         outer = self
 
@@ -122,7 +124,10 @@ class _Handler(BaseHTTPRequestHandler):
     # Pages
 
     def at_root(self):
-        self.send(200, b"Hello world!\n")
+        self.send(200, self.service.name)
+
+    def at_healthz(self):
+        self.send(200 if self.service.is_well else 503, b"")
 
     def at_echo(self):
         body = b"".join(self.body_pieces())

@@ -2,6 +2,7 @@ import Foundation
 import HTTPWire
 import NIOCore
 import Patterns
+import Routing
 import Testing
 
 @testable import HTTPProxy
@@ -43,6 +44,11 @@ struct LimitsTableTests {
     limits["VisitorConnection.discardLimit"] = "\(VisitorConnection.discardLimit)"
     limits["VisitorConnection.unreadLimit"] = "\(VisitorConnection.unreadLimit)"
     limits["Substitution.mostWork"] = "\(Substitution.mostWork)"
+    add("TunnelRegistryConfiguration", TunnelRegistryConfiguration()) {
+      $0.hasPrefix("parked") || $0 == "reconnectGrace"
+    }
+    limits["HealthDialog.largestAnswer"] = "\(HealthDialog.largestAnswer)"
+    limits["HTTP2Dialog.largestMessage"] = "\(HTTP2Dialog.largestMessage)"
     limits["Exchange.collectLimit"] = "\(Exchange.collectLimit)"
     return limits
   }
