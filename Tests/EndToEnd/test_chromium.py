@@ -83,7 +83,8 @@ def test_sign_in_authorize_and_visit(edge, publisher, service, chromium):
     until(lambda: driver.get(edge.url()) or "Hello world!" in text_of(driver), "the published page again")
 
 
-def test_deny_ends_the_connection(edge, publisher, service, chromium):
+def test_deny_ends_the_connection_without_script(edge, publisher, service, chromium):
+    chromium.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     tunnel = publisher.forward(("app.localhost", service.port))
     chromium.driver.get(tunnel.sign_in_url())
     driver = sign_in_at_the_provider(chromium)
