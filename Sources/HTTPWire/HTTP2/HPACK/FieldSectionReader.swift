@@ -1,31 +1,31 @@
 import NIOCore
 
 /// The fields of a section as bytes, in order, before anything about them is judged.
-struct FieldLines: Sendable {
-  struct Line: Sendable {
+package struct FieldLines: Sendable {
+  package struct Line: Sendable {
     var name: Range<Int>
     var value: Range<Int>
   }
 
   fileprivate(set) var bytes: [UInt8] = []
-  fileprivate(set) var lines: [Line] = []
+  package fileprivate(set) var lines: [Line] = []
   /// With 32 bytes for each field (RFC 9113 section 6.5.2).
   fileprivate(set) var listBytes = 0
 
-  func name(_ line: Line) -> ArraySlice<UInt8> { bytes[line.name] }
-  func value(_ line: Line) -> ArraySlice<UInt8> { bytes[line.value] }
+  package func name(_ line: Line) -> ArraySlice<UInt8> { bytes[line.name] }
+  package func value(_ line: Line) -> ArraySlice<UInt8> { bytes[line.value] }
 }
 
 /// Reads field sections in HPACK (RFC 7541), keeping the table that the peer builds. Bytes stay as they are: values need not be
 /// UTF-8.
-struct FieldSectionReader: Sendable {
+package struct FieldSectionReader: Sendable {
   private var table = CompressionTable()
   /// Beyond it the section is a bomb.
   private let largestListBytes: Int
 
-  init(largestListBytes: Int) { self.largestListBytes = largestListBytes }
+  package init(largestListBytes: Int) { self.largestListBytes = largestListBytes }
 
-  mutating func read(_ buffer: ByteBuffer) throws(HTTP2Error) -> FieldLines {
+  package mutating func read(_ buffer: ByteBuffer) throws(HTTP2Error) -> FieldLines {
     let bytes = buffer.readableBytesUInt8Span
     var lines = FieldLines()
     lines.bytes.reserveCapacity(min(bytes.count * 2, largestListBytes))

@@ -43,6 +43,34 @@ import Testing
       ])
   }
 
+  /// Appendix C.5 and C.6: responses with a table of 256 bytes, so that entries make room for others.
+  @Test(arguments: [
+    [
+      "4803 3330 3258 0770 7269 7661 7465 611d 4d6f 6e2c 2032 3120 4f63 7420 3230 3133 2032 303a 3133 3a32 3120 474d 546e 1768 7474 7073 3a2f 2f77 7777 2e65 7861 6d70 6c65 2e63 6f6d",
+      "4803 3330 37c1 c0bf",
+      "88c1 611d 4d6f 6e2c 2032 3120 4f63 7420 3230 3133 2032 303a 3133 3a32 3220 474d 54c0 5a04 677a 6970 7738 666f 6f3d 4153 444a 4b48 514b 425a 584f 5157 454f 5049 5541 5851 5745 4f49 553b 206d 6178 2d61 6765 3d33 3630 303b 2076 6572 7369 6f6e 3d31",
+    ],
+    [
+      "4882 6402 5885 aec3 771a 4b61 96d0 7abe 9410 54d4 44a8 2005 9504 0b81 66e0 82a6 2d1b ff6e 919d 29ad 1718 63c7 8f0b 97c8 e9ae 82ae 43d3",
+      "4883 640e ffc1 c0bf",
+      "88c1 6196 d07a be94 1054 d444 a820 0595 040b 8166 e084 a62d 1bff c05a 839b d9ab 77ad 94e7 821d d7f2 e6c7 b335 dfdf cd5b 3960 d5af 2708 7f36 72c1 ab27 0fb5 291f 9587 3160 65c0 03ed 4ee5 b106 3d50 07",
+    ],
+  ])
+  func theExamplesWithEviction(_ sections: [String]) throws {
+    var reader = Self.reader()
+    _ = try reader.read(Self.bytes("3fe101"))
+    let read = try sections.map { Self.text(try reader.read(Self.bytes($0))) }
+    let fields = ["cache-control: private", "date: Mon, 21 Oct 2013 20:13:21 GMT", "location: https://www.example.com"]
+    #expect(read[0] == [":status: 302"] + fields)
+    #expect(read[1] == [":status: 307"] + fields)
+    #expect(
+      read[2] == [
+        ":status: 200", "cache-control: private", "date: Mon, 21 Oct 2013 20:13:22 GMT",
+        "location: https://www.example.com", "content-encoding: gzip",
+        "set-cookie: foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1",
+      ])
+  }
+
   @Test func bytesStayAsTheyAre() throws {
     var reader = Self.reader()
     let value: [UInt8] = [0x63, 0x61, 0x66, 0xE9, 0xFF, 0x80, 0xC0]
@@ -139,11 +167,26 @@ import Testing
         var copy = buffer
         let theirs = try? decoder.decodeHeaders(from: &copy)
         let mine = try? ours.read(buffer)
-        // Theirs is laxer about integers and padding: what both take must be the same.
+        // What both take must be the same, and what they refuse we do not take.
         if step < 7 { #expect(theirs != nil && mine != nil) }
         if let theirs, let mine { #expect(theirs.map { "\($0.name): \($0.value)" } == Self.text(mine)) }
         if theirs == nil { #expect(mine == nil, "round \(round)") }
       }
+    }
+  }
+
+  /// Bytes of chance, as one section each on a new connection.
+  @Test func differentialOverChance() {
+    var random = SplitMix(state: 11)
+    for _ in 0..<2000 {
+      let bytes = (0..<Int(random.next() % 12)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+      var decoder = HPACKDecoder(allocator: ByteBufferAllocator(), maxDynamicTableSize: 4096)
+      var ours = Self.reader()
+      var copy = ByteBuffer(bytes: bytes)
+      let mine = try? ours.read(ByteBuffer(bytes: bytes))
+      let theirs = try? decoder.decodeHeaders(from: &copy)
+      guard let mine else { continue }
+      #expect(theirs.map { $0.map { "\($0.name): \($0.value)" } } == Self.text(mine), "\(bytes)")
     }
   }
 
