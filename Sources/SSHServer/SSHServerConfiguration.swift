@@ -101,6 +101,9 @@ extension SSHServerConfiguration {
     let underWay = maxChannels * 192 * 1024
     result.channels.sendQueueHardLimit = max(
       result.channels.sendQueueHardLimit, result.channels.sendQueueSoftLimit + underWay)
+    // Whoever may have more channels gets room for their first windows.
+    let firstWindow = Int(result.channels.initialWindow)
+    result.channels.windowLimit = max(result.channels.windowLimit, maxChannels * (firstWindow + firstWindow / 7 + 1))
     result.random = random
     return result
   }
