@@ -96,7 +96,8 @@ def test_limits_of_a_route_and_of_an_address(new_edge, visitor, service):
 
     def connect(source):
         plain = socket.create_connection(("127.0.0.1", edge.https_port), 10)
-        plain.sendall(line(source, 40000))
+        destination = "2001:db8:ffff::1" if ":" in source else "203.0.113.100"
+        plain.sendall(line(source, 40000, destination))
         return visitor.tls.wrap_socket(plain, server_hostname="app.localhost")
 
     def ask(source, method="GET", path="/", body=None, link=None):

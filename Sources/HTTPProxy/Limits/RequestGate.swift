@@ -32,7 +32,7 @@ final class RequestGate: Sendable {
       guard let rate else { return nil }
       let ahead = max(paid, now) - now
       guard ahead > rate.credit else { return nil }
-      return Int(clamping: (ahead - rate.credit) / 1_000_000_000 + 1)
+      return Int(clamping: (ahead - rate.credit - 1) / 1_000_000_000 + 1)
     }
 
     mutating func add(_ rate: RequestRate?, _ now: UInt64) {
@@ -46,11 +46,14 @@ final class RequestGate: Sendable {
     var all = Entry()
     var visitors: [VisitorKey: Entry] = [:]
     var sweptAt: UInt64 = 0
+    let mostVisitors: Int
   }
 
   private let state: Mutex<State>
 
-  init(_ limits: RequestLimits) { state = Mutex(State(limits: limits)) }
+  init(_ limits: RequestLimits, mostVisitors: Int = RequestGate.mostVisitors) {
+    state = Mutex(State(limits: limits, mostVisitors: mostVisitors))
+  }
 
   /// Other limits; what is under way stays counted.
   func configure(_ limits: RequestLimits) { state.withLock { $0.limits = limits } }
@@ -94,12 +97,12 @@ final class RequestGate: Sendable {
   }
 
   private static func seat(for visitor: VisitorKey, _ state: inout State, _ now: UInt64) -> VisitorKey {
-    guard state.visitors[visitor] == nil, state.visitors.count >= mostVisitors else { return visitor }
+    guard state.visitors[visitor] == nil, state.visitors.count >= state.mostVisitors else { return visitor }
     // Looking through all of them is worth it once a second at most.
     if now &- state.sweptAt > 1_000_000_000 {
       state.sweptAt = now
       state.visitors = state.visitors.filter { !$0.value.isForgettable(now) }
-      if state.visitors.count < mostVisitors { return visitor }
+      if state.visitors.count < state.mostVisitors { return visitor }
     }
     return .others
   }

@@ -25,9 +25,9 @@ import Testing
     let limits = limits(total: 100, perSource: 2)
     var places: [ConnectionPlace] = []
     for _ in 0..<2 {
-      guard case .admitted(let place) = gate.enter("192.0.2.1", limits) else { return Issue.record("not admitted") }
-      places.append(place)
+      if case .admitted(let place) = gate.enter("192.0.2.1", limits) { places.append(place) }
     }
+    #expect(places.count == 2)
     for _ in 0..<ConnectionGate.toldBeyondPerSource {
       #expect(name(gate.enter("192.0.2.1", limits)) == "too_many_connections")
     }
