@@ -102,11 +102,18 @@ package struct HTTP2Connection {
   /// Takes what has come. `now` is in nanoseconds of any clock that does not go back.
   package mutating func receive(_ bytes: ByteBuffer, at now: UInt64) throws(HTTP2Error) {
     if let failure { throw failure }
-    if inbound.readableBytes == 0 { inbound = bytes } else { inbound.writeImmutableBuffer(bytes) }
+    var bytes = bytes
     do {
-      guard try readPreface() else { return }
-      while let frame = try reader.next(from: &inbound) { try take(frame, at: now) }
-      if inbound.readableBytes == 0 { inbound = ByteBuffer() }
+      guard try readPreface(from: &bytes) else { return }
+      if inbound.readableBytes > 0 {
+        reader.complete(&inbound, from: &bytes)
+        guard let frame = try reader.next(from: &inbound) else { return }
+        inbound = ByteBuffer()
+        try take(frame, at: now)
+      }
+      while let frame = try reader.next(from: &bytes) { try take(frame, at: now) }
+      // A copy: the storage may be held by bodies on their way, and writing to it would copy all of it, at each read.
+      if bytes.readableBytes > 0 { inbound.writeImmutableBuffer(bytes) }
     } catch {
       fail(error)
       throw error
@@ -114,9 +121,9 @@ package struct HTTP2Connection {
   }
 
   /// RFC 9113 section 3.4. Whether it is complete.
-  private mutating func readPreface() throws(HTTP2Error) -> Bool {
+  private mutating func readPreface(from bytes: inout ByteBuffer) throws(HTTP2Error) -> Bool {
     while prefaceLeft > 0 {
-      guard let byte = inbound.readInteger(as: UInt8.self) else { return false }
+      guard let byte = bytes.readInteger(as: UInt8.self) else { return false }
       guard byte == Self.preface[Self.preface.count - prefaceLeft] else {
         throw HTTP2Error(.protocolError, "no HTTP/2 connection preface")
       }

@@ -23,6 +23,19 @@ struct HTTP2FrameReader {
     return try Self.frame(kind, flags: flags, stream: stream, payload)
   }
 
+  /// Moves what `begun`, the beginning of a frame, lacks, as far as it is there; not a byte more.
+  func complete(_ begun: inout ByteBuffer, from bytes: inout ByteBuffer) {
+    func move(upTo count: Int) {
+      let missing = min(count - begun.readableBytes, bytes.readableBytes)
+      guard missing > 0, var piece = bytes.readSlice(length: missing) else { return }
+      begun.writeBuffer(&piece)
+    }
+    move(upTo: HTTP2Frame.headerLength)
+    guard let lengthAndType = begun.getInteger(at: begun.readerIndex, as: UInt32.self) else { return }
+    // A longer one is refused by its length alone.
+    move(upTo: HTTP2Frame.headerLength + min(Int(lengthAndType >> 8), Self.largestPayload))
+  }
+
   private static func frame(
     _ kind: HTTP2Frame.Kind, flags: UInt8, stream: UInt32, _ payload: ByteBuffer
   ) throws(HTTP2Error) -> HTTP2Frame {
