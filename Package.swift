@@ -144,7 +144,7 @@ if Context.environment["TUNNEL_EDGE_FUZZ"] != nil {
   }
   let fuzzers: [(String, [Target.Dependency])] = [
     ("FuzzHTTPHeads", ["HTTPWire", nio]),
-    ("FuzzHTTP2", ["HTTPWire", nio]),
+    ("FuzzHTTP2", ["HTTPWire", nio, hpack]),
     ("FuzzHTTPHeadsOracle", ["HTTPOracles", "HTTPWire"]),
     ("FuzzHTTP2Oracle", ["HTTPOracles"]),
     ("FuzzSSHTransport", ["SSHProtocol", "EdgeCrypto", nio]),
