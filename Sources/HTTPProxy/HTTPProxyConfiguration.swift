@@ -46,11 +46,11 @@ package struct HTTPProxyConfiguration: Sendable {
   package enum Protocols: String, Sendable {
     case all, http1, http2
 
-    /// Offered in the TLS handshake, the best first.
+    /// Offered in the TLS handshake, the best first. Clients of HTTP/1.0 name it, too.
     package var names: [String] {
       switch self {
-      case .all: ["h2", "http/1.1"]
-      case .http1: ["http/1.1"]
+      case .all: ["h2", "http/1.1", "http/1.0"]
+      case .http1: ["http/1.1", "http/1.0"]
       case .http2: ["h2"]
       }
     }

@@ -20,6 +20,7 @@ extension Exchange {
   func serviceSentHead(_ response: ResponseHead) {
     guard case .relaying = state, let head, let plan else { return }
     lastActivityAt = loop.now
+    upstreamDuration = askedAt.map { .now() - $0 }
     if response.status == 101 {
       beginRaw(response)
       return
@@ -28,15 +29,18 @@ extension Exchange {
     where field.kind == .wwwAuthenticate && Self.bindsConnection(response.headers.value(field)) {
       upstream?.taint()
     }
-    // The service may have switched all the same: what it sends next is not to be read as HTTP (security rule 23).
-    if grant?.upgrade != nil { upstream?.taint() }
+    // The service may have switched all the same (security rule 23).
+    if grant?.upgrade != nil { upstream?.noteDeclinedUpgrade() }
     if response.framing == .chunked || response.framing == .untilClose, Self.isEventStream(response) {
       upstream?.noteLasting()
     }
     status = response.status
     hasSentHead = true
     if !requestEnded, status >= 400 || (head.expectsContinue && !hasSentContinue) { side.closeAfterResponse() }
-    let filter = ResponseFilter(response, answering: head.method, plan: plan, cookies: loop.cookies)
+    var filter = ResponseFilter(response, answering: head.method, plan: plan, cookies: loop.cookies)
+    if response.headers.contains(.location), let address = serviceAddress(head, plan) {
+      filter.leadBack(response.headers, from: address)
+    }
     var additions = filter.additions
     if let owner, let name = head.authority?.host,
       let fields = loop.ownerMark.fields(for: head, mark: OwnerMark.value(owner: owner, host: name))
@@ -44,6 +48,13 @@ extension Exchange {
       additions.append(fields)
     }
     side.sendHead(response, mask: filter.mask, additions: additions)
+  }
+
+  private func serviceAddress(_ head: RequestHead, _ plan: RoutePlan) -> ServiceAddress? {
+    guard let visitors = head.authority, let host = Authority(Array(plan.host(for: head, to: target).utf8)) else {
+      return nil
+    }
+    return ServiceAddress(host: host, scheme: scheme(of: head), visitors: visitors, path: head.path)
   }
 
   private static func isEventStream(_ response: ResponseHead) -> Bool {
@@ -125,8 +136,8 @@ extension Exchange {
     hasSentHead = true
     isUpgraded = true
     state = .raw
-    upstream?.becomeRaw()
     if token == "websocket" { socket = WebSocketPassage() }
+    upstream?.becomeRaw()
     let filter = ResponseFilter(response, answering: head.method, plan: plan, cookies: loop.cookies)
     side.sendHead(response, mask: filter.mask, additions: filter.additions + [HeaderList([("Upgrade", token)])])
     side.becomeRaw()
@@ -148,8 +159,8 @@ extension Exchange {
     guard case .raw = state else { return }
     bytesOut += UInt64(bytes.readableBytes)
     lastActivityAt = loop.now
-    side.sendBody(bytes)
     socket?.toVisitor.pass(bytes)
+    side.sendBody(bytes)
   }
 
   func serviceFinishedRaw() {

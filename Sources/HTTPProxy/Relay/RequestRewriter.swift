@@ -72,7 +72,7 @@ struct RequestRewriter {
     case .other, .authorization, .origin, .accept, .acceptEncoding, .userAgent, .referer, .secFetchSite, .secFetchMode,
       .secWebSocketKey, .accessControlRequestMethod, .setCookie, .secWebSocketAccept, .wwwAuthenticate, .contentType,
       .server, .date, .altSvc, .nel, .reportTo, .clearSiteData, .strictTransportSecurity, .xFrameOptions,
-      .xContentTypeOptions, .referrerPolicy, .contentSecurityPolicy:
+      .xContentTypeOptions, .referrerPolicy, .contentSecurityPolicy, .location:
       break
     }
     if ProtectedNames.isProtected(field, of: head.headers) { return false }

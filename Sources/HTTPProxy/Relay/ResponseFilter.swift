@@ -69,6 +69,16 @@ struct ResponseFilter {
     }
   }
 
+  /// Leads back to the visitor's address what leads to the service's. What `rewrite_response_headers` and
+  /// `set_response_headers` have said stands.
+  mutating func leadBack(_ headers: HeaderList, from address: ServiceAddress) {
+    for (index, field) in headers.fields.enumerated() where field.kind == .location && mask.contains(index) {
+      guard let location = address.visitorsLocation(for: headers.valueBytes(field)) else { continue }
+      mask.remove(index)
+      additions.append(HeaderList([("Location", location)]))
+    }
+  }
+
   /// Trailers that may pass; `nil` when a field of framing or identity is among them (security rule 24).
   static func trailers(_ trailers: HeaderList) -> HeaderList? {
     for field in trailers.fields where ProtectedNames.isForbiddenInTrailers(field, of: trailers) { return nil }

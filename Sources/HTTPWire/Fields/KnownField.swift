@@ -12,7 +12,7 @@ package enum KnownField: UInt8, Sendable, CaseIterable {
   case forwarded, xForwardedFor, xForwardedHost, xForwardedProto, xRealIP, xRequestID
   // Responses
   case setCookie, secWebSocketAccept, wwwAuthenticate, contentType, server, date
-  case altSvc, nel, reportTo, clearSiteData
+  case altSvc, nel, reportTo, clearSiteData, location
   case strictTransportSecurity, xFrameOptions, xContentTypeOptions, referrerPolicy, contentSecurityPolicy
 
   /// The name in lower case.
@@ -60,6 +60,7 @@ package enum KnownField: UInt8, Sendable, CaseIterable {
     case .nel: "nel"
     case .reportTo: "report-to"
     case .clearSiteData: "clear-site-data"
+    case .location: "location"
     case .strictTransportSecurity: "strict-transport-security"
     case .xFrameOptions: "x-frame-options"
     case .xContentTypeOptions: "x-content-type-options"
