@@ -6,11 +6,13 @@ from pathlib import Path
 
 import axe_core_python
 import pytest
+from conftest import ROOT
 from kit.chromium import Chromium
 from kit.edge import Edge
 from kit.gallery import Gallery, ask_by_hand
 from kit.names import free_port
 from kit.people import browse
+from kit.processes import Program
 from kit.publisher import Publisher
 from kit.service import Service
 from kit.visitor import Visitor
@@ -118,7 +120,6 @@ def look_around(edge, configuration, own, directory, authority, started):
     origin = {"Origin": edge.authenticate, **elsewhere}
     pages["digits"] = alice.post(address, confirm, headers=origin)
     tunnel.stop()
-    pages["code-gone"] = until(lambda: (page := alice.get(address)).status == 400 and page, "the end of the code")
     tunnel = forward(publisher)
     pages["authorized"] = alice.press(alice.get(tunnel.sign_in_url()), "Authorize")
     tunnel.wait_published()
@@ -193,7 +194,7 @@ def look_around(edge, configuration, own, directory, authority, started):
 STATUSES = {
     **dict.fromkeys(["verify", "verify-elsewhere", "digits", "authorized", "denied"], 200),
     **dict.fromkeys(["account", "account-detached", "keys", "revoked", "sign-out", "signed-out"], 200),
-    **dict.fromkeys(["code-gone", "callback-unknown", "hand-over-failed", "sign-in-forged", "code-unknown"], 400),
+    **dict.fromkeys(["callback-unknown", "hand-over-failed", "sign-in-forged", "code-unknown"], 400),
     **dict.fromkeys(["ambiguous", "malformed"], 400),
     **dict.fromkeys(["foreign-form", "forbidden", "explained", "cross-site"], 403),
     **dict.fromkeys(["no-such-path", "no-such-host", "no-such-page"], 404),
@@ -262,6 +263,26 @@ def test_programs_read_the_same_as_json(seen):
 
 
 @pytest.fixture(scope="module")
+def demo_pages(tmp_path_factory, binary):
+    """The pages of the demo's identity provider."""
+    directory = tmp_path_factory.mktemp("demo")
+    names = ("--https-port", "--ssh-port", "--provider-port", "--service-port")
+    ports = [part for name in names for part in (name, str(free_port()))]
+    with Program(
+        [binary, "demo", "--state", directory / "state", "--dex-config", ROOT / "dex/config.yaml", *ports],
+        environment={"PATH": os.environ["PATH"], "HOME": str(directory), "LANG": "C.UTF-8"},
+        directory=directory,
+    ) as demo:
+        demo.wait_for(r"(https://app\.localhost:\d+)", within=60)
+        visitor = Visitor(directory / "state" / "ca.pem")
+        login = visitor.get(f"https://auth.localhost:{ports[1]}/.pomerium/")
+        wrong = visitor.submit(login, login.forms[0], {"login": "a@b.example", "password": "x"})
+        over = visitor.get(login.url.split("?")[0] + "?state=x")
+        assert (login.status, wrong.status, over.status) == (200, 401, 400)
+        return {"provider-login": login, "provider-wrong": wrong, "provider-over": over}
+
+
+@pytest.fixture(scope="module")
 def chromium(tmp_path_factory, authority, artifacts):
     browser = Chromium(tmp_path_factory.mktemp("chromium"), authority.certificate, artifacts / "screenshots")
     yield browser
@@ -271,14 +292,14 @@ def chromium(tmp_path_factory, authority, artifacts):
 MODES = [("light", 1100), ("dark", 320)]
 # Pages that are laid out alike are looked at closely in one mode only, unless there is time.
 LAYOUTS = ["verify-elsewhere", "digits", "authorized", "account-detached", "revoked", "sign-out", "sign-in-needed"]
-LAYOUTS += ["explained", "no-such-path", "ambiguous", "no-tunnel"]
+LAYOUTS += ["explained", "no-such-path", "ambiguous", "no-tunnel", "provider-wrong"]
 FULL = bool(os.environ.get("TUNNEL_EDGE_TEST_FULL"))
 if FULL:
     MODES += [("dark", 1100), ("light", 320)]
 
 
 @pytest.mark.parametrize("scheme,width", MODES)
-def test_pages_are_accessible(seen, chromium, scheme, width):
+def test_pages_are_accessible(seen, demo_pages, chromium, scheme, width):
     """axe-core finds nothing, and nothing has to be scrolled sideways."""
     driver = chromium.driver
     checker = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
@@ -287,10 +308,10 @@ def test_pages_are_accessible(seen, chromium, scheme, width):
     driver.execute_cdp_cmd(
         "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     )
-    gallery = Gallery(seen[0])
+    gallery = Gallery({**seen[0], **demo_pages})
     faults = []
     try:
-        for name in seen[0]:
+        for name in gallery.pages:
             driver.get(gallery.url(name))
             wide = driver.execute_script("return document.documentElement.scrollWidth")
             if wide > width:
