@@ -8,7 +8,7 @@ extension OwnPages {
   package func refusal(_ refusal: VisitorRefusal, _ asked: OwnRequest, session: Session?) -> OwnResponse {
     var request = asked
     // Refused before it was sent on: only the refusal knows the route.
-    if case .unknownHost = asked.place, let route = refusal.route { request.place = .route(route) }
+    if let route = refusal.route { request.place = .route(route) }
     let text = RefusalText(refusal, host: request.host)
     var response: OwnResponse
     if GRPCAnswer.isWanted(by: request.headers) {

@@ -84,10 +84,12 @@ struct RefusalText {
       title = "A certificate is needed"
       happened = "\(host) serves only devices that show a certificate, and yours showed none."
       advice = "Install the certificate you were given, close the browser and open the page again."
+      helper = .administrator
     case .certificate(_, .invalid):
       title = "Your certificate is not accepted"
       happened = "Your device showed a certificate that \(host) does not trust, or that has expired or was revoked."
       advice = "Choose another one: close the browser and open the page again. Otherwise ask whoever gave it to you."
+      helper = .administrator
     case .tooManyRequests(_, let seconds):
       title = "That was too fast"
       happened = "Your requests come faster than \(host) takes them."
@@ -213,7 +215,7 @@ enum ByteText {
   /// `10 MiB`, `1.5 KiB`, `700 bytes`.
   static func size(_ bytes: UInt64) -> String {
     for (unit, shift) in [("GiB", UInt64(30)), ("MiB", 20), ("KiB", 10)] where bytes >> shift > 0 {
-      let tenths = (bytes >> (shift - 10)) * 10 >> 10
+      let tenths = ((bytes >> (shift - 10)) * 10) >> 10
       return tenths % 10 == 0 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
     }
     return "\(bytes) bytes"
