@@ -158,12 +158,23 @@ enum Admission {
           .forbidden(route, isTold ? route.visitPolicy.explain(request) : nil), session: visitor?.session)
       }
       if decision.dependsOnRequest {
-        // What the policy says of paths must hold however the service reads this one.
+        // What the policy says of methods must hold for any that the service may take instead.
+        let others = MethodOverride.methods(in: head)
+        for other in others {
+          request.method = other.text
+          guard route.visitPolicy.decide(request).isAllowed else {
+            return .refuse(ambiguousMethod, session: visitor?.session)
+          }
+        }
+        // What it says of paths must hold however the service reads this one.
         if head.pathShape.isAmbiguous { return .refuse(ambiguousPath, session: visitor?.session) }
         if let other = PathReading.loose(path) {
           request.path = other
-          guard plan.looseVisitPolicy.decide(request).isAllowed else {
-            return .refuse(ambiguousPath, session: visitor?.session)
+          for method in [head.method] + others {
+            request.method = method.text
+            guard plan.looseVisitPolicy.decide(request).isAllowed else {
+              return .refuse(ambiguousPath, session: visitor?.session)
+            }
           }
         }
       }
@@ -173,7 +184,8 @@ enum Admission {
     }
 
     // Origin: a cookie comes along whoever made the browser send it (security rule 18).
-    if visitor != nil, !head.method.isSafe || grant.upgrade != nil,
+    if visitor != nil,
+      !head.method.isSafe || grant.upgrade != nil || MethodOverride.methods(in: head).contains(where: { !$0.isSafe }),
       RequestOrigin.isForeign(head, route: route, endsTLS: loop.configuration.tls != nil)
     {
       guard route.isPublic else { return .refuse(.crossSite(route), session: visitor?.session) }
@@ -215,6 +227,8 @@ enum Admission {
       remoteAddress: remoteAddress, generation: table.generation, loop: loop)
   }
 
+  private static let ambiguousMethod = VisitorRefusal.badRequest(
+    "The request names a second method, which the policy does not allow.")
   private static let ambiguousPath = VisitorRefusal.badRequest("The path can be read in more than one way.")
 
   private static func isPreflight(_ head: RequestHead) -> Bool {

@@ -40,6 +40,19 @@ import Testing
     #expect(refused.service.isEmpty)
   }
 
+  /// Frameworks take such a field for the method: a rule about methods and security rule 18 hold for what it says.
+  @Test(arguments: ["X-HTTP-Method-Override", "x_http_method_override", "X-HTTP-Method", "X-Method-Override"])
+  func aSecondMethodMustBeAllowedToo(_ name: String) async throws {
+    func node(_ key: String, _ value: PolicyNode) -> PolicyNode { PolicyNode(.object([.init(key, value)])) }
+    let isGet = node("http_method", node("is", PolicyNode(.string("GET"))))
+    let policy = try AccessPolicy(parsing: node("allow", node("and", PolicyNode(.list([isGet])))))
+    let refused = try await answer(get("/", "\(name): delete\r\n"), policy: policy)
+    #expect(refused.answer.hasPrefix("HTTP/1.1 400") && refused.service.isEmpty)
+    #expect(try await answer(get("/", "\(name): GET\r\n"), policy: policy).answer.hasPrefix("HTTP/1.1 200"))
+    let foreign = try await answer(get("/", "\(name): DELETE\r\nOrigin: https://evil.example\r\n"))
+    #expect(foreign.answer.hasPrefix("HTTP/1.1 403") && foreign.service.isEmpty)
+  }
+
   @Test func hostsAreTold() async throws {
     #expect(try await status(get(host: "other.example.com")) == "404")
     #expect(try await status(get(host: "127.0.0.1")) == "404")
