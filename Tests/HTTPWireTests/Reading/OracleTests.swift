@@ -1,46 +1,51 @@
+import HTTPOracles
 import HTTPWire
-import NIOCore
-import NIOEmbedded
-import NIOHTTP1
 import Testing
 
 /// llhttp, through NIOHTTP1, as the judge: whatever we accept it must accept, and understand in the same way.
 @Suite struct OracleTests {
-  /// xorshift: the same corpus in every run.
-  private struct Generator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state ^= state << 13
-      state ^= state >> 7
-      state ^= state << 17
-      return state
+  @Test func whatWeAcceptLlhttpReadsAlike() {
+    var generator = SeededGenerator(state: 0x1234_5678_9ABC_DEF1)
+    var compared = 0
+    var refused = 0
+    for round in 0..<3000 {
+      let bytes = Self.request(&generator, mutated: round % 2 == 1)
+      let (count, difference) = HTTP1Oracle.disagreement(requests: bytes)
+      #expect(difference == nil, "\(String(decoding: bytes, as: UTF8.self).debugDescription)")
+      if readRequests(bytes).error != nil { refused += 1 }
+      compared += count
     }
+    #expect(compared > 1000)
+    #expect(refused > 500)
   }
 
-  @Test func whatWeAcceptLlhttpReadsAlike() throws {
-    var generator = Generator(state: 0x1234_5678_9ABC_DEF1)
-    var accepted = 0
-    var refused = 0
-    for round in 0..<4000 {
-      let bytes = Self.request(&generator, mutated: round % 2 == 1)
-      let ours = readRequests(bytes, step: Int.random(in: 1...200, using: &generator))
-      guard ours.error == nil, let last = ours.messages.last, last.isWhole, ours.leftOver == 0 else {
-        refused += 1
-        continue
-      }
-      // llhttp knows a fixed set of methods; for us any token is one.
-      guard ours.messages.allSatisfy({ Self.methods.contains(String($0.start.prefix { $0 != " " })) }) else { continue }
-      accepted += 1
-      let theirs = Self.oracle(bytes)
-      #expect(theirs == ours.messages, "\(String(decoding: bytes, as: UTF8.self).debugDescription)")
+  @Test func whatWeAcceptOfServicesLlhttpReadsAlike() {
+    var generator = SeededGenerator(state: 0xA5A5_1234_0F0F_9999)
+    var compared = 0
+    for round in 0..<3000 {
+      let bytes = Self.response(&generator, mutated: round % 2 == 1)
+      let method: RequestMethod = Int.random(in: 0...4, using: &generator) == 0 ? .head : .get
+      let (count, difference) = HTTP1Oracle.disagreement(
+        responses: bytes, to: method, closes: Bool.random(using: &generator))
+      #expect(difference == nil, "\(method) \(String(decoding: bytes, as: UTF8.self).debugDescription)")
+      compared += count
     }
-    #expect(accepted > 1000)
-    #expect(refused > 500)
+    #expect(compared > 800)
+  }
+
+  /// Corpora written by hand: what is good is read alike, and nothing of what is bad is read at all.
+  @Test func theCorpora() {
+    for text in Corpus.good {
+      #expect(HTTP1Oracle.disagreement(requests: Array(text.utf8)).text == nil, "\(text.debugDescription)")
+    }
+    for refused in Corpus.refusedRequests {
+      #expect(HTTP1Oracle.disagreement(requests: Array(refused.text.utf8)) == (0, nil), "\(refused)")
+    }
   }
 
   private static let methods = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"]
 
-  private static func request(_ generator: inout Generator, mutated: Bool) -> [UInt8] {
+  private static func request(_ generator: inout SeededGenerator, mutated: Bool) -> [UInt8] {
     let targets = ["/", "/a/b?c=d", "/%2e%2e/x", "//x", "/a;b=c", "/?"]
     var text = ""
     for _ in 0..<Int.random(in: 1...3, using: &generator) {
@@ -66,8 +71,12 @@ import Testing
       default: text += "\r\n"
       }
     }
-    var bytes = Array(text.utf8)
-    guard mutated else { return bytes }
+    let bytes = Array(text.utf8)
+    return mutated ? changed(bytes, &generator) : bytes
+  }
+
+  private static func changed(_ original: [UInt8], _ generator: inout SeededGenerator) -> [UInt8] {
+    var bytes = original
     let tokens: [[UInt8]] = [
       [0x0D], [0x0A], [0x20], [0], [0x3A], [0x0D, 0x0A], Array("Content-Length: 3\r\n".utf8),
       Array("Transfer-Encoding: chunked\r\n".utf8), [0x2C], [0x30], [0xFF], [0x3B],
@@ -83,35 +92,25 @@ import Testing
     return bytes
   }
 
-  /// NIOHTTP1 leaves blanks behind a value.
-  private static func trimmed(_ value: String) -> String {
-    String(value.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
-  }
-
-  /// `nil` when llhttp refuses the bytes.
-  private static func oracle(_ bytes: [UInt8]) -> [ReadMessage]? {
-    let channel = EmbeddedChannel(handler: ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)))
-    defer { _ = try? channel.finish() }
-    var messages: [ReadMessage] = []
-    do {
-      try channel.writeInbound(ByteBuffer(bytes: bytes))
-      while let part = try channel.readInbound(as: HTTPServerRequestPart.self) {
-        switch part {
-        case .head(let head):
-          var message = ReadMessage()
-          message.start = "\(head.method.rawValue) \(head.uri) HTTP/\(head.version.major).\(head.version.minor)"
-          message.headers = head.headers.map { "\($0.name.lowercased()): \(trimmed($0.value))" }
-          messages.append(message)
-        case .body(let bytes): messages[messages.count - 1].body += String(buffer: bytes)
-        case .end(let trailers):
-          messages[messages.count - 1].trailers =
-            trailers?.map { "\($0.name.lowercased()): \(trimmed($0.value))" } ?? []
-          messages[messages.count - 1].isWhole = true
-        }
-      }
-    } catch {
-      return nil
+  private static func response(_ generator: inout SeededGenerator, mutated: Bool) -> [UInt8] {
+    var text = ""
+    for _ in 0..<Int.random(in: 0...2, using: &generator) { text += "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" }
+    let statuses = ["200 OK", "204 No Content", "304 Not Modified", "404 ", "500 \u{e9}", "205 Reset", "301"]
+    text += "HTTP/1.\(Int.random(in: 0...9, using: &generator) == 0 ? 0 : 1) "
+    text += "\(statuses.randomElement(using: &generator) ?? "200 OK")\r\n"
+    for _ in 0..<Int.random(in: 0...3, using: &generator) {
+      text +=
+        ["Server: x", "Set-Cookie: a=b; Path=/", "X-Tab:\ta ", "Connection: close", "Vary: a, b", "X-Empty:"]
+        .randomElement(using: &generator) ?? ""
+      text += "\r\n"
     }
-    return messages
+    switch Int.random(in: 0...3, using: &generator) {
+    case 0: text += "Content-Length: 5\r\n\r\nhello"
+    case 1: text += "Transfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n"
+    case 2: text += "Content-Length: 0\r\n\r\n"
+    default: text += "\r\nuntil the end"
+    }
+    let bytes = Array(text.utf8)
+    return mutated ? changed(bytes, &generator) : bytes
   }
 }
