@@ -32,7 +32,8 @@ extension ConfigurationKey {
       "For the head of a response, where a route has no `timeout`; 0 is none"),
     .init(
       .global, "set_response_headers", .map,
-      "Headers added to every response; the single key `disable` turns the default security headers off"),
+      "Headers of every response of a route, instead of what services send; `disable: true` among them turns the default security headers off"
+    ),
     .init(
       .global, "contact", .text,
       "Whom people may turn to, as the edge's pages name it: an address, or words like `the IT desk`"),
