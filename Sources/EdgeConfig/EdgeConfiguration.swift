@@ -16,6 +16,8 @@ package struct EdgeConfiguration: Sendable, Equatable {
   package var assertion: AssertionConfiguration
   package var identityProvider: IdentityProviderConfiguration
   package var serviceAccounts: [ServiceAccountConfiguration]
+  /// `signout_redirect_url`.
+  package var signedOutURL: String?
   /// Present when `ssh_address` is.
   package var ssh: SSHConfiguration?
   package var storage: StorageConfiguration

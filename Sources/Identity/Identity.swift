@@ -52,6 +52,7 @@ package final class Identity: Sendable {
   let journeys = Mutex(JourneyCodes())
   package let browserSignIns = BrowserSignIns()
   let usedStates = Mutex(UsedStates())
+  let usedTokenIDs = Mutex(UsedTokenIDs())
   let backlog = Mutex(Backlog())
   private let current: Mutex<Settings>
 

@@ -44,6 +44,7 @@ import Testing
     "idp_client_secret_file": "idp_client_secret: null\nidp_client_secret_file: /secrets/client",
     "idp_scopes": "idp_scopes: [openid]", "idp_request_params": "idp_request_params: {prompt: login}",
     "idp_email_trusted": "idp_email_trusted: false",
+    "signout_redirect_url": "signout_redirect_url: https://example.com/bye?x=1",
     "service_accounts":
       "service_accounts: [{name: ci, expires: 2099-01-01, routes: [a.example.org], ssh_ca: {key: \(sshKey), principals: [ci]}}]",
     "certificates": "certificates: [{cert: /certs/cert.pem, key: /certs/key.pem}]",

@@ -107,3 +107,31 @@ def test_an_unverified_address_matches_no_policy(new_edge, visitor):
     page = attempt(edge, provider, visitor, None)
     assert page.host == "app.localhost" and page.status == 403, repr(page)
     provider.stop()
+
+
+def test_whoever_signs_out_at_the_provider_is_out_everywhere(faulty, new_edge, new_publisher, visitor, service):
+    """Back-channel logout: the page, the ssh connection and its tunnel end; what is no such token ends nothing."""
+    edge = new_edge(faulty)
+    edge.start(edge.text(more="signout_redirect_url: https://example.test/bye\n"))
+    tunnel = new_publisher(edge).forward(("app.localhost", service.port))
+    page = visitor.get(tunnel.sign_in_url())
+    page = visitor.submit(page, page.forms[0], {"sub": USER})
+    assert visitor.press(page, "Authorize").status == 200
+    tunnel.wait_published()
+    assert visitor.get(edge.url()).status == 200
+
+    place = f"{edge.authenticate}/.pomerium/backchannel_logout"
+    for token in ("", "a.b.c", faulty.logout_token(aud="another"), faulty.logout_token(events={})):
+        assert visitor.post(place, {"logout_token": token}).status == 400
+    assert visitor.get(edge.url()).status == 200 and tunnel.is_running
+
+    token = faulty.logout_token()
+    assert visitor.post(place, {"logout_token": token}).status == 200
+    assert tunnel.wait(within=3) == 255
+    assert "Your session has ended" in tunnel.output
+    assert visitor.status(edge.url()) == 302
+    assert visitor.post(place, {"logout_token": token}).status == 400
+    assert "signed out at the identity provider" in edge.output
+
+    signed_out = visitor.get(f"{edge.authenticate}/.pomerium/signed_out")
+    assert signed_out.headers["Refresh"] == "0; url=https://example.test/bye"

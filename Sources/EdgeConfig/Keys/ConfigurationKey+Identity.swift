@@ -67,8 +67,8 @@ extension ConfigurationKey {
       .global, "workload_max_session", .duration, default: "1h", .notYet(bearers),
       "How long access by a workload token lasts"),
     .init(
-      .global, "signout_redirect_url", .url, .later("people stay on the page that says they are signed out"),
-      "Where to go after signing out"),
+      .global, "signout_redirect_url", .url,
+      "Where people go after signing out, instead of staying on the page that says so"),
     .init(
       .global, "programmatic_redirect_domain_whitelist", .list, default: "localhost",
       .notYet("programmatic login comes with a later version"), "Where programmatic login may redirect to"),

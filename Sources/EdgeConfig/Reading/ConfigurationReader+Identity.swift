@@ -89,6 +89,18 @@ extension ConfigurationReader {
     return text
   }
 
+  /// An absolute https URL, with any path and query.
+  func signedOutURL() -> String? {
+    guard let text = section.text("signout_redirect_url"), let setting = section.setting("signout_redirect_url"),
+      let url = url(text, setting)
+    else { return nil }
+    guard url.scheme == "https", !url.hasUserInfo, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+      section.error(setting, "expected an address that begins with https://, without a user")
+      return nil
+    }
+    return text
+  }
+
   private func clientSecret() -> String? {
     guard let (text, setting) = section.textOrFile("idp_client_secret") else {
       if !section.isWritten("idp_client_secret"), !section.isWritten("idp_client_secret_file") {

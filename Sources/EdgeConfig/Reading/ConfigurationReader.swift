@@ -41,7 +41,7 @@ struct ConfigurationReader {
     return EdgeConfiguration(
       path: path, files: section.context.watchedFiles.map(\.path), listener: listener, authenticateURL: authenticateURL,
       sharedSecret: sharedSecret, cookie: cookie, assertion: assertion, identityProvider: provider,
-      serviceAccounts: serviceAccounts, ssh: ssh,
+      serviceAccounts: serviceAccounts, signedOutURL: signedOutURL(), ssh: ssh,
       storage: storage, flags: flags, logs: logs, metrics: metrics,
       shutdownTimeout: section.duration("shutdown_timeout") ?? 0,
       reconnectGrace: section.duration("reconnect_grace") ?? 0,

@@ -10,6 +10,8 @@ package struct RequestLimitsConfiguration: Sendable, Equatable {
   package var routeRate: RequestRateConfiguration?
   /// `per_route_max_requests`; 0 is any number.
   package var routeRequests = 0
+
+  package init() {}
 }
 
 /// `100/s`, `30/m burst:60`: so many in each period, and so many at once after a pause.

@@ -55,17 +55,21 @@ package struct OwnPagesConfiguration: Sendable {
   package var administrator: String?
   /// What people see instead of our pages about refusals, where their route has none of its own.
   package var errorPages: ErrorPages
+  /// Where people go who have signed out, instead of staying on our page; an absolute URL.
+  package var signedOutURL: String?
   /// `/readyz`: whether requests are welcome.
   package var isReady: @Sendable () -> Bool
 
   package init(
     knownHosts: [String] = [], hostKeyFingerprints: [String] = [], administrator: String? = nil,
-    errorPages: ErrorPages = ErrorPages(), isReady: @escaping @Sendable () -> Bool = { true }
+    errorPages: ErrorPages = ErrorPages(), signedOutURL: String? = nil,
+    isReady: @escaping @Sendable () -> Bool = { true }
   ) {
     self.knownHosts = knownHosts
     self.hostKeyFingerprints = hostKeyFingerprints
     self.administrator = administrator
     self.errorPages = errorPages
+    self.signedOutURL = signedOutURL
     self.isReady = isReady
   }
 }

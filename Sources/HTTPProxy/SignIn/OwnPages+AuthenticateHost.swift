@@ -27,7 +27,8 @@ extension OwnPages {
     case ("/oauth2/callback", false): return await finishSignIn(visitor)
     case ("/.pomerium/sign_out", false): return signOutPage(visitor)
     case ("/.pomerium/sign_out", true): return await signOut(visitor)
-    case ("/.pomerium/signed_out", false): return signedOutPage(visitor)
+    case ("/.pomerium/signed_out", false): return await signedOutPage(visitor)
+    case ("/.pomerium/backchannel_logout", true): return await backChannelLogout(request)
     case ("/.pomerium/session_binding_info", false): return await keysPage(visitor)
     case ("/.pomerium/session_binding/revoke", true): return await revokeKey(visitor)
     case ("/robots.txt", false): return .text("User-agent: *\nDisallow: /\n")
@@ -41,6 +42,7 @@ extension OwnPages {
 
   private static let paths: Set<String> = [
     "/", "/.pomerium", "/.pomerium/", "/.pomerium/user", "/oauth2/callback", "/.pomerium/signed_out",
+    "/.pomerium/backchannel_logout",
     "/.pomerium/session_binding_info", "/.pomerium/session_binding/revoke", "/robots.txt", "/ping", "/healthz",
     "/readyz",
   ]

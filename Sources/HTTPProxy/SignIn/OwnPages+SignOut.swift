@@ -1,5 +1,6 @@
 import HTTPWire
 import Identity
+import Logging
 import Policy
 import Routing
 
@@ -73,7 +74,7 @@ extension OwnPages {
     return response
   }
 
-  func signedOutPage(_ visitor: Visitor) -> OwnResponse {
+  func signedOutPage(_ visitor: Visitor) async -> OwnResponse {
     let request = visitor.request
     if visitor.session != nil { return .redirect(authenticateURL("/.pomerium/")) }
     guard RequestAudience(request).wantsHTML else {
@@ -90,16 +91,51 @@ extension OwnPages {
         address.origin + "/.pomerium/sign_in?pomerium_redirect_uri=" + QueryString.percentEncode(address.target)
       link = "<a class=\"button primary\" href=\"\(url: begin)\">Sign in to \(address.host)</a>"
     }
-    return Page(
+    var response = Page(
       title: "Signed out",
       content: """
         <p class="eyebrow">Signed out</p>
         <h1>You are signed out.</h1>
         <p class="lead">Pages behind this edge will ask you to sign in again.</p>
         <div class="actions">\(link)</div>
-
+        \(await providerSignOut())
         """, requestID: request.requestID
     ).response()
+    // Not a redirect: browsers count it to the form that was sent, which may lead to this host only.
+    if let onward = configuration.signedOutURL { response.headers.add("Refresh", "0; url=\(onward)") }
+    return response
+  }
+
+  /// Their provider may still know them, and sign them in without asking.
+  private func providerSignOut() async -> HTML {
+    guard let url = await identity.providerSignOutURL else { return "" }
+    return """
+      <p class="small after">Your identity provider, \(identity.providerName), may still remember you: \
+      <a href="\(url: url)">sign out there, too</a>.</p>
+
+      """
+  }
+
+  /// The provider says that somebody signed out there (OpenID Connect Back-Channel Logout 1.0, section 2.5). No browser and no
+  /// cookie: the token's signature is what counts.
+  func backChannelLogout(_ request: OwnRequest) async -> OwnResponse {
+    let fields = QueryString.parse(String(decoding: request.body, as: UTF8.self)).filter { $0.0 == "logout_token" }
+    guard fields.count == 1, let token = fields.first?.1 else {
+      return Self.logoutRefused("one logout_token was expected")
+    }
+    do throws(IdentityError) {
+      try await identity.backChannelLogout(token)
+      return .text("", status: 200)
+    } catch {
+      logger.warning(
+        "back-channel logout refused",
+        metadata: ["request-id": "\(request.requestID)", "reason": "\(error.diagnostics.printable())"])
+      return Self.logoutRefused(error.message)
+    }
+  }
+
+  private static func logoutRefused(_ why: String) -> OwnResponse {
+    .json(.object([("error", .string("invalid_request")), ("error_description", .string(why))]), status: 400)
   }
 
   private static let purpose = "sign-out"

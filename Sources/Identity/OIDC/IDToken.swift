@@ -34,14 +34,14 @@ struct IDToken: Sendable {
     try Self.checkAccessTokenHash(claims, expect, token.algorithm)
   }
 
-  private static func checkIssuer(_ claims: ClaimValue, _ expect: Expectation) throws(TokenFault) {
+  static func checkIssuer(_ claims: ClaimValue, _ expect: Expectation) throws(TokenFault) {
     guard let issuer = claims.text("iss") else { throw TokenFault(.issuer, "the token names no issuer") }
     guard issuer == expect.issuer else {
       throw TokenFault(.issuer, "the token is from \(quoted(issuer)); \(quoted(expect.issuer)) was expected")
     }
   }
 
-  private static func checkAudience(_ claims: ClaimValue, _ expect: Expectation) throws(TokenFault) {
+  static func checkAudience(_ claims: ClaimValue, _ expect: Expectation) throws(TokenFault) {
     let audiences: Set<String>
     switch claims.member("aud") {
     case .string(let audience): audiences = [audience]

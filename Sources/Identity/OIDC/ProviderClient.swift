@@ -41,22 +41,40 @@ actor ProviderClient {
     }
   }
 
+  /// What is known of the provider without asking it.
+  var knownMetadata: ProviderMetadata? { metadata?.value }
+
   /// Checks a token with the keys at hand, and once more with newer ones where that could help.
   func verify(_ token: String, expect: IDToken.Expectation) async throws(IdentityError) -> IDToken {
+    try await withKeys(token, as: .identity) { signed, keys throws(TokenFault) in
+      try IDToken(signed, keys: keys, expect: expect)
+    }
+  }
+
+  func verifyLogout(_ token: String, expect: IDToken.Expectation) async throws(IdentityError) -> LogoutToken {
+    try await withKeys(token, as: .logout) { signed, keys throws(TokenFault) in
+      try LogoutToken(signed, keys: keys, expect: expect)
+    }
+  }
+
+  private func withKeys<Token: Sendable>(
+    _ text: String, as trade: SignedToken.Trade, _ check: (SignedToken, ProviderKeys) throws(TokenFault) -> Token
+  ) async throws(IdentityError) -> Token {
+    let what = trade == .logout ? "logout token" : "ID token"
     do {
-      let signed = try SignedToken(token)
+      // What is no token at all makes nobody fetch keys.
+      let signed = try SignedToken(text, as: trade)
       let now = clock()
       if let keys, now < keys.since.adding(seconds: Self.documentLifetime) {
-        do { return try IDToken(signed, keys: keys.value, expect: expect) } catch {
+        do throws(TokenFault) { return try check(signed, keys.value) } catch {
           guard error.mayBeStaleKeys, keysFetch != nil || refetches.take(at: now) else { throw error }
         }
       }
-      let fetched = try await freshKeys()
-      return try IDToken(signed, keys: fetched, expect: expect)
+      return try check(signed, try await freshKeys())
     } catch let fault as TokenFault {
       throw IdentityError(
         .tokenRefused, "The identity provider's answer did not pass the checks. Please sign in again.",
-        diagnostics: "ID token from \(configuration.issuer): \(fault)")
+        diagnostics: "\(what) from \(configuration.issuer): \(fault)")
     } catch let error as IdentityError {
       throw error
     } catch {

@@ -9,6 +9,8 @@ struct ProviderMetadata: Sendable, Hashable {
   let tokenEndpoint: String
   let keysURL: String
   let userinfoEndpoint: String?
+  /// Where people sign out of the provider.
+  let endSessionEndpoint: String?
   let clientAuthentication: ClientAuthentication
   /// RFC 9207: the callback must name the issuer.
   let namesIssuerInCallback: Bool
@@ -49,6 +51,7 @@ struct ProviderMetadata: Sendable, Hashable {
     tokenEndpoint = try required("token_endpoint")
     keysURL = try required("jwks_uri")
     userinfoEndpoint = try endpoint("userinfo_endpoint")
+    endSessionEndpoint = try endpoint("end_session_endpoint")
     let methods = document.member("token_endpoint_auth_methods_supported")?.asTexts ?? ["client_secret_basic"]
     clientAuthentication =
       methods.contains("client_secret_basic") || !methods.contains("client_secret_post") ? .basic : .post

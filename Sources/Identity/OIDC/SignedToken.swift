@@ -12,7 +12,10 @@ struct SignedToken: Sendable {
   private let signature: [UInt8]
   private let payload: [UInt8]
 
-  init(_ text: String) throws(TokenFault) {
+  /// Tokens of different trades are signed with the same keys; each says in its header what it is, or nothing.
+  enum Trade: Sendable { case identity, logout }
+
+  init(_ text: String, as trade: Trade = .identity) throws(TokenFault) {
     guard text.utf8.count <= Self.maximumLength else { throw TokenFault(.malformed, "the token is too long") }
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 3, let header = Base64.decodeURL(String(parts[0])),
@@ -30,9 +33,12 @@ struct SignedToken: Sendable {
     guard members.member("crit") == nil else {
       throw TokenFault(.malformed, "the token demands extensions that are not known here")
     }
-    // Tokens of other trades are signed with the same keys.
-    if let type = members.text("typ")?.lowercased(), type.hasSuffix("at+jwt") || type.hasSuffix("logout+jwt") {
-      throw TokenFault(.malformed, "the token is a \(quoted(type)); an ID token was expected")
+    if let type = members.text("typ")?.lowercased() {
+      let isLogout = type.hasSuffix("logout+jwt")
+      guard !type.hasSuffix("at+jwt"), trade == .logout ? isLogout || type == "jwt" : !isLogout else {
+        let expected = trade == .logout ? "a logout token" : "an ID token"
+        throw TokenFault(.malformed, "the token is a \(quoted(type)); \(expected) was expected")
+      }
     }
     self.algorithm = algorithm
     keyID = members.text("kid")

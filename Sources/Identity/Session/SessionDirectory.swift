@@ -104,6 +104,13 @@ final class SessionDirectory: Sendable {
     }
   }
 
+  /// Ids of the live sessions of which something holds.
+  func sessions(at now: UnixTime, where holds: (Session) -> Bool) -> [String] {
+    state.withLock { state in
+      state.entries.values.filter { now < $0.session.expiresAt && holds($0.session) }.map(\.session.id)
+    }
+  }
+
   /// Sessions that did not come from this provider and client.
   func sessions(notFrom providerFingerprint: String) -> [String] {
     state.withLock { $0.entries.values.filter { $0.providerFingerprint != providerFingerprint }.map(\.session.id) }

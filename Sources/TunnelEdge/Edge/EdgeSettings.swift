@@ -212,7 +212,7 @@ struct EdgeSettings: Sendable {
       knownHosts: hostKeys.map { "\(name) \($0.authorizedKeysLine(comment: ""))".trimmingTrailingBlank },
       hostKeyFingerprints: hostKeys.map { "\($0.algorithmName) \($0.fingerprint)" },
       administrator: configuration.listener.pages.contact,
-      errorPages: ErrorPages(configuration.listener.pages.errorPages))
+      errorPages: ErrorPages(configuration.listener.pages.errorPages), signedOutURL: configuration.signedOutURL)
   }
 
   private static func registry(

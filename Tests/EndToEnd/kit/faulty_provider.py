@@ -104,6 +104,7 @@ class FaultyProvider:
 
     def __init__(self):
         self.fault = None
+        self._key = None
         self.port = free_port()
         self.issuer = f"http://127.0.0.1:{self.port}"
         # The mock means to be run by hand and adds a debugger. The application itself is enough.
@@ -123,6 +124,7 @@ class FaultyProvider:
 
     def _change(self, answer):
         path = flask.request.path
+        self._key = _own_key()
         if self.fault in ANSWER_FAULTS:
             where, change = ANSWER_FAULTS[self.fault]
             if path == where:
@@ -134,6 +136,14 @@ class FaultyProvider:
             told.pop("id_token") if token is None else told.update(id_token=token)
             answer.set_data(flask.json.dumps(told))
         return answer
+
+    def logout_token(self, **changes):
+        """What it sends to the edge when Alice signs out of it (OpenID Connect Back-Channel Logout 1.0)."""
+        now = int(time.time())
+        event = {"http://schemas.openid.net/event/backchannel-logout": {}}
+        claims = {"iss": self.issuer, "aud": self.client_id, "iat": now, "exp": now + 60, "sub": USER, "events": event}
+        claims = claims | {"jti": os.urandom(8).hex()} | changes
+        return _signed(claims, self._key, typ="logout+jwt")
 
     def stop(self):
         self._server.shutdown()

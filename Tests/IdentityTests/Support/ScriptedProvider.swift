@@ -183,5 +183,16 @@ final class ScriptedProvider: Fetcher {
     return plan.finish(content + "." + Base64.encodeURL(signature))
   }
 
+  /// Claims of any kind, signed with the provider's key.
+  func sign(_ claims: [String: ClaimValue], type: String) throws -> String {
+    let state = state.withLock { $0 }
+    let header: [String: ClaimValue] = [
+      "alg": .string(state.algorithmName), "kid": .string(state.keyID), "typ": .string(type),
+    ]
+    let content =
+      Base64.encodeURL(JSONWriter.bytes(.object(header))) + "." + Base64.encodeURL(JSONWriter.bytes(.object(claims)))
+    return content + "." + Base64.encodeURL(try state.key.sign(Array(content.utf8), algorithm: state.algorithm))
+  }
+
   static func halfHash(_ text: String) -> String { Base64.encodeURL(Array(Digest.sha256(Array(text.utf8)).prefix(16))) }
 }

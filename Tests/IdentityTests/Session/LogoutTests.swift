@@ -1,0 +1,90 @@
+import EdgeCrypto
+import Policy
+import Testing
+
+@testable import Identity
+
+@Suite struct LogoutTests {
+  /// A logout token of the harness' provider; `change` makes it wrong.
+  private func token(
+    _ harness: Harness, type: String = "logout+jwt", _ change: (inout [String: ClaimValue]) -> Void = { _ in }
+  ) throws -> String {
+    let now = Double(harness.clock.now.seconds)
+    var claims: [String: ClaimValue] = [
+      "iss": .string("https://idp.example"), "aud": .string("edge"), "iat": .number(now), "exp": .number(now + 120),
+      "jti": .string("one"), "sub": .string("alice-1"),
+      "events": .object(["http://schemas.openid.net/event/backchannel-logout": .object([:])]),
+    ]
+    change(&claims)
+    return try harness.provider.sign(claims, type: type)
+  }
+
+  @Test func whoSignsOutAtTheProviderIsSignedOutHere() async throws {
+    let harness = try await Harness()
+    let alice = try await harness.session("alice")
+    let again = try await harness.session("alice")
+    let bob = try await harness.session("bob")
+    #expect(try await harness.identity.backChannelLogout(token(harness)) == 2)
+    #expect(harness.identity.session(id: alice.id) == nil)
+    #expect(harness.identity.session(id: again.id) == nil)
+    #expect(harness.identity.session(id: bob.id) != nil)
+  }
+
+  @Test func oneSessionOfThemAtTheProviderEndsOneHere() async throws {
+    let harness = try await Harness()
+    harness.provider.change { $0.person["sid"] = .string("laptop") }
+    let laptop = try await harness.session("alice")
+    harness.provider.change { $0.person["sid"] = .string("phone") }
+    let phone = try await harness.session("alice")
+    #expect(try await harness.identity.backChannelLogout(token(harness) { $0["sid"] = .string("laptop") }) == 1)
+    #expect(harness.identity.session(id: laptop.id) == nil)
+    #expect(harness.identity.session(id: phone.id) != nil)
+    let bySession = try token(harness) { claims in
+      claims["sid"] = .string("phone")
+      claims["sub"] = nil
+      claims["jti"] = .string("two")
+    }
+    #expect(try await harness.identity.backChannelLogout(bySession) == 1)
+  }
+
+  private static let wrong: [(String, @Sendable (inout [String: ClaimValue]) -> Void)] = [
+    ("issuer", { $0["iss"] = .string("https://other.example") }), ("audience", { $0["aud"] = .string("another") }),
+    ("no event", { $0["events"] = .object([:]) }), ("events of another form", { $0["events"] = .string("x") }),
+    ("event of another form", { $0["events"] = .object([LogoutToken.event: .bool(true)]) }),
+    ("a nonce", { $0["nonce"] = .string("n") }), ("no id", { $0["jti"] = nil }), ("nobody", { $0["sub"] = nil }),
+    ("no time", { $0["iat"] = nil }), ("old", { $0["iat"] = .number(1) }),
+    ("from the future", { $0["iat"] = .number(9e9) }), ("expired", { $0["exp"] = .number(1) }),
+  ]
+
+  @Test(arguments: wrong.indices)
+  func whatIsWrongEndsNothing(_ index: Int) async throws {
+    let harness = try await Harness()
+    let alice = try await harness.session("alice")
+    let (name, change) = Self.wrong[index]
+    let token = try token(harness, change)
+    await #expect(throws: IdentityError.self, "\(name)") { try await harness.identity.backChannelLogout(token) }
+    #expect(harness.identity.session(id: alice.id) != nil, "\(name)")
+  }
+
+  @Test func neitherAnotherKindOfTokenNorAnotherSignatureDoes() async throws {
+    let harness = try await Harness()
+    let alice = try await harness.session("alice")
+    for text in [
+      try token(harness, type: "at+jwt"), try token(harness, type: "id+jwt"), String(try token(harness).dropLast(8)),
+      "", "a.b.c", "none",
+    ] {
+      await #expect(throws: IdentityError.self) { try await harness.identity.backChannelLogout(text) }
+    }
+    #expect(harness.identity.session(id: alice.id) != nil)
+  }
+
+  @Test func aTokenCountsOnce() async throws {
+    let harness = try await Harness()
+    _ = try await harness.session("alice")
+    let text = try token(harness)
+    #expect(try await harness.identity.backChannelLogout(text) == 1)
+    let anew = try await harness.session("alice")
+    await #expect(throws: IdentityError.self) { try await harness.identity.backChannelLogout(text) }
+    #expect(harness.identity.session(id: anew.id) != nil)
+  }
+}
