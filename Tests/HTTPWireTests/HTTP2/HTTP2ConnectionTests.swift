@@ -175,6 +175,28 @@ import Testing
     }
   }
 
+  /// Reads that end within frames, while bodies of earlier ones are still held.
+  @Test func aFrameInTwoReadsDragsNothingAlong() throws {
+    var peer = try RawPeer()
+    try peer.headers(1, RawPeer.post, ends: false)
+    _ = peer.events()
+    let sent = (0..<12).flatMap { RawPeer.bytes(0, stream: 1, [UInt8](repeating: UInt8($0), count: 16_000)) }
+    var held: [ByteBuffer] = []
+    for start in stride(from: 0, to: sent.count, by: 47_001) {
+      try peer.connection.receive(ByteBuffer(bytes: sent[start..<min(start + 47_001, sent.count)]), at: 0)
+      for case .body(_, let bytes) in peer.events() { held.append(bytes) }
+    }
+    #expect(held.map(\.readableBytes) == [Int](repeating: 16_000, count: 12))
+    #expect(held.enumerated().allSatisfy { index, bytes in bytes.readableBytesView.allSatisfy { $0 == UInt8(index) } })
+    #expect(held.allSatisfy { $0.storageCapacity <= 1 << 16 })
+    // Byte by byte it is the same, a frame too long is refused by its first bytes.
+    for byte in RawPeer.bytes(0, stream: 1, [7, 8]) { try peer.connection.receive(ByteBuffer(bytes: [byte]), at: 0) }
+    for case .body(_, let bytes) in peer.events() { #expect(Array(bytes.readableBytesView) == [7, 8]) }
+    #expect(throws: HTTP2Error.self) {
+      for byte: UInt8 in [0, 0x40, 1, 0, 0, 0] { try peer.connection.receive(ByteBuffer(bytes: [byte]), at: 0) }
+    }
+  }
+
   @Test func windowsByTheByteAreAFlood() throws {
     var peer = try RawPeer()
     try peer.send(4, stream: 0, [0, 4, 0, 0, 0, 0])
