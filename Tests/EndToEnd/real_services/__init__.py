@@ -1,0 +1,1 @@
+"""Programs that people publish, as they are, through login and tunnel, driven by the clients that people use."""
