@@ -6,7 +6,7 @@ import Testing
   @Test func `what is not written has its default`() throws {
     let configuration = try #require(load(base).configuration)
     #expect(configuration.listener.readTimeout == 30_000)
-    #expect(configuration.listener.writeTimeout == 0)
+    #expect(configuration.listener.writeTimeout == 120_000)
     #expect(configuration.listener.idleTimeout == 300_000)
     #expect(configuration.listener.upstreamTimeout == 30_000)
     #expect(configuration.listener.addsSecurityHeaders)
