@@ -39,7 +39,7 @@ enum ProviderPage {
   private static let style = """
     :root{color-scheme:light dark;--paper:#eef1f4;--card:#fff;--ink:#16202a;--soft:#55636f;--line:#d4dbe1;--field:#8795a1;\
     --accent:#34518f;--on-accent:#fff;--bad:#a3261b;--bad-soft:#fbecea}
-    @media (prefers-color-scheme:dark){:root{--paper:#101418;--card:#181e24;--ink:#e6ebef;--soft:#9dabb7;--line:#2c353e;\
+    @media screen and (prefers-color-scheme:dark){:root{--paper:#101418;--card:#181e24;--ink:#e6ebef;--soft:#9dabb7;--line:#2c353e;\
     --field:#66747f;--accent:#9db8f2;--on-accent:#0f1a30;--bad:#ff9d92;--bad-soft:#331a18}}
     *{box-sizing:border-box}
     html{background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}

@@ -4,7 +4,7 @@ enum PageStyle {
     :root{color-scheme:light dark;--paper:#f2f4f1;--card:#fff;--ink:#19211d;--soft:#55605a;--line:#d8ddd8;--edge:#87938c;\
     --accent:#0b5d4e;--accent-soft:#e4f1ed;--on-accent:#fff;--bad:#a3261b;--bad-soft:#fbebe9;--on-bad:#fff;\
     --warn:#6b4705;--warn-line:#c98a1b;--warn-soft:#fdf4e0;--idle:#9aa59f}
-    @media (prefers-color-scheme:dark){:root{--paper:#101412;--card:#181d1a;--ink:#e7ece9;--soft:#a2aea8;--line:#2b3430;\
+    @media screen and (prefers-color-scheme:dark){:root{--paper:#101412;--card:#181d1a;--ink:#e7ece9;--soft:#a2aea8;--line:#2b3430;\
     --edge:#6c7a73;--accent:#6fd3b6;--accent-soft:#15302a;--on-accent:#05241d;--bad:#ff9f94;--bad-soft:#351a17;--on-bad:#2b0805;\
     --warn:#f6d998;--warn-line:#b98420;--warn-soft:#2d2411;--idle:#5d6963}}
     *{box-sizing:border-box}
@@ -106,7 +106,7 @@ enum PageStyle {
     .path li::before{top:-.875rem;left:.4375rem;width:0;height:1rem;border-top:0!important;border-left:2px solid var(--accent)}\
     .path li.bad::before{border-left:2px dashed var(--bad)}.path li.idle::before{border-left:2px dashed var(--idle)}}
     @media (forced-colors:active){.path i{border:2px solid}}
-    @media print{:root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#000;--soft:#333;--line:#bbb;--accent:#064237;--bad:#8c1d13}\
+    @media print{:root{color-scheme:light;--paper:#fff;--ink:#000;--soft:#333}\
     body{padding:0}main{border:0;padding:0}header,footer{padding-left:0}nav,form,.actions{display:none}}
     """
 

@@ -1,5 +1,6 @@
 import HTTPWire
 import Identity
+import NIOCore
 import Policy
 import Routing
 import Testing
@@ -128,6 +129,18 @@ import Testing
     // What is the edge's alone stays so.
     #expect(text(.noSuchPath, path: "/.pomerium/x", place: .route(own)).contains("<main>"))
     #expect(text(.noSuchPath, place: .authenticateHost).contains("<main>"))
+  }
+
+  @Test func bytesThatAreNoHeadTellInWhichFormToAnswer() {
+    func welcomes(_ text: String, read: Int = 0) -> Bool {
+      var bytes = ByteBuffer(string: text)
+      bytes.moveReaderIndex(forwardBy: read)
+      return HeadGlance.welcomesHTML(bytes)
+    }
+    #expect(welcomes("GET / HTTP/9\r\nHost: x\r\nACCEPT: a/b, Text/HTML;q=0.9\r\n"))
+    #expect(welcomes("\naccept:text/html", read: 9), "also what has been read")
+    #expect(!welcomes("GET / HTTP/9\r\nAccept: */*\r\nX-Accept: text/html\r\n"))
+    #expect(!welcomes("GET /accept:text/html HTTP/1.1\r\n") && !welcomes("accept:") && !welcomes(""))
   }
 
   @Test func sizesReadAsPeopleSayThem() {
