@@ -84,7 +84,7 @@ def test_an_unhealthy_publisher_gets_no_visitors(measured, new_publisher, visito
     # One of the two is lost in the middle of a request, which the other answers.
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         slow = pool.submit(visitor.get, edge.url("/slow"), follow=False)
-        busy = until(lambda: next((n for n in (0, 2) if ("GET", "/slow") in behind[n].seen), None), "the slow request")
+        (busy,) = until(lambda: [n for n in (0, 2) if ("GET", "/slow") in behind[n].seen], "the slow request")
         behind[2 - busy].release.set()
         tunnels[busy].signal(signal.SIGKILL)
         assert slow.result().status == 200 and ("GET", "/slow") in behind[2 - busy].seen

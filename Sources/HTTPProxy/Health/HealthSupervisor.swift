@@ -158,7 +158,7 @@ final class HealthSupervisor: Sendable {
     state.withLock { state in
       if news.passed { state.counts[plan.route]?.passed &+= 1 } else { state.counts[plan.route]?.failed &+= 1 }
     }
-    guard news.isChange else { return }
+    guard news.isNews else { return }
     shared.logger.notice(
       news.status == .unhealthy ? "service is unhealthy" : "service is healthy",
       metadata: ["route": "\(plan.route)", "upstream": "\(name)", "problem": "\(news.reason)"])

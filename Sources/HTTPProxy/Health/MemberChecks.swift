@@ -111,7 +111,7 @@ final class MemberChecks {
       told(
         MemberNews(
           passed: outcome == .passed, status: sum.status, reason: sum.reason,
-          isChange: before.status != sum.status || before.reason != sum.reason))
+          isNews: before.reason != sum.reason || (before.status == .unhealthy) != (sum.status == .unhealthy)))
     }
     schedule(index, after: plan.checks[index].interval)
   }
@@ -126,5 +126,6 @@ struct MemberNews: Sendable {
   /// What all its checks say together.
   var status: MemberHealth.Status
   var reason: String
-  var isChange: Bool
+  /// Whether it is worth telling: it fell ill, of something else, or is well again.
+  var isNews: Bool
 }

@@ -32,7 +32,7 @@ package final class TunnelRegistry: Sendable {
     case .refused(let refusal): return .refused(refusal)
     case .bound(let binding, let probes, let released):
       for probe in probes { probe() }
-      for waiter in released { waiter.succeed(.binding(binding)) }
+      release(released, to: binding)
       tell(.changed(binding))
       return .bound(binding)
     }
@@ -45,10 +45,18 @@ package final class TunnelRegistry: Sendable {
   package func setState(_ id: BindingID, _ wanted: BindingState, isShared: Bool? = nil) -> BindingState? {
     let now = clock()
     guard let change = state.withLock({ $0.setState(id, wanted, isShared: isShared, now: now) }) else { return nil }
-    for waiter in change.released { waiter.succeed(.binding(change.binding)) }
+    release(change.released, to: change.binding)
     for notice in change.freed { notice() }
     tell(.changed(change.binding))
     return change.binding.state
+  }
+
+  /// Not within the call that made the binding: whoever made it, on the same loop perhaps, does not know it yet, and would
+  /// refuse to open a stream through it.
+  private func release(_ waiters: [RegistryState.Waiter], to binding: Binding) {
+    for waiter in waiters {
+      waiter.futureResult.eventLoop.execute { waiter.succeed(.binding(binding)) }
+    }
   }
 
   /// Ends a binding.

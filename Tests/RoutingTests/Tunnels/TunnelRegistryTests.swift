@@ -214,10 +214,26 @@ struct ParkedRequestTests {
   }
 
   private func bind(_ owner: Subject, _ connection: String) -> BindingResult {
-    registry.bind(
+    defer { loop.run() }
+    return registry.bind(
       BindingRequest(
         routeID: a, name: pattern("a.example"), isShared: false, requestedHost: "a.example", requestedPort: 443,
         owner: owner, connectionID: connection, opener: NoOpener(), probe: {}))
+  }
+
+  @Test func whoBindsIsDoneBeforeAnybodyComes() throws {
+    lose()
+    let outcome = Mutex<String?>(nil)
+    waiting(session: "s").result.whenSuccess { result in
+      if case .binding(let binding) = result { outcome.withLock { $0 = binding.connectionID } }
+    }
+    let request = BindingRequest(
+      routeID: a, name: pattern("a.example"), isShared: false, requestedHost: "a.example", requestedPort: 443,
+      owner: person("ann"), connectionID: "2", opener: NoOpener(), probe: {})
+    _ = registry.bind(request)
+    #expect(outcome.withLock { $0 } == nil)
+    loop.run()
+    #expect(outcome.withLock { $0 } == "2")
   }
 
   private func lose() {
