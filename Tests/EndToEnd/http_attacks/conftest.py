@@ -6,6 +6,8 @@ import pytest
 from kit.edge import Edge, route
 from kit.people import approve
 from kit.publisher import Publisher
+from kit.service import Service
+from kit.static_site import StaticSite
 from kit.strict_origin import StrictOrigin
 from kit.visitor import Visitor
 
@@ -18,23 +20,33 @@ NAME = "service.localhost"
 def front(tmp_path_factory, binary, provider, certificate, authority, keys, https_port, artifacts):
     directory = tmp_path_factory.mktemp("front")
     plain, secure = StrictOrigin(), StrictOrigin(authority.issue("strict-origin", [NAME]))
+    site, service = StaticSite(directory / "site"), Service()
     edge = Edge(binary, directory / "edge", provider, certificate, https_port=https_port, keys=keys)
     public = "allow_public_unauthenticated_access: true\nset_request_headers:\n  X-Set-By-Edge: edge"
     routes = route("app.localhost", https_port, extra=public)
     tls = f"{public}\ntls_custom_ca_file: {authority.certificate}"
     routes += route("api.localhost", https_port, extra=tls).replace("http://non-existent-route", f"https://{NAME}")
+    routes += route("docs.localhost", https_port, extra=public) + route("other.localhost", https_port, extra=public)
     edge.start(edge.text(routes=Front.without_visitors(routes), more=SETTINGS))
     publisher = Publisher(directory / "publisher", edge.ssh_port, edge.host_public_keys())
-    tunnel = publisher.forward(("app.localhost", plain.port), ("api.localhost", secure.port))
+    ports = {
+        "app.localhost": plain.port,
+        "api.localhost": secure.port,
+        "docs.localhost": site.port,
+        "other.localhost": service.port,
+    }
+    tunnel = publisher.forward(*ports.items())
     try:
         visitor = Visitor(authority.certificate)
         approve(tunnel, visitor)
-        tunnel.wait_published(2)
-        yield Front(edge, tunnel, visitor, {"app.localhost": plain, "api.localhost": secure})
+        tunnel.wait_published(4)
+        yield Front(edge, tunnel, visitor, {"app.localhost": plain, "api.localhost": secure}, ports)
     finally:
         tunnel.stop()
         plain.stop()
         secure.stop()
+        site.stop()
+        service.stop()
         code = edge.stop()
         shutil.copy(directory / "edge" / "edge.log", artifacts / "http_attacks.edge.log")
     assert code == 0, f"the edge ended with {code}"

@@ -15,8 +15,8 @@ _numbers = itertools.count(1)
 
 
 class Front:
-    def __init__(self, edge, tunnel, visitor, origins):
-        self.edge, self.tunnel, self.visitor, self.origins = edge, tunnel, visitor, origins
+    def __init__(self, edge, tunnel, visitor, origins, ports):
+        self.edge, self.tunnel, self.visitor, self.origins, self.ports = edge, tunnel, visitor, origins, ports
         self._expected = []
 
     @staticmethod

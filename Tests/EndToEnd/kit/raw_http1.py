@@ -106,6 +106,13 @@ class RawVisitor:
             answer.body = self.rest()
         return answer
 
+    def interim(self):
+        """The next answer, which is an interim one."""
+        head = self._through(b"\r\n\r\n")[:-4].split(b"\r\n")
+        matched = STATUS_LINE.fullmatch(head[0])
+        assert matched and matched[1].startswith(b"1"), head
+        return Answer(int(matched[1]), self._fields(head[1:]))
+
     def rest(self):
         """All that comes until the edge closes."""
         try:
