@@ -2,6 +2,7 @@
 paths and headers before anything is decided."""
 
 import base64
+import hashlib
 import json
 import ssl
 
@@ -109,6 +110,23 @@ def test_headers_for_nobody(serve, visitor, service):
     assert not {"x_copy", "x-jwt", "authorization", "x-certificate"} & set(fields)
     assert "evil" not in json.dumps(fields)
     assert "x-copy" not in told(visitor, edge.url("/echo"))[1]
+
+
+def test_headers_of_a_certificate(serve, visitor, service, authority):
+    certificate, key = authority.issue("laptop", ["laptop.example", "other.example"], usage="clientAuth")
+    edge = serve(
+        (
+            "app.localhost",
+            f"to: http://127.0.0.1:{service.port}",
+            'set_request_headers: {X-Print: "${pomerium.client_cert_fingerprint}", X-Name: "${pomerium.client_cert_san_dns}"}',
+        ),
+        more=f"downstream_mtls: {{ca_file: {authority.certificate}, enforcement: policy}}\n",
+    )
+    assert not {"x-print", "x-name"} & set(told(visitor, edge.url("/echo"))[1])
+    visitor.tls.load_cert_chain(certificate, key)
+    _, fields = told(visitor, edge.url("/echo"), **{"X-Print": "evil"})
+    pem = ssl.PEM_cert_to_DER_cert("-----BEGIN" + certificate.read_text().split("-----BEGIN", 1)[1])
+    assert fields["x-print"] == [hashlib.sha256(pem).hexdigest()] and fields["x-name"] == ["laptop.example"]
 
 
 def test_headers_for_somebody(serve, visitor, service, provider):
