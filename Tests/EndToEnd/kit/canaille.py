@@ -37,6 +37,14 @@ GROUPS = "{{{{ user.groups|map(attribute='display_name')|list }}}}"
 BIND = ["127.0.0.1:{port}"]
 """
 
+# What `canaille` does with one command line.
+COMMANDS = """\
+import json, sys
+from canaille.commands import cli
+for arguments in json.loads(sys.argv[1]):
+    cli.main(arguments, standalone_mode=False)
+"""
+
 
 class Canaille:
     client_id = "pomerium"
@@ -58,60 +66,24 @@ class Canaille:
             "LANG": "C.UTF-8",
             "CANAILLE_CONFIG": str(configuration),
         }
-        self._canaille("install")
+        commands = [["install"]]
         for person in people:
-            self._canaille(
-                "create",
-                "user",
-                "--user-name",
-                person.name,
-                "--password",
-                person.password,
-                "--emails",
-                person.email,
-                "--given-name",
-                person.name.title(),
-                "--family-name",
-                "Example",
-                "--formatted-name",
-                f"{person.name.title()} Example",
-            )
-        uris = [part for uri in redirect_uris for part in ("--redirect-uris", uri)]
-        self._canaille(
-            "create",
-            "client",
-            "--client-id",
-            self.client_id,
-            "--client-secret",
-            self.client_secret,
-            "--client-name",
-            "TunnelEdge",
-            "--client-uri",
-            self.issuer,
-            *uris,
-            "--grant-types",
-            "authorization_code",
-            "--grant-types",
-            "refresh_token",
-            "--response-types",
-            "code",
-            "--scope",
-            "openid",
-            "--scope",
-            "profile",
-            "--scope",
-            "email",
-            "--scope",
-            "groups",
-            "--scope",
-            "offline_access",
-            "--token-endpoint-auth-method",
-            "client_secret_basic",
-            "--id-token-signed-response-alg",
-            algorithm,
-        )
+            name = person.name.title()
+            commands.append(["create", "user", "--user-name", person.name, "--password", person.password])
+            commands[-1] += ["--emails", person.email, "--given-name", name, "--family-name", "Example"]
+            commands[-1] += ["--formatted-name", f"{name} Example"]
+        client = ["--client-id", self.client_id, "--client-secret", self.client_secret]
+        client += ["--client-name", "TunnelEdge", "--client-uri", self.issuer, "--response-types", "code"]
+        client += [part for uri in redirect_uris for part in ("--redirect-uris", uri)]
+        for kind in ("authorization_code", "refresh_token"):
+            client += ["--grant-types", kind]
+        for scope in ("openid", "profile", "email", "groups", "offline_access"):
+            client += ["--scope", scope]
+        client += ["--token-endpoint-auth-method", "client_secret_basic", "--id-token-signed-response-alg", algorithm]
+        commands.append(["create", "client", *client])
         # Without an audience, Canaille's ID tokens have no `aud` at all.
-        self._canaille("set", "client", self.client_id, "--audience", self.client_id)
+        commands.append(["set", "client", self.client_id, "--audience", self.client_id])
+        self._run(commands)
 
     @staticmethod
     def _keys():
@@ -121,11 +93,11 @@ class Canaille:
             members = key.as_dict(private=True)
             yield "{" + ", ".join(f"{name} = {json.dumps(value)}" for name, value in members.items()) + "}"
 
-    def _canaille(self, *arguments):
-        program = Path(sys.executable).with_name("canaille")
-        code, output = run([program, *arguments], environment=self._environment, directory=self.directory, within=60)
-        assert code == 0, f"canaille {' '.join(arguments[:2])}: {output[-3000:]}"
-        return output
+    def _run(self, commands):
+        """Canaille's commands, in one process: each takes less time than the program needs to start."""
+        arguments = [sys.executable, "-c", COMMANDS, json.dumps(commands)]
+        code, output = run(arguments, environment=self._environment, directory=self.directory, within=60)
+        assert code == 0, f"canaille: {output[-3000:]}"
 
     def start(self):
         program = Path(sys.executable).with_name("canaille")
