@@ -1,5 +1,5 @@
-"""What a route changes about requests: matching and rewriting by pattern, headers made for each request, what is done with
-paths and headers before anything is decided."""
+"""What a route changes about requests: matching and rewriting by pattern, headers made for each request, what is done
+with paths and headers before anything is decided."""
 
 import base64
 import hashlib
@@ -118,7 +118,9 @@ def test_headers_of_a_certificate(serve, visitor, service, authority):
         (
             "app.localhost",
             f"to: http://127.0.0.1:{service.port}",
-            'set_request_headers: {X-Print: "${pomerium.client_cert_fingerprint}", X-Name: "${pomerium.client_cert_san_dns}"}',
+            "set_request_headers:",
+            "  X-Print: ${pomerium.client_cert_fingerprint}",
+            "  X-Name: ${pomerium.client_cert_san_dns}",
         ),
         more=f"downstream_mtls: {{ca_file: {authority.certificate}, enforcement: policy}}\n",
     )
