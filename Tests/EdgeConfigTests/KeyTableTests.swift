@@ -54,7 +54,8 @@ import Testing
     "downstream_mtls": "downstream_mtls: {ca_file: /certs/cert.pem}",
     "downstream_mtls.ca": "downstream_mtls: {ca: \"\(chain)\"}",
     "downstream_mtls.ca_file": "downstream_mtls: {ca_file: /certs/cert.pem}",
-    "downstream_mtls.crl": "downstream_mtls: {ca_file: /certs/cert.pem, crl: \"\(chain.replacing("CERTIFICATE", with: "X509 CRL"))\"}",
+    "downstream_mtls.crl":
+      "downstream_mtls: {ca_file: /certs/cert.pem, crl: \"\(chain.replacing("CERTIFICATE", with: "X509 CRL"))\"}",
     "downstream_mtls.crl_file": "downstream_mtls: {ca_file: /certs/cert.pem, crl_file: /certs/crl.pem}",
     "downstream_mtls.enforcement": "downstream_mtls: {ca_file: /certs/cert.pem, enforcement: policy}",
     "downstream_mtls.match_subject_alt_names":

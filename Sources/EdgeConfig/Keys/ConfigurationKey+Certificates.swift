@@ -16,7 +16,9 @@ extension ConfigurationKey {
       .global, "downstream_mtls", .object, "Certificates that visitors must show"),
     .init(.global, "downstream_mtls.ca", .pem, "Who vouches for visitors: certificates of authorities"),
     .init(.global, "downstream_mtls.ca_file", .path, "The same, as a file"),
-    .init(.global, "downstream_mtls.crl", .pem, "What these authorities have revoked; without a list of its own an authority has revoked nothing"),
+    .init(
+      .global, "downstream_mtls.crl", .pem,
+      "What these authorities have revoked; without a list of its own an authority has revoked nothing"),
     .init(.global, "downstream_mtls.crl_file", .path, "The same, as a file"),
     .init(
       .global, "downstream_mtls.enforcement", .choice(["policy_with_default_deny", "policy", "reject_connection"]),

@@ -34,7 +34,9 @@ extension ConfigurationReader {
 
   /// Policies that ask for what no visitor is asked for.
   func checkCertificates(_ routes: [RouteConfiguration]) {
-    guard !(["downstream_mtls"] + Self.parts).contains(where: section.isWritten), let route = routes.first(where: { $0.visitPolicy.asksForCertificates }) else { return }
+    guard !(["downstream_mtls"] + Self.parts).contains(where: section.isWritten),
+      let route = routes.first(where: { $0.visitPolicy.asksForCertificates })
+    else { return }
     findings.warning(
       section.place,
       "the policy of \(route.from.scheme.rawValue)://\(route.from.host) asks for certificates, and no visitor is asked to show one",
