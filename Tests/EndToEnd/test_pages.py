@@ -285,6 +285,8 @@ def demo_pages(tmp_path_factory, binary):
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory, authority, artifacts):
     browser = Chromium(tmp_path_factory.mktemp("chromium"), authority.certificate, artifacts / "screenshots")
+    checker = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
+    browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": checker})
     yield browser
     browser.close()
 
@@ -302,7 +304,6 @@ if FULL:
 def test_pages_are_accessible(seen, demo_pages, chromium, scheme, width):
     """axe-core finds nothing, and nothing has to be scrolled sideways."""
     driver = chromium.driver
-    checker = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
     size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     driver.execute_cdp_cmd(
@@ -318,7 +319,6 @@ def test_pages_are_accessible(seen, demo_pages, chromium, scheme, width):
                 faults.append((name, "scrolls sideways", wide))
             if width == 320 and name not in LAYOUTS and not FULL:
                 continue
-            driver.execute_script(checker)
             found = driver.execute_async_script(
                 "const done = arguments[arguments.length - 1];"
                 "axe.run(document, {resultTypes: ['violations']}).then(result => done(result.violations))"
