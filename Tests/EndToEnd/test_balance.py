@@ -179,7 +179,7 @@ def test_fifty_requests_wait_for_a_publisher_that_comes_back(measured, new_publi
     assert ask("127.0.1.1").answer()[0] == 503
     assert time.monotonic() - begun < 10 * PATIENCE
     edge.edit(rf"is: {BOB.email}", "is: alice@example.test")
-    until(lambda: edge.output.count("configuration applied") >= 2, "the configuration as it was")
+    until(lambda: value("tunnel_edge_config_reloads_total", result="applied") == 2, "the configuration as it was")
     tunnel = publisher.forward(("app.localhost", service.port)).wait_published()
     edge.edit(r"is: alice@example.test", f"is: {BOB.email}")
     until(lambda: value("tunnel_edge_tunnels", state="detached") == 1, "the tunnel is detached")
