@@ -15,8 +15,9 @@ _numbers = itertools.count(1)
 
 
 class Front:
-    def __init__(self, edge, tunnel, visitor, origins, ports):
+    def __init__(self, edge, tunnel, visitor, origins, ports, hostile):
         self.edge, self.tunnel, self.visitor, self.origins, self.ports = edge, tunnel, visitor, origins, ports
+        self.hostile = hostile  # a service that speaks HTTP/2
         self._expected = []
 
     @staticmethod

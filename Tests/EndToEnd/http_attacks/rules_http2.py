@@ -431,19 +431,19 @@ connection(
     ENHANCE_YOUR_CALM,
     "10.5",
     "requests given up (CVE-2023-44487)",
-    lambda link, path: b"".join(link.get(n, path) + frame(RST_STREAM, 0, n, number(8)) for n in range(1, 2001, 2)),
+    lambda link, path: b"".join(link.get(n, path) + frame(RST_STREAM, 0, n, number(8)) for n in range(1, 4001, 2)),
 )
 connection(
     ENHANCE_YOUR_CALM,
     "10.5",
     "requests that the edge gives up (CVE-2025-8671)",
-    lambda link, path: b"".join(link.post(n, path) + frame(WINDOW_UPDATE, 0, n, number(0)) for n in range(1, 2001, 2)),
+    lambda link, path: b"".join(link.post(n, path) + frame(WINDOW_UPDATE, 0, n, number(0)) for n in range(1, 4001, 2)),
 )
 connection(
     ENHANCE_YOUR_CALM,
     "10.5",
     "broken requests",
-    lambda link, path: b"".join(link.headers(n, [(":method", "GET")]) for n in range(1, 2001, 2)),
+    lambda link, path: b"".join(link.headers(n, [(":method", "GET")]) for n in range(1, 4001, 2)),
 )
 connection(
     ENHANCE_YOUR_CALM,
