@@ -10,6 +10,8 @@ import Synchronization
 /// Binds the front door and equips each accepted connection.
 struct Listener {
   private static let notSentLowWater = 256 * 1024
+  /// The first message of most programs' TLS fits; browsers send more, and are read twice.
+  private static let firstRead = 1024
 
   private let group: any EventLoopGroup
   private let shared: SharedState
@@ -62,7 +64,7 @@ struct Listener {
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       // What the read buffers ask for.
       .childChannelOption(.maxMessagesPerRead, value: 1)
-      .childChannelOption(.recvAllocator, value: ReadBuffers())
+      .childChannelOption(.recvAllocator, value: ReadBuffers(first: Self.firstRead))
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {

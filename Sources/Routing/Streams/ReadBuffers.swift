@@ -6,16 +6,17 @@ import NIOCore
 /// thousand idle connections 256 MiB. An allocator that says nothing of the next size and always may grow has only its very
 /// first buffer kept (`NIOPooledRecvBufferAllocator`), which is therefore a small one. Needs `maxMessagesPerRead` 1.
 package struct ReadBuffers: RecvByteBufferAllocator {
-  /// An identification line of ssh fits; what does not is read a moment later.
-  private static let first = 128
+  /// What does not fit is read a moment later; it stays as long as the connection.
+  private let first: Int
 
   private var sizes = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 64 * 1024)
   private var hasRead = false
 
-  package init() {}
+  /// Without a size an identification line of ssh fits.
+  package init(first: Int = 128) { self.first = first }
 
   package func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
-    hasRead ? sizes.buffer(allocator: allocator) : allocator.buffer(capacity: Self.first)
+    hasRead ? sizes.buffer(allocator: allocator) : allocator.buffer(capacity: first)
   }
 
   package mutating func record(actualReadBytes: Int) -> Bool {
