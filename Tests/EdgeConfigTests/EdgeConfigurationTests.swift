@@ -93,6 +93,17 @@ import Testing
     #expect(routes[1].tunnel?.publishPolicy.decide(AccessRequest(subject: nil, now: later)).needsSignIn == true)
   }
 
+  @Test func `services with HTTP 2 are for web routes`() throws {
+    func loaded(_ from: String) -> ConfigurationLoad {
+      load(base + "routes: [{from: \"\(from)\", to: \"h2c://localhost:50051\", allow_any_authenticated_user: true}]\n")
+    }
+    let web = loaded("https://grpc.example.org")
+    #expect(web.errors.isEmpty, "\(web.diagnostics)")
+    let target = try #require(web.configuration?.routes.first?.targets.first)
+    #expect(target.scheme == .h2c && target.host == "localhost" && target.port == 50051)
+    #expect(loaded("ssh://grpc.example.org").errors.contains { $0.message.contains("`h2c` does not go with") })
+  }
+
   @Test func `every form of a certificate is taken, the single one first`() throws {
     let pem = "-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----"
     let key = "-----BEGIN EC PRIVATE KEY-----\\nAAAA\\n-----END EC PRIVATE KEY-----"

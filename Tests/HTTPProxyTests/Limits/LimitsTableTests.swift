@@ -28,7 +28,8 @@ struct LimitsTableTests {
     add("HTTP2Limits", HTTP2Limits())
     add("HTTP2Limits.service", HTTP2Limits.service)
     // Those that are the same as a visitor's are not told twice.
-    for (name, value) in limits where limits[name.replacing(".service", with: "")] == value && name.contains(".service") {
+    for (name, value) in limits where limits[name.replacing(".service", with: "")] == value && name.contains(".service")
+    {
       limits[name] = nil
     }
     limits["HTTP2UpstreamConnection.startTime"] = time(HTTP2UpstreamConnection.startTime.nanoseconds / 1_000_000)

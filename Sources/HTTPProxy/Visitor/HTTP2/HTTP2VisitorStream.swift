@@ -29,6 +29,7 @@ final class HTTP2VisitorStream {
     isWebSocket = head.map { $0.headers.contains(.upgrade) } ?? false
     exchange = Exchange(head: head, visitor: self, loop: owner.loop, remoteAddress: owner.remoteAddress)
     exchange?.serverName = owner.tls?.serverName
+    exchange?.certificate = owner.tls?.certificate
   }
 
   func begin() {
@@ -206,7 +207,7 @@ extension HTTP2VisitorStream: VisitorSide {
 
   func abort() {
     guard !isRaw else { return finishBoth() }
-    owner.reset(id, hasSentHead ? .internalError : .cancel)
+    owner.reset(id, exchange?.brokenBy ?? (hasSentHead ? .internalError : .cancel))
     finish()
     owner.flush()
   }
