@@ -31,6 +31,7 @@ ROUTES = """
     allow_public_unauthenticated_access: true
   - from: https://docs.localhost:{port}
     to: h2c://127.0.0.1:{hostile}
+    tunnel_pool: "off"
     allow_public_unauthenticated_access: true
 """
 
@@ -166,10 +167,8 @@ HOSTILE = {
     "pings": (SETTINGS, frame(6, 0, 0, bytes(8)) * 5000),
     "push": (SETTINGS, frame(5, 4, 1, (2).to_bytes(4) + OK)),
     "window": (SETTINGS, frame(8, 0, 0, b"\x7f\xff\xff\xff") * 2),
-    # Last: what it leaves behind is not asked again.
     "silent": (SETTINGS, b""),
     "nothing": (b"", b""),
-    "after-silence": (SETTINGS, frame(3, 0, 1, (2).to_bytes(4))),
 }
 
 

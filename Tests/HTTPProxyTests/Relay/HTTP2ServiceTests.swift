@@ -312,6 +312,23 @@ import Testing
     await edge.stop()
   }
 
+  @Test func aConnectionThatWentSilentIsNotAskedAgain() async throws {
+    // SETTINGS, and on the first connection nothing ever after.
+    let service = try await HTTP2TestService { event, peer in
+      if case .request(let id, _, _) = event, peer.number > 1 { peer.reply(id) }
+      if case .request = event, peer.number == 1 { peer.isDeaf = true }
+    }
+    let edge = try await edge(service.port) { $0.upstreamTimeout = 1200 }
+    let client = try await edge.client()
+    client.send(get(method: "DELETE"))
+    _ = try await client.wait(for: "upstream_response_timeout")
+    client.clear()
+    client.send(get())
+    _ = try await client.wait(for: "hello")
+    #expect(service.connections == 2)
+    await edge.stop()
+  }
+
   @Test func aServiceThatSpeaksOnlyHTTP1IsNamed() async throws {
     let service = try await TestService(onData: { _, connection in
       connection.send("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")

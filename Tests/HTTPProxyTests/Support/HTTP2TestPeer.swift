@@ -20,6 +20,8 @@ final class HTTP2TestPeer: ChannelInboundHandler {
   /// Body bytes of each stream.
   private(set) var bodies: [UInt32: Int] = [:]
   var isReadingBodies = true
+  /// Answers nothing any more, not even PING.
+  var isDeaf = false
 
   init(_ role: HTTP2Role, number: Int = 1, limits: HTTP2Limits = HTTP2Limits(), onEvent: @escaping Handler) {
     self.number = number
@@ -38,6 +40,7 @@ final class HTTP2TestPeer: ChannelInboundHandler {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard !isDeaf else { return }
     try? connection.receive(unwrapInboundIn(data), at: NIODeadline.now().uptimeNanoseconds)
     while let event = connection.nextEvent() {
       switch event {
@@ -56,6 +59,7 @@ final class HTTP2TestPeer: ChannelInboundHandler {
   func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
   private func write() {
+    guard !isDeaf else { return }
     while let bytes = connection.takeOutbound() { context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil) }
   }
 
