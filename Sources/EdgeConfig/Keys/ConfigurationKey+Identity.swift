@@ -32,7 +32,9 @@ extension ConfigurationKey {
     .init(
       .global, "idp_provider", .choice(ProviderKind.all.map(\.name)),
       "The kind of identity provider; people see this word in the sign-in prompt"),
-    .init(.global, "idp_provider_url", .url, "The provider's issuer URL, exactly as it names itself; may be left out for `google` and `gitlab` (gitlab.com)"),
+    .init(
+      .global, "idp_provider_url", .url,
+      "The provider's issuer URL, exactly as it names itself; not needed for `google` and for gitlab.com"),
     .init(.global, "idp_client_id", .text, "This edge's name at the provider"),
     .init(.global, "idp_client_secret", .text, secret: true, "This edge's password at the provider"),
     .init(.global, "idp_client_secret_file", .path, "A file with the `idp_client_secret`"),

@@ -99,7 +99,8 @@ extension PublishedForwards {
       probe: surroundings.probe, traffic: surroundings.traffic, whenFree: surroundings.whenFree)
     let (routes, clock) = (surroundings.routes, surroundings.clock)
     request.isStillAllowed = {
-      routes.current().route(id: route.id).map { publisher.decide($0, .name(name.description), now: clock()).isAllowed } ?? false
+      routes.current().route(id: route.id).map { publisher.decide($0, .name(name.description), now: clock()).isAllowed }
+        ?? false
     }
     request.healthChanged = surroundings.healthChanged(forward.address, route.id)
     switch surroundings.registry.bind(request, waits: waits) {

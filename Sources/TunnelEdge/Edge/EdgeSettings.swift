@@ -59,7 +59,8 @@ struct EdgeSettings: Sendable {
 
   /// What does not keep an edge from starting, and should be seen to.
   func warnings(at now: UnixTime) -> [String] {
-    serviceAccounts.warnings(at: now) + hostCertificates.warnings(at: now) + (http.tls.map { ListenerTLS.warnings($0, at: now) } ?? [])
+    serviceAccounts.warnings(at: now) + hostCertificates.warnings(at: now)
+      + (http.tls.map { ListenerTLS.warnings($0, at: now) } ?? [])
   }
 
   /// As `check` makes them: to see what would keep an edge from starting with this file, beyond what loading it tells.
