@@ -81,7 +81,7 @@ extension OwnPages {
       let isWorthTrying = (text.retryAfter != nil || text.stop != nil) && request.method.isSafe
       if isWorthTrying {
         parts.append("<div class=\"actions\"><a class=\"button primary\" href=\"\">Try again</a></div>\n")
-      } else if case .noSuchPath = refusal {
+      } else if case .noSuchPath = refusal, request.path != "/" {
         parts.append(wayBack(request))
       }
       if let helper = helper(text, refusal.route, session: session) {
