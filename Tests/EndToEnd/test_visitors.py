@@ -9,7 +9,7 @@ import pytest
 from kit.edge import route
 from kit.names import free_port
 from kit.people import ALICE, BOB, approve
-from kit.visitor import Visitor, wait_for_a_second_of_ones_own
+from kit.visitor import Visitor
 from kit.waiting import until
 
 
@@ -124,7 +124,6 @@ def test_callback_with_a_wrong_state(edge, visitor):
 def callback_url(edge, visitor, person=ALICE):
     """Signs in and returns the callback address, not opened yet."""
     page = start_of_sign_in(edge, visitor)
-    wait_for_a_second_of_ones_own(person.name)
     for _ in range(2):  # one page for the name, one for the password
         form = next(f for f in page.forms if f.types() & {"text", "password"})
         said = {"text": person.name, "password": person.password}

@@ -35,6 +35,7 @@ EMAIL = "{{{{ user.preferred_email }}}}"
 GROUPS = "{{{{ user.groups|map(attribute='display_name')|list }}}}"
 [CANAILLE_HYPERCORN]
 BIND = ["127.0.0.1:{port}"]
+WORKERS = 0
 """
 
 # What `canaille` does with one command line.
@@ -43,6 +44,16 @@ import json, sys
 from canaille.commands import cli
 for arguments in json.loads(sys.argv[1]):
     cli.main(arguments, standalone_mode=False)
+"""
+
+# `canaille run`, with access tokens that differ. Its own are made of the person, the client and the second, so that whoever
+# signs in twice within one gets the same token twice, and an error when the second is stored. To us they are opaque.
+SERVER = """\
+from canaille.oidc import provider
+from authlib.common.security import generate_token
+provider.generate_access_token = lambda client, grant_type, user, scope: generate_token(48)
+from canaille.commands import cli
+cli.main(["run"])
 """
 
 
@@ -100,9 +111,8 @@ class Canaille:
         assert code == 0, f"canaille: {output[-3000:]}"
 
     def start(self):
-        program = Path(sys.executable).with_name("canaille")
         self._program = Program(
-            [program, "run"],
+            [sys.executable, "-c", SERVER],
             environment=self._environment,
             directory=self.directory,
             log=self.directory / "canaille.log",

@@ -4,20 +4,10 @@ import http.client
 import json
 import socket
 import ssl
-import time
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from .forms import forms_of, title_of
 from .names import address_of
-from .waiting import until
-
-_last_sign_in = {}  # user -> the second of the last sign-in
-
-
-def wait_for_a_second_of_ones_own(user):
-    """Canaille gives one person the same access token twice within a second, and then fails to store the second one."""
-    until(lambda: int(time.time()) != _last_sign_in.get(user), "the next second", every=0.05)
-    _last_sign_in[user] = int(time.time())
 
 
 class Response:
@@ -179,7 +169,6 @@ class Visitor:
 
     def sign_in(self, page, user, password):
         """Fills in the provider's login forms, one page after another, until the provider sends us back."""
-        wait_for_a_second_of_ones_own(user)
         provider = urlsplit(page.url).netloc
         for _ in range(6):
             if urlsplit(page.url).netloc != provider:
@@ -197,7 +186,6 @@ class Visitor:
                 elif kind in ("text", "email"):
                     values[name] = user
             page = self.submit(page, form, values, button=form.button("allow") or form.button("accept"))
-            _last_sign_in[user] = int(time.time())
         raise AssertionError(f"the provider does not let {user} in: {page!r}\n{page.text[:2000]}")
 
     def press(self, page, label, follow=True):
