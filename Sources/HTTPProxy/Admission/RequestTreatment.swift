@@ -40,6 +40,11 @@ package struct RequestTreatment: Sendable {
     return head
   }
 
+  /// Whether a trailer may pass; where fields with underscores are refused it is too late for that.
+  func keeps(_ field: HeaderList.Field, of trailers: HeaderList) -> Bool {
+    underscores == .allow || !trailers.hasUnderscore(field)
+  }
+
   /// Why it is not even looked at.
   func refusal(of head: RequestHead) -> VisitorRefusal? {
     if underscores == .rejectRequest, head.headers.fields.contains(where: { head.headers.hasUnderscore($0) }) {

@@ -234,8 +234,10 @@ final class Exchange {
     // Removed from trailers as from the head (security rule 22).
     let all = trailers
     var kept = trailers
+    let treatment = loop.configuration.treatment
     kept.remove {
       ProtectedNames.isForbiddenInTrailers($0, of: all) || all.foldedName($0, isOneOf: plan.removedNames)
+        || plan.removes($0, of: all) || !treatment.keeps($0, of: all)
     }
     requestTrailers = kept
   }
@@ -258,6 +260,7 @@ final class Exchange {
     lastActivityAt = loop.now
     socket?.toService.pass(bytes)
     upstream?.sendRaw(bytes)
+    finishIfClosed()
   }
 
   func visitorReadCompleted() {

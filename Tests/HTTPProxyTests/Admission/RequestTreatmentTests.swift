@@ -23,6 +23,9 @@ import Testing
     treatment.underscores = .rejectRequest
     #expect(treatment.refusal(of: request)?.status == 400)
     #expect(treatment.refusal(of: head("/", [("X-B", "2")])) == nil)
+    let trailers = request.headers
+    #expect(trailers.fields.map { treatment.keeps($0, of: trailers) } == [false, true])
+    #expect(trailers.fields.allSatisfy { RequestTreatment().keeps($0, of: trailers) })
   }
 
   @Test func `escaped slashes are refused, or lead elsewhere on the same host`() {
