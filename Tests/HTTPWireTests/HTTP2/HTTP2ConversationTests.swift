@@ -33,7 +33,7 @@ import Testing
 
   @Test func itsClientAndOurServer() throws {
     var generator = SeededGenerator(state: 0x0123_4567_89AB_CDEF)
-    for _ in 0..<8 {
+    for _ in 0..<6 {
       var talk = try ConversationWithClient()
       let requests = (0..<Int.random(in: 1...12, using: &generator)).map { _ in Self.request(&generator) }
       let responses = requests.map { _ in Self.response(&generator) }
@@ -48,7 +48,7 @@ import Testing
 
   @Test func itsServerAndOurClient() throws {
     var generator = SeededGenerator(state: 0xFEDC_BA98_7654_3210)
-    for _ in 0..<8 {
+    for _ in 0..<6 {
       var talk = try ConversationWithServer()
       let requests = (0..<Int.random(in: 1...12, using: &generator)).map { _ in Self.request(&generator) }
       let responses = requests.map { _ in Self.response(&generator) }

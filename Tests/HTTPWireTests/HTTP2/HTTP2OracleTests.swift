@@ -7,13 +7,13 @@ import Testing
     var generator = SeededGenerator(state: 0x9E37_79B9_7F4A_7C15)
     var accepted = 0
     var refused = 0
-    for _ in 0..<800 {
+    for _ in 0..<500 {
       let situation = HTTP2Situation { Int.random(in: 0..<$0, using: &generator) }
       let (ours, theirs) = try situation.judged()
       if ours == .accepted { accepted += 1 } else { refused += 1 }
       #expect(situation.unexplained(ours, theirs) == nil)
     }
-    #expect(accepted > 150)
-    #expect(refused > 300)
+    #expect(accepted > 90)
+    #expect(refused > 200)
   }
 }

@@ -8,21 +8,21 @@ import Testing
     var generator = SeededGenerator(state: 0x1234_5678_9ABC_DEF1)
     var compared = 0
     var refused = 0
-    for round in 0..<3000 {
+    for round in 0..<1500 {
       let bytes = Self.request(&generator, mutated: round % 2 == 1)
       let (count, difference) = HTTP1Oracle.disagreement(requests: bytes)
       #expect(difference == nil, "\(String(decoding: bytes, as: UTF8.self).debugDescription)")
       if readRequests(bytes).error != nil { refused += 1 }
       compared += count
     }
-    #expect(compared > 1000)
-    #expect(refused > 500)
+    #expect(compared > 500)
+    #expect(refused > 200)
   }
 
   @Test func whatWeAcceptOfServicesLlhttpReadsAlike() {
     var generator = SeededGenerator(state: 0xA5A5_1234_0F0F_9999)
     var compared = 0
-    for round in 0..<3000 {
+    for round in 0..<1500 {
       let bytes = Self.response(&generator, mutated: round % 2 == 1)
       let method: RequestMethod = Int.random(in: 0...4, using: &generator) == 0 ? .head : .get
       let (count, difference) = HTTP1Oracle.disagreement(
@@ -30,7 +30,7 @@ import Testing
       #expect(difference == nil, "\(method) \(String(decoding: bytes, as: UTF8.self).debugDescription)")
       compared += count
     }
-    #expect(compared > 800)
+    #expect(compared > 400)
   }
 
   /// Corpora written by hand: what is good is read alike, and nothing of what is bad is read at all.
