@@ -24,8 +24,10 @@ package final class ClientCertificateVerifier: Sendable {
     }
   }
 
-  /// How long the names of trusted authorities are that clients are told, at most.
+  /// How many trusted authorities clients are told of, at most.
   static let announcedAuthorities = 32
+  /// Longest chain of a client that is read, in bytes; with a longer one the handshake fails.
+  package static let longestChain = 32 << 10
 
   package let authorities: [Certificate]
   /// When the first revocation list is out of date; nil without lists, or when none says.

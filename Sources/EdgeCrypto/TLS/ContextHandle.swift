@@ -57,14 +57,11 @@ internal import COpenSSL
     }
   }
 
-  /// Longest chain of a client that is read, in bytes.
-  private static let clientChainLimit = 32 << 10
-
   /// Asks clients for a certificate. The callback of the listener says what becomes of it.
   func ask(_ clients: TLSServerContext.Clients) throws(CryptoError) {
     let mode = SSL_VERIFY_PEER | (clients.isRequired ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0)
     unsafe SSL_CTX_set_verify(pointer, mode, nil)
-    unsafe te_ctx_set_max_cert_list(pointer, Self.clientChainLimit)
+    unsafe te_ctx_set_max_cert_list(pointer, ClientCertificateVerifier.longestChain)
     // Browsers offer only certificates of these.
     for authority in clients.verifier.authorities.prefix(ClientCertificateVerifier.announcedAuthorities) {
       let handle = try X509Handle(der: authority.der)

@@ -35,6 +35,8 @@ struct Authority: Sendable {
 
   /// By name.
   private let files: [String: [UInt8]]
+  /// When all of it was made, which takes a while on a busy machine: seconds since 1970.
+  let madeAt: Int64
 
   init() throws {
     let directory = try TemporaryDirectory()
@@ -44,6 +46,7 @@ struct Authority: Sendable {
       files[name] = try directory.read(name)
     }
     self.files = files
+    madeAt = Int64(Date().timeIntervalSince1970)
   }
 
   func bytes(_ name: String) -> [UInt8] { files[name] ?? [] }

@@ -35,7 +35,7 @@ import Testing
     _ client: String, _ verifier: ClientCertificateVerifier, after seconds: Int64 = 0
   ) throws -> String {
     let peer = try #require(try pair(client, verifier).server.engine.peerCertificates)
-    switch verifier.verify(peer, at: TLSFixture.now + 5 + seconds) {
+    switch verifier.verify(peer, at: authority.madeAt + 5 + seconds) {
     case .valid: return "valid"
     case .invalid(let why): return why
     }

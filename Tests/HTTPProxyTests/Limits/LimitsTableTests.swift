@@ -1,3 +1,4 @@
+import EdgeCrypto
 import Foundation
 import HTTPWire
 import NIOCore
@@ -50,6 +51,7 @@ struct LimitsTableTests {
     }
     limits["HealthDialog.largestAnswer"] = "\(HealthDialog.largestAnswer)"
     limits["HTTP2Dialog.largestMessage"] = "\(HTTP2Dialog.largestMessage)"
+    limits["ClientCertificateVerifier.longestChain"] = "\(ClientCertificateVerifier.longestChain)"
     limits["Exchange.collectLimit"] = "\(Exchange.collectLimit)"
     return limits
   }
