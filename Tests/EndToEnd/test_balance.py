@@ -198,6 +198,8 @@ def test_fifty_requests_wait_for_a_publisher_that_comes_back(measured, new_publi
     edge.program.signal(signal.SIGTERM)
     status, head, _ = last.answer()
     assert status == 503 and "Retry-After: " in head
+    assert edge.program.wait() == 0
+    edge.stop()
 
 
 DIRECT = """\
