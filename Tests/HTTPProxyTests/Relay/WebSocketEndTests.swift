@@ -39,7 +39,6 @@ import Testing
     let client = try await edge.client()
     client.send(Self.request)
     _ = try await client.wait(for: "\r\n\r\n")
-    client.clear()
     return (edge, client, service, heard)
   }
 
@@ -73,7 +72,7 @@ import Testing
     client.send("\u{1}")
     while heard.bytes.withLock({ $0.isEmpty }) { await Task.yield() }
     edge.identity.end("alice")
-    #expect(try await client.waitUntilClosed() == "\u{1}\u{64}half")
+    #expect(try await client.waitUntilClosed().hasSuffix("\r\n\r\n\u{1}\u{64}half"))
     while service.closed.withLock({ $0 }) == 0 { await Task.yield() }
     #expect(heard.bytes.withLock { $0 } == [1])
     await edge.stop()
