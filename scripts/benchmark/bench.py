@@ -17,13 +17,14 @@ sys.path.insert(0, str(ROOT / "Tests" / "EndToEnd"))
 
 import load  # noqa: E402
 import tunnels  # noqa: E402
+import visitors  # noqa: E402
 from accounting import Meter, disturbed  # noqa: E402
 from kit.names import free_port  # noqa: E402
 from kit.processes import Program  # noqa: E402
 from kit.waiting import until  # noqa: E402
 from stacks import DoItYourself, TunnelEdge  # noqa: E402
 
-# name: (what is measured, unit, smaller is better, at most this share of the reference, or at most this much by itself)
+# name: (what is measured, unit, at most this share of the reference, or at most this much by itself)
 FIGURES = {
     "get_cpu": ("GET of 1 KB, 64 keep-alive connections: CPU", "s/10k requests", 0.5, None),
     "get_rate": ("GET of 1 KB, 64 keep-alive connections: rate", "requests/s", None, None),
@@ -38,13 +39,43 @@ FIGURES = {
     "tunnel_idle": ("1000 idle tunnels: CPU", "ms/s", None, None),
     "real_memory": ("idle tunnels of OpenSSH's client: memory of each", "KiB", None, 66),
     "real_setup": ("idle tunnels of OpenSSH's client: CPU to set one up", "ms", None, 2.0),
+    "visitor_memory": ("idle keep-alive visitors: memory of each", "KiB", None, 20),
+    "visitor_setup": ("idle keep-alive visitors: CPU of connection and first GET", "ms", None, None),
+    "visitor_idle": ("1000 idle keep-alive visitors: CPU", "ms/s", None, None),
+    "beside_p99": ("200 requests/s beside the idle visitors: p99", "ms", None, None),
+    "connection_cpu": ("a new connection for each GET of 1 KB: CPU", "s/10k requests", None, 4.0),
+    "connection_rate": ("a new connection for each GET of 1 KB: rate", "requests/s", None, None),
+    "get2_cpu": ("HTTP/2 GET of 1 KB, 16 connections with 4 streams: CPU", "s/10k requests", None, None),
+    "get2_rate": ("HTTP/2 GET of 1 KB, 16 connections with 4 streams: rate", "requests/s", None, None),
+    "upload1_cpu": ("100 MB uploads by h2load over HTTP/1.1: CPU", "s/GB", None, None),
+    "upload1_rate": ("100 MB uploads by h2load over HTTP/1.1: rate", "MB/s", None, None),
+    "upload2_cpu": ("100 MB uploads by h2load over HTTP/2: CPU", "s/GB", None, None),
+    "upload2_rate": ("100 MB uploads by h2load over HTTP/2: rate", "MB/s", None, None),
     "slow_memory": ("a visitor who stops reading a download: memory", "KiB", None, 1024),
     "calm_p99": ("200 requests/s: p99", "ms", None, None),
     "flood_p99": ("200 requests/s beside a flood of DH group 16 exchanges: p99", "ms", None, None),
     "flood_rate": ("exchanges of the flood that were answered", "1/s", None, None),
 }
 
-PARTS = ("tunnels", "slow-visitor", "get", "latency", "download", "upload", "flood")
+# HTTP/2 is measured by our own HTTP/1.1 of the same run: (figure, its counterpart, at most or at least, times that)
+OWN = (
+    ("get2_cpu", "get_cpu", "at most", 1.3),
+    ("upload2_rate", "upload1_rate", "at least", 0.9),
+)
+
+PARTS = (
+    "tunnels",
+    "visitors",
+    "slow-visitor",
+    "get",
+    "get2",
+    "connections",
+    "latency",
+    "download",
+    "upload",
+    "upload2",
+    "flood",
+)
 
 
 def measure_get(stack, seconds):
@@ -72,22 +103,26 @@ def measure_upload(stack, times):
 
 def measure(stacks, only, runs, seconds, transfers, sizes):
     """Figures of every stack, medians over the runs; the stacks take turns, so that what disturbs one disturbs all."""
-    idle, slow = sizes
+    idle, idle_visitors, slow = sizes
     parts = {
         # Memory first, while the processes are fresh, and once: it repeats within a percent.
         "tunnels": (tunnels.measure_tunnels, idle),
+        "visitors": (visitors.measure_visitors, idle_visitors),
         "slow-visitor": (tunnels.measure_slow, slow),
         "get": (measure_get, seconds),
+        "get2": (visitors.measure_get2, seconds),
+        "connections": (visitors.measure_connections, seconds),
         "latency": (measure_latency, seconds),
         "download": (measure_download, transfers),
         "upload": (measure_upload, transfers),
+        "upload2": (visitors.measure_upload2, transfers),
         "flood": (tunnels.measure_flood, seconds),
     }
     collected = {stack.name: {} for stack in stacks}
     for part, (measure_once, amount) in parts.items():
         if only and part not in only:
             continue
-        times = 1 if part in ("tunnels", "slow-visitor") else runs
+        times = 1 if part in ("tunnels", "visitors", "slow-visitor") else runs
         for run in range(times):
             for stack in stacks:
                 before = disturbed()
@@ -118,6 +153,11 @@ def table(results, ours, reference):
             aim += ", reached" if mine <= share * theirs else ", missed"
         elif most:
             aim += ", reached" if mine <= most else ", missed"
+        for figure, counterpart, bound, times in OWN:
+            if figure == name and counterpart in results[ours]:
+                own = mine / results[ours][counterpart]
+                good = own <= times if bound == "at most" else own >= times
+                aim = f"{bound} {times} × our HTTP/1.1: {own:.2f}, {'reached' if good else 'missed'}"
         ratio = mine / theirs if theirs else None
         told = "" if ratio is None else f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.3f}"
         lines.append(f"| {what} | {unit} | {shown(mine)} | {shown(theirs)} | {told} | {aim} |")
@@ -165,7 +205,7 @@ def main():
     parser.add_argument("--record", metavar="FILE")
     options = parser.parse_args()
     runs, seconds, transfers = (1, 2, 1) if options.quick else (3, 4, 3)
-    sizes = ((20, 200), 20) if options.quick else ((100, 1000), 50)
+    sizes = ((20, 200), 200, 20) if options.quick else ((100, 1000), 2000, 50)
     only = [part for part in options.only.split(",") if part]
     if unknown := set(only) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")

@@ -65,12 +65,12 @@ def check(stack):
     assert status == 401, f"{stack.name} lets a stranger in: {status}"
 
 
-def wrk(stack, seconds):
+def wrk(stack, seconds, connections=64, more=()):
     told = _run(
         [
             "wrk",
             "-t1",
-            "-c64",
+            f"-c{connections}",
             f"-d{seconds}s",
             "--timeout",
             "10s",
@@ -78,6 +78,7 @@ def wrk(stack, seconds):
             f"Host: {stack.host}:{stack.port}",
             "-H",
             f"Cookie: {stack.cookie}",
+            *more,
             f"https://127.0.0.1:{stack.port}/1k",
         ],
         seconds + 60,
@@ -85,6 +86,29 @@ def wrk(stack, seconds):
     if bad := re.search(r"Non-2xx.*|Socket errors.*", told):
         raise SystemExit(f"{stack.name}: wrk says {bad.group(0)}\n{told}")
     return int(re.search(r"(\d+) requests in", told).group(1))
+
+
+def streams(stack, connections, streams_each, seconds):
+    """How many GETs of 1 KB over HTTP/2 were answered."""
+    told = _run(
+        [
+            "h2load",
+            "-t1",
+            f"-c{connections}",
+            f"-m{streams_each}",
+            f"-D{seconds}",
+            "-H",
+            f"Cookie: {stack.cookie}",
+            f"--connect-to=127.0.0.1:{stack.port}",
+            f"https://{stack.host}:{stack.port}/1k",
+        ],
+        seconds + 60,
+    )
+    found = re.search(r"requests: \d+ total, .* (\d+) succeeded, (\d+) failed", told)
+    # Those that were under way at the end count as failed.
+    if not found or int(found.group(2)) > connections * streams_each or "Application protocol: h2" not in told:
+        raise SystemExit(f"{stack.name}: h2load says\n{told[-1500:]}")
+    return int(found.group(1))
 
 
 def paced(stack, rate, seconds):
@@ -122,6 +146,33 @@ def download(stack):
     status, size, _ = _curl(stack, "/100m")
     assert (status, size) == (200, LARGE), f"{stack.name}: {status}, {size} bytes"
     return size
+
+
+def uploads(stack, times, *protocol):
+    """Bytes of large bodies sent by h2load, one after the other on one connection: curl's HTTP/2 costs curl itself twice as
+    much as its HTTP/1.1, and shares the machine with the edge."""
+    origin = f"https://{stack.host}:{stack.port}"
+    told = _run(
+        [
+            "h2load",
+            *protocol,
+            "-t1",
+            "-c1",
+            "-m1",
+            f"-n{times}",
+            f"--data={_upload_file}",
+            "-H",
+            f"Cookie: {stack.cookie}",
+            "-H",
+            f"Origin: {origin}",
+            f"--connect-to=127.0.0.1:{stack.port}",
+            f"{origin}/upload",
+        ],
+        60 + 20 * times,
+    )
+    if f"{times} succeeded, 0 failed" not in told:
+        raise SystemExit(f"{stack.name}: h2load says\n{told[-1500:]}")
+    return times * LARGE
 
 
 def upload(stack):

@@ -109,7 +109,7 @@ http {{
   upstream tunnel {{ server 127.0.0.1:{forward_port}; keepalive 128; keepalive_requests 1000000; }}
   upstream checker {{ server 127.0.0.1:{checker_port}; keepalive 32; keepalive_requests 1000000; }}
   server {{
-    listen 127.0.0.1:{port} ssl backlog=4096; server_name {host};
+    listen 127.0.0.1:{port} ssl http2 backlog=4096; server_name {host};
     ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_cache shared:S:10m; client_max_body_size 0;
     location = /_check {{
