@@ -22,13 +22,17 @@ import Testing
     gate.refused[.penalty] = 9
     gate.waiting = 2
     gate.signedIn = 3
+    var health = HealthCounts()
+    health.passed = 8
+    for status in [MemberHealth.Status.healthy, .unhealthy, .healthy] { health.note(status) }
     return EdgeCounts(
       isReady: true, audit: AuditCounts(startedAt: UnixTime(milliseconds: 1_700_000_000_500)), http: http,
       routes: [
         (RouteID("route-1"), try origin(.https, "app.example")), (RouteID("route-2"), try origin(.https, "*.example")),
         (RouteID("route-3"), try origin(.ssh, "db.example")),
       ],
-      tunnels: [RouteID("route-2"): .init(attached: 2, detached: 1, requests: 4, streams: 6)], gate: gate,
+      tunnels: [RouteID("route-2"): .init(attached: 2, detached: 1, requests: 4, streams: 6)],
+      certificates: [("app.example", 1_800_000_000)], health: [RouteID("route-2"): health], parked: 5, gate: gate,
       sshConnections: 6, browserSignIns: (1, 2), process: ProcessUsage.current())
   }
 
@@ -51,6 +55,11 @@ import Testing
       (#"tunnel_edge_tunnels{state="attached"}"#, "2"),
       (#"tunnel_edge_tunnel_bindings{route="route-2",from="https://*.example",state="detached"}"#, "1"),
       (#"tunnel_edge_tunnel_streams{route="route-2",from="https://*.example"}"#, "6"),
+      ("tunnel_edge_parked_requests", "5"),
+      (#"tunnel_edge_upstreams{route="route-2",from="https://*.example",health="healthy"}"#, "2"),
+      (#"tunnel_edge_health_checks_total{route="route-2",from="https://*.example",result="passed"}"#, "8"),
+      (#"tunnel_edge_health_checks_total{route="route-2",from="https://*.example",result="failed"}"#, "0"),
+      (#"tunnel_edge_certificate_expiry_timestamp_seconds{certificate="app.example"}"#, "1800000000.0"),
       (#"tunnel_edge_requests_total{route="edge",from="",code="2xx"}"#, "0"),
       (#"tunnel_edge_requests_total{route="route-1",from="https://app.example",code="2xx"}"#, "1"),
       (#"tunnel_edge_requests_total{route="route-1",from="https://app.example",code="none"}"#, "1"),
