@@ -1,5 +1,7 @@
-"""Certificates of visitors: who must show one, who vouches for it, and what is revoked counts at once, also for sessions that
-are resumed."""
+"""Certificates of visitors: who must show one, and who vouches for it.
+
+What is revoked counts at once, also for sessions that are resumed.
+"""
 
 import http.client
 import json
@@ -157,7 +159,8 @@ def _is_rejected(edge, person):
 
 
 def test_mistakes_are_told_with_their_place(mtls, binary):
-    (mtls.clients.directory / "clients.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    nothing = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    (mtls.clients.directory / "clients.pem").write_text(nothing)
     mtls.save(mtls.mtls_text("policy"))
     code, told = run([binary, "check", "-c", mtls.configuration], environment=mtls.environment)
     assert code == 78 and "downstream_mtls (" in told and "config.yaml:" in told, told

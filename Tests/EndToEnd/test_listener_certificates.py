@@ -1,5 +1,4 @@
-"""Certificates of the listener: by name and by kind of key, with a staple, for names that nobody has, and changed while it
-runs."""
+"""Certificates of the listener: by name and by kind of key, with a staple, and changed while it runs."""
 
 import subprocess
 
@@ -9,6 +8,10 @@ from kit.names import free_port
 from kit.processes import run
 from kit.waiting import until
 
+ROUTE = """  - from: https://app.localhost:{}
+    to: http://127.0.0.1:{}
+    allow_public_unauthenticated_access: true
+"""
 RESPONDER = "V\t361231235959Z\t\t{serial}\tunknown\t/CN=x\n"
 
 
@@ -26,7 +29,8 @@ def pairs(tmp_path):
     ecdsa, ecdsa_key = authority.issue("ecdsa", ["app.localhost", "*.many.localhost"])
     rsa, rsa_key = tmp_path / "rsa.pem", tmp_path / "rsa-key.pem"
     options = ["-CA", authority.certificate, "-CAkey", authority.key, "-addext", "subjectAltName=DNS:app.localhost"]
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", rsa_key, "-out", rsa, "-subj", "/CN=rsa", *options)
+    new = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=rsa"]
+    openssl(*new, "-keyout", rsa_key, "-out", rsa, *options)
     rsa_key.chmod(0o600)
     ecdsa.write_text(ecdsa.read_text() + authority.certificate.read_text())
     serial = openssl("x509", "-in", ecdsa, "-noout", "-serial").strip().partition("=")[2]
@@ -46,10 +50,9 @@ def test_certificates_by_name_and_kind(new_edge, pairs, service, binary):
     for kind, staple in (("ecdsa", f"\n    ocsp_staple_file: {pairs['staple']}"), ("rsa", "")):
         more += f"  - cert: {pairs[kind][0]}\n    key: {pairs[kind][1]}{staple}\n"
     more += f"metrics_address: 127.0.0.1:{metrics}\n"
-    route = "  - from: https://app.localhost:{}\n    to: http://127.0.0.1:{}\n    allow_public_unauthenticated_access: true\n"
     # The pair of the environment, for app.localhost too, would come first.
     edge.certificate, edge.certificate_key = pairs["authority"].issue("other", ["auth.localhost"])
-    edge.start(edge.text(routes=route.format(edge.https_port, service.port), more=more))
+    edge.start(edge.text(routes=ROUTE.format(edge.https_port, service.port), more=more))
 
     def shown(name, *options):
         told = openssl("s_client", "-connect", f"127.0.0.1:{edge.https_port}", "-servername", name, "-status", *options)

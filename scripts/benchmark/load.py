@@ -149,8 +149,10 @@ def download(stack):
 
 
 def uploads(stack, times, *protocol):
-    """Bytes of large bodies sent by h2load, one after the other on one connection: curl's HTTP/2 costs curl itself twice as
-    much as its HTTP/1.1, and shares the machine with the edge."""
+    """Bytes of large bodies sent by h2load, one after the other on one connection.
+
+    curl's HTTP/2 costs curl itself twice as much as its HTTP/1.1, and it shares the machine with the edge.
+    """
     origin = f"https://{stack.host}:{stack.port}"
     told = _run(
         [
