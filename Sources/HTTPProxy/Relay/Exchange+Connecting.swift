@@ -209,6 +209,15 @@ extension Exchange {
     retry()
   }
 
+  /// Both ends of a WebSocket have said Close. Over HTTP/1.1 the service ends its connection then (RFC 6455 section 7.1.1); of a
+  /// stream on a shared one some forget to.
+  func finishIfClosed() {
+    guard let socket, socket.toVisitor.hasClosed, socket.toService.hasClosed, upstream is HTTP2UpstreamStream else {
+      return
+    }
+    finishRaw()
+  }
+
   /// HTTP_1_1_REQUIRED, which services with NTLM say.
   func serviceWantsHTTP1() {
     guard !needsHTTP1, case .tls = upstream?.key.speech else {

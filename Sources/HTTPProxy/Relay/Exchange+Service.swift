@@ -161,6 +161,7 @@ extension Exchange {
     lastActivityAt = loop.now
     socket?.toVisitor.pass(bytes)
     side.sendBody(bytes)
+    finishIfClosed()
   }
 
   func serviceFinishedRaw() {

@@ -106,6 +106,7 @@ extension HTTP2Connection {
   package mutating func endTunnel(_ id: UInt32) {
     guard let stream = streams[id], stream.isTunnel else { return }
     streams[id]?.isTunnel = false
+    streams[id]?.isAbandoned = true
     if stream.sending == .ended { didEndSending(id) }
   }
 
@@ -227,8 +228,9 @@ extension HTTP2Connection {
   /// A server that has answered does not wait for the rest of the request (RFC 9113 section 8.1).
   private mutating func didEndSending(_ id: UInt32) {
     guard let stream = streams[id] else { return }
-    if role == .server, stream.receiving != .ended, !stream.isTunnel {
-      HTTP2FrameWriter.writeReset(id, .noError, into: &control)
+    if role == .server || stream.isAbandoned, stream.receiving != .ended, !stream.isTunnel {
+      HTTP2FrameWriter.writeReset(id, role == .server ? .noError : .cancel, into: &control)
+      allowStray()
       remember(id)
       remove(id)
       add(.closed(id))

@@ -31,6 +31,8 @@ struct HTTP2Stream {
   var isHeld = false
   /// Bytes of another protocol, both ways: the end of one direction is not the end of the other.
   var isTunnel = false
+  /// A tunnel of which nothing more is wanted.
+  var isAbandoned = false
   /// A client's: the request was HEAD, so a length promises nothing.
   var isHead = false
 

@@ -318,7 +318,7 @@ import Testing
       if case .request(let id, _, _) = event, peer.number > 1 { peer.reply(id) }
       if case .request = event, peer.number == 1 { peer.isDeaf = true }
     }
-    let edge = try await edge(service.port) { $0.upstreamTimeout = 1200 }
+    let edge = try await edge(service.port) { $0.upstreamTimeout = 1800 }
     let client = try await edge.client()
     client.send(get(method: "DELETE"))
     _ = try await client.wait(for: "upstream_response_timeout")

@@ -147,6 +147,21 @@ import Testing
     #expect(peer.connection.streamCount == 0)
   }
 
+  @Test func aTunnelOfWhichNothingMoreIsWantedEndsOnceItsBytesHaveLeft() throws {
+    var peer = try service([(8, 1)])
+    let begun = peer.connection.sendRequest(head(), scheme: "http", protocolName: "websocket", endsStream: false)
+    let id = try #require(begun)
+    try peer.headers(id, Self.ok, ends: false)
+    peer.connection.becomeTunnel(id)
+    _ = peer.frames()
+    peer.connection.sendBody(id, ByteBuffer(string: "bye"))
+    peer.connection.sendEnd(id)
+    peer.connection.endTunnel(id)
+    #expect(peer.frames().map { $0.type } == [0, 3] && peer.connection.streamCount == 0)
+    // Its last words are no mistake.
+    try peer.data(id, 2, ends: true)
+  }
+
   @Test func whatWasOnItsWayToAStreamGivenUpIsAllowedItsWindow() throws {
     var peer = try service()
     let frames = HTTP2Limits.service.largestStreamWindow / 16_384
