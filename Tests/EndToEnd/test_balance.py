@@ -148,8 +148,7 @@ def test_fifty_requests_wait_for_a_publisher_that_comes_back(measured, new_publi
     lose()
     bodies = [b"%d:" % number + b"x" * 20_000 for number in range(50)]
     waiting = [
-        ask(f"127.0.1.{1 + number // 2}", *(("POST", body) if number % 2 else ()))
-        for number, body in enumerate(bodies)
+        ask(f"127.0.1.{1 + number // 2}", *(("POST", body) if number % 2 else ())) for number, body in enumerate(bodies)
     ]
     parked(50)
     # Two of one address wait; a third is told at once. Who leaves makes room at once.
