@@ -1,4 +1,4 @@
-"""Several tunnels and addresses, healthy and not; requests that wait for a lost tunnel; sign-ins that visit other hosts."""
+"""Several tunnels and addresses, healthy and not; requests that wait for a lost tunnel; one sign-in for several hosts."""
 
 import concurrent.futures
 import json
@@ -69,7 +69,7 @@ def answers(visitor, url, count=9):
 
 
 def test_an_unhealthy_publisher_gets_no_visitors(measured, new_publisher, visitor, services):
-    """Three tunnels, one with a service that is not well: it leaves the choice, its publisher is told, and it comes back."""
+    """Three tunnels, one with a service that is not well: it gets nothing, its publisher is told, and it comes back."""
     edge, value = measured(lambda port: route("app.localhost", port, extra=CHECKS))
     publisher = signed_in(edge, new_publisher, visitor)
     behind = [services(name) for name in (b"a", b"b", b"c")]
