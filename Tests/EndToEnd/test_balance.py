@@ -1,4 +1,4 @@
-"""Several tunnels and addresses, healthy and not; requests that wait for a lost tunnel; one sign-in for several hosts."""
+"""Several tunnels and addresses, healthy and not; requests that wait for a lost tunnel; one sign-in, several hosts."""
 
 import concurrent.futures
 import json
