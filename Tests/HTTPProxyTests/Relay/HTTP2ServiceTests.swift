@@ -1,6 +1,5 @@
 import HTTPWire
 import NIOCore
-import NIOPosix
 import Routing
 import Synchronization
 import Testing
@@ -421,90 +420,6 @@ import Testing
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: https://app.example.com\r\n"
       ))
     #expect(try await client.wait(for: "without WebSockets").hasPrefix("HTTP/1.1 502"))
-    await edge.stop()
-  }
-
-  // MARK: HTTP/2 on both sides
-
-  private func visitor(_ edge: TestEdge, _ onEvent: @escaping HTTP2TestPeer.Handler) async throws -> (
-    any Channel, NIOLoopBound<HTTP2TestPeer>
-  ) {
-    let channel = try await ClientBootstrap(group: TestEdge.oneLoop).channelInitializer { channel in
-      channel.eventLoop.makeCompletedFuture {
-        try channel.pipeline.syncOperations.addHandler(HTTP2TestPeer(.client, onEvent: onEvent))
-      }
-    }.connect(host: "127.0.0.1", port: edge.port).get()
-    let peer = try await channel.eventLoop.submit {
-      NIOLoopBound(
-        try channel.pipeline.syncOperations.handler(type: HTTP2TestPeer.self), eventLoop: channel.eventLoop)
-    }.get()
-    return (channel, peer)
-  }
-
-  private static func head(_ method: RequestMethod, _ path: String, _ fields: [(String, String)]) -> RequestHead {
-    RequestHead(
-      method: method, target: path, headers: HeaderList([("cookie", "__Host-_pomerium=alice")] + fields),
-      authority: Authority(host: "app.example.com"))
-  }
-
-  @Test func trailersThatComeBeforeTheServiceIsFoundAreNotLost() async throws {
-    let service = try await HTTP2TestService(Self.greeter)
-    let edge = try await edge(service.port)
-    let isOver = Mutex(false)
-    let (channel, peer) = try await visitor(edge) { event, _ in
-      if case .end = event { isOver.withLock { $0 = true } }
-    }
-    try await channel.eventLoop.submit {
-      // Head and trailers in one write: there is no body, and no moment between.
-      let id = peer.value.request(Self.head(.post, "/", [("te", "trailers")]), endsStream: false)
-      if let id { peer.value.send(id, ByteBuffer(), ends: true, trailers: HeaderList([("x-end", "1")])) }
-    }.get()
-    try await until("the answer") { isOver.withLock { $0 } }
-    #expect(service.has("1: 1 x-end: 1"))
-    try await channel.close()
-    await edge.stop()
-  }
-
-  @Test func aTrailersOnlyAnswerStaysOne() async throws {
-    let service = try await HTTP2TestService { event, peer in
-      if case .end(let id) = event {
-        peer.begin(id, [("content-type", "application/grpc"), ("grpc-status", "5")], endsStream: true)
-      }
-    }
-    let edge = try await edge(service.port)
-    let told = Mutex<[String]>([])
-    let (channel, peer) = try await visitor(edge) { event, _ in
-      if case .response(_, let head, let ends) = event {
-        told.withLock { $0.append("\(head.status) \(head.headers.first("grpc-status") ?? "") \(ends)") }
-      }
-    }
-    try await channel.eventLoop.submit {
-      let fields = [("te", "trailers"), ("content-type", "application/grpc")]
-      let id = peer.value.request(Self.head(.post, "/", fields), endsStream: false)
-      if let id { peer.value.send(id, ByteBuffer(), ends: true) }
-    }.get()
-    try await until("the answer") { told.withLock { !$0.isEmpty } }
-    #expect(told.withLock { $0 } == ["200 5 true"])
-    try await channel.close()
-    await edge.stop()
-  }
-
-  @Test func whyTheServiceGaveUpReachesTheVisitor() async throws {
-    let service = try await HTTP2TestService { event, peer in
-      if case .request(let id, _, _) = event {
-        peer.begin(id)
-        peer.reset(id, .enhanceYourCalm)
-      }
-    }
-    let edge = try await edge(service.port)
-    let code = Mutex<HTTP2ErrorCode?>(nil)
-    let (channel, peer) = try await visitor(edge) { event, _ in
-      if case .reset(_, let why, _) = event { code.withLock { $0 = why } }
-    }
-    try await channel.eventLoop.submit { _ = peer.value.request(Self.head(.get, "/", []), endsStream: true) }.get()
-    try await until("the end") { code.withLock { $0 != nil } }
-    #expect(code.withLock { $0 } == .enhanceYourCalm)
-    try await channel.close()
     await edge.stop()
   }
 }
