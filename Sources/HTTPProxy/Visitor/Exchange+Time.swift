@@ -48,7 +48,7 @@ extension Exchange {
       refuseSlowBody()
     } else if !hasSentHead, canRetry, !hasRetried, isOver(waitingSince, Self.patience, now), isWithSilentClient {
       goElsewhere()
-    } else if http.timeout == nil, !hasSentHead, !isWaitingForBody,
+    } else if http.timeout == nil, !hasSentHead, !isWaitingForBody, parked == nil,
       isOver(max(waitingSince, lastBodyAt), configuration.upstreamTimeout, now)
     {
       timeOut("upstream_response_timeout")
