@@ -1,7 +1,7 @@
 import NIOCore
 import Testing
 
-@testable import SSHServer
+@testable import Routing
 
 /// What an idle connection keeps of its reads.
 struct ReadBuffersTests {
