@@ -52,6 +52,9 @@ class GitServer:
     def make(self, name):
         git(self.repositories, "init", "-q", "--bare", "-b", "main", name)
         git(self.repositories / name, "config", "http.receivepack", "true")
+        # What is large is sent as it is: comparing random bytes with each other takes git minutes.
+        git(self.repositories / name, "config", "core.bigFileThreshold", "1m")
+        git(self.repositories / name, "config", "core.compression", "0")
         return self.repositories / name
 
     def stop(self):

@@ -19,6 +19,7 @@ def work(published, tmp_path_factory):
     git(first, "config", "user.name", "Alice")
     git(first, "config", "user.email", "alice@example.test")
     git(first, "config", "core.compression", "0")
+    git(first, "config", "core.bigFileThreshold", "1m")
     for number in range(20):
         (first / f"file {number}.txt").write_text(f"{number}\n" * 1000)
         git(first, "add", "-A")
