@@ -77,7 +77,8 @@ struct FarewellTests {
     client.connection.sendChannelRequest(.exec("logout"), on: session, wantsReply: true)
     client.connection.sealQueuedData(limit: 1 << 20)
     try await client.send()
-    for _ in 0..<2000 where authenticator.subject(sessionID: "session-1", key: "") != nil {
+    let key = ProvedKey(blob: [], fingerprint: "", certificate: nil, sourceAddress: "")
+    for _ in 0..<2000 where authenticator.subject(sessionID: "session-1", key: key) != nil {
       try await Task.sleep(for: .milliseconds(5))
     }
     // From here on it reads nothing, so it answers no CLOSE, and asks for more and more.
