@@ -167,8 +167,3 @@ if Context.environment["TUNNEL_EDGE_FUZZ"] != nil {
         linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
   }
 }
-
-// FOCUS (never committed; the lead commits this file)
-if let focus = Context.environment["TE_FOCUS"] { var wanted = Set(focus.split(separator: ",").map(String.init)); var grew = true
-  while grew { grew = false; for t in package.targets where wanted.contains(t.name) { for d in t.dependencies { if case .byNameItem(let n, _) = d, wanted.insert(n).inserted { grew = true } } } }
-  package.targets.removeAll { !wanted.contains($0.name) }; package.products = wanted.contains("tunnel-edge") ? package.products : [] }
