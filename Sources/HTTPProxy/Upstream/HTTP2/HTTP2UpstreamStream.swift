@@ -292,7 +292,8 @@ final class HTTP2UpstreamStream: ServiceSide {
       owner.flush()
     } else {
       owner.reset(id, .cancel)
-      if !hasAnswered, owner.heardAt < beganAt, .now() - beganAt > Self.patience { owner.doubt() }
+      // What came shortly after it began, an acknowledgement of our settings for one, is no sign of life by now.
+      if !hasAnswered, .now() - max(owner.heardAt, beganAt) > Self.patience { owner.doubt() }
     }
   }
 }
