@@ -16,7 +16,7 @@ import Testing
 
   @Test(arguments: [
     ("fingerprint: \(hex)", true), ("fingerprint: '\(colons)'", true), ("fingerprint: [\(hex)]", true),
-    ("fingerprint: \(String(repeating: "00", count: 32))", false), ("spki_hash: '\(keyHash)'", true),
+    ("fingerprint: '\(String(repeating: "00", count: 32))'", false), ("spki_hash: '\(keyHash)'", true),
     ("san_dns: laptop.example.test", true), ("san_dns: {ends_with: .example.test}", true),
     ("san_dns: {ends_with: .other.test}", false), ("san_email: alice@example.test", true),
     ("san_email: Alice@example.test", false), ("san_uri: {starts_with: 'spiffe://example.test/'}", true),
