@@ -1,5 +1,6 @@
 """Names and ports on this machine's loopback."""
 
+import random
 import socket
 
 
@@ -9,20 +10,28 @@ def address_of(host):
     return "127.0.0.1" if host == "localhost" or host.endswith(".localhost") else host
 
 
+# Below the ports that the system gives to outgoing connections: one of those, anywhere on the loopback, keeps a listener on
+# every address from starting.
+_PORTS = range(15_000, 32_000)
+_next = random.randrange(len(_PORTS))
+
+
 def free_port():
-    """A TCP port that is free on 127.0.0.1 and ::1 now."""
+    """A TCP port that is free on every address now, and that was not handed out lately."""
+    global _next
     while True:
-        with socket.socket(socket.AF_INET) as four:
-            four.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            four.bind(("127.0.0.1", 0))
-            port = four.getsockname()[1]
-            try:
-                with socket.socket(socket.AF_INET6) as six:
-                    six.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    six.bind(("::1", port))
-            except OSError:
-                continue
-            return port
+        port = _PORTS[_next % len(_PORTS)]
+        _next += 1
+        try:
+            for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+                with socket.socket(family) as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    if family == socket.AF_INET6:
+                        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                    probe.bind((address, port))
+        except OSError:
+            continue
+        return port
 
 
 def listens(port, address="127.0.0.1"):
