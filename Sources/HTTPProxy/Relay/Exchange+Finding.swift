@@ -19,9 +19,11 @@ extension Exchange {
       return
     }
     let pick = loop.shared.registry.pick(
-      route: plan.route.id, host: name, sessionID: visitorID, choice: plan.route.balance.tunnels, excluding: tried)
+      route: plan.route.id, host: name, sessionID: visitorID, choice: plan.route.balance.tunnels, excluding: tried,
+      of: publisher)
     switch pick {
     case .binding(let binding):
+      publisher = publisher ?? binding
       tellPublisher(binding)
       count(at: binding.counters)
       owner = plan.route.tunnel?.isShared == true || !OwnerMark.concerns(head) ? nil : binding.owner
@@ -72,16 +74,19 @@ extension Exchange {
     if loop.isDraining { return refuse(.drainingDown) }
     state = .waiting
     count(at: nil)
-    let waiting = loop.shared.registry.whenAvailable(
-      TunnelWait(
-        routeID: plan.route.id, host: name, sessionID: visitor?.sessionID, address: clientAddress,
-        choice: plan.route.balance.tunnels), on: loop.eventLoop)
+    var wanted = TunnelWait(
+      routeID: plan.route.id, host: name, sessionID: visitor?.sessionID, address: clientAddress,
+      choice: plan.route.balance.tunnels)
+    wanted.excluding = tried
+    wanted.publisher = publisher
+    let waiting = loop.shared.registry.whenAvailable(wanted, on: loop.eventLoop)
     parked = waiting
     waiting.result.assumeIsolated().whenComplete { result in
       self.parked = nil
       guard case .waiting = self.state, case .success(let outcome) = result else { return }
       switch outcome {
-      case .binding:
+      case .binding(let binding):
+        self.publisher = self.publisher ?? binding
         // The service has as long as for a request that did not wait.
         self.waitingSince = .now()
         // Decided anew: time has passed (security rule 28).

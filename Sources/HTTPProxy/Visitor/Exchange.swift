@@ -69,6 +69,8 @@ final class Exchange {
 
   // Finding a service
   var tried: Set<BindingID> = []
+  /// A tunnel of the person to whom it went first, or for whom it waited: nobody else gets it (security rule 1).
+  var publisher: Binding?
   var lastFailure: VisitorRefusal?
   /// Tunnels or addresses that could not open a stream for it.
   var openFailures = 0

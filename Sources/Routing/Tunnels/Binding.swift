@@ -63,6 +63,8 @@ package struct Binding: Sendable, Identifiable {
   /// The same for all bindings of one person, in every process and run.
   var ownerHash: UInt64 { fixed.ownerHash }
   func isOwned(by other: Binding) -> Bool { ownerHash == other.ownerHash && owner.isSamePerson(as: other.owner) }
+  /// Whether it is of the same person as this one, if it matters whose it is.
+  func isOf(_ person: Binding?) -> Bool { person.map { isOwned(by: $0) } ?? true }
 }
 
 package enum BindingState: Sendable, Hashable {

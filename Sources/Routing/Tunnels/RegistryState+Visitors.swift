@@ -4,12 +4,12 @@ import Policy
 extension RegistryState {
   mutating func pick(
     route: RouteID, host: HostName, sessionID: String?, choice: TunnelChoice = .init(), excluding: Set<BindingID> = [],
-    now: UnixTime
+    of person: Binding? = nil, now: UnixTime
   ) -> TunnelPick {
     let visited = HostPattern(host)
     let place: (name: HostPattern, publisher: Binding, admitted: HealthCensus.Admitted)
     let found = routes[route]?.find(
-      visited, host, sessionID: sessionID, choice: choice, excluding: excluding, now: now)
+      visited, host, sessionID: sessionID, choice: choice, excluding: excluding, of: person, now: now)
     switch found ?? .nowhere(.neverConnected) {
     case .only(let binding): return .binding(binding)
     case .oneOf(let name, let publisher, let admitted): place = (name, publisher, admitted)
@@ -39,11 +39,12 @@ extension RouteTunnels {
 
   fileprivate func find(
     _ visited: HostPattern, _ host: HostName, sessionID: String?, choice: TunnelChoice, excluding: Set<BindingID>,
-    now: UnixTime
+    of person: Binding?, now: UnixTime
   ) -> Finding {
     // Nearly always there is one tunnel under the visited name.
     if let named = names[visited], named.entries.count == 1, let only = named.entries.first,
-      only.binding.state.isAttached, only.binding.health.status != .unhealthy, !excluding.contains(only.binding.id)
+      only.binding.state.isAttached, only.binding.health.status != .unhealthy, !excluding.contains(only.binding.id),
+      only.binding.isOf(person)
     {
       return .only(only.binding)
     }
@@ -52,7 +53,7 @@ extension RouteTunnels {
     let publisher = first(visited, host) { _, tunnels -> Binding? in
       let admitted = tunnels.admitted(choice)
       if admitted == .none, tunnels.entries.contains(where: \.binding.state.isAttached) { isUnhealthy = true }
-      return tunnels.publisher(sessionID: sessionID, admitted)
+      return tunnels.publisher(sessionID: sessionID, admitted, of: person)
     }
     if let publisher {
       let place = first(visited, host) { name, tunnels -> (HostPattern, HealthCensus.Admitted)? in
@@ -64,7 +65,7 @@ extension RouteTunnels {
       }
       if let place { return .oneOf(place.0, publisher, place.1) }
     }
-    return .nowhere(isUnhealthy ? .unhealthy : reason(visited, host, now: now))
+    return .nowhere(isUnhealthy ? .unhealthy : reason(visited, host, for: person, now: now))
   }
 
   /// Calls `body` with what is bound under the host itself and under the wildcards that match it, longest name first,
@@ -79,14 +80,19 @@ extension RouteTunnels {
     return nil
   }
 
-  /// For whom the host is kept just now.
-  func lease(of host: HostName, now: UnixTime) -> NameTunnels.Lease? {
-    first(HostPattern(host), host) { $1.leases.first { $0.until > now } }
+  /// For whom the host is kept just now. With `person`, for the owner of that tunnel only.
+  func lease(of host: HostName, for person: Binding?, now: UnixTime) -> NameTunnels.Lease? {
+    first(HostPattern(host), host) {
+      $1.leases.first { lease in
+        lease.until > now && person.map { lease.person.isSamePerson(as: $0.owner) } != false
+      }
+    }
   }
 
-  fileprivate func reason(_ visited: HostPattern, _ host: HostName, now: UnixTime) -> NoTunnelReason {
-    let isLeased = first(visited, host) { $1.leases.contains { $0.until > now } ? true : nil }
-    if isLeased == true { return .reconnecting }
+  fileprivate func reason(
+    _ visited: HostPattern, _ host: HostName, for person: Binding?, now: UnixTime
+  ) -> NoTunnelReason {
+    if lease(of: host, for: person, now: now) != nil { return .reconnecting }
     let detached = first(visited, host) { $1.entries.first { !$0.binding.state.isAttached } }
     return detached.map { .detached(ownerDisplayName: $0.binding.owner.displayName) } ?? .neverConnected
   }
@@ -105,8 +111,12 @@ extension NameTunnels {
     return census.admitted(panicThreshold: choice.panicThreshold)
   }
 
-  /// On a shared route one visitor's session stays with one publisher (security rule 1).
-  fileprivate func publisher(sessionID: String?, _ admitted: HealthCensus.Admitted) -> Binding? {
+  /// On a shared route one visitor's session stays with one publisher, and a request with the one who had it first
+  /// (security rule 1).
+  fileprivate func publisher(
+    sessionID: String?, _ admitted: HealthCensus.Admitted, of person: Binding?
+  ) -> Binding? {
+    if person != nil { return entries.first { $0.mayServe(admitted) && $0.binding.isOf(person) }?.binding }
     guard let first = entries.first(where: { $0.mayServe(admitted) })?.binding else { return nil }
     guard entries.contains(where: { $0.mayServe(admitted) && !$0.binding.isOwned(by: first) }) else { return first }
     // Rendezvous hashing: the choice for a session changes only when its own publisher goes.

@@ -9,12 +9,18 @@ extension RegistryState {
   }
 
   mutating func park(_ wait: TunnelWait, waiter: Waiter, now: UnixTime) -> ParkOutcome {
-    switch pick(route: wait.routeID, host: wait.host, sessionID: wait.sessionID, choice: wait.choice, now: now) {
+    // Asked as the request itself asks: if one found what the other does not, they would send it to and fro for ever.
+    let found = pick(
+      route: wait.routeID, host: wait.host, sessionID: wait.sessionID ?? wait.address, choice: wait.choice,
+      excluding: wait.excluding, of: wait.publisher, now: now)
+    switch found {
     case .binding(let binding): return .available(binding)
     case .none(.neverConnected), .none(.detached), .none(.unhealthy): return .refused(.nothingToWaitFor)
     case .none(.reconnecting): break
     }
-    guard let lease = routes[wait.routeID]?.lease(of: wait.host, now: now) else { return .refused(.nothingToWaitFor) }
+    guard let lease = routes[wait.routeID]?.lease(of: wait.host, for: wait.publisher, now: now) else {
+      return .refused(.nothingToWaitFor)
+    }
     guard parked.count < configuration.parkedInAll,
       parked.count(where: { $0.wait.routeID == wait.routeID }) < configuration.parkedPerRoute,
       isWithinOwnLimit(wait)

@@ -122,14 +122,16 @@ package final class TunnelRegistry: Sendable {
   // MARK: Visitors
 
   /// The tunnel for one request. `sessionID`: who stays with a publisher, and with a sticky policy with a tunnel; the
-  /// visitor's address where there is no session. `excluding` names those that have just refused the request.
+  /// visitor's address where there is no session. `excluding` names those that have just refused the request. `publisher`:
+  /// a tunnel of the person who had it first, whose others alone may have it then (security rule 1).
   package func pick(
     route: RouteID, host: HostName, sessionID: String? = nil, choice: TunnelChoice = .init(),
-    excluding: Set<BindingID> = []
+    excluding: Set<BindingID> = [], of publisher: Binding? = nil
   ) -> TunnelPick {
     let now = clock()
     return state.withLock {
-      $0.pick(route: route, host: host, sessionID: sessionID, choice: choice, excluding: excluding, now: now)
+      $0.pick(
+        route: route, host: host, sessionID: sessionID, choice: choice, excluding: excluding, of: publisher, now: now)
     }
   }
 

@@ -8,6 +8,9 @@ package struct TunnelWait: Sendable {
   /// Counted on public routes, where there is no session.
   package var address: String
   package var choice: TunnelChoice
+  /// As for `TunnelRegistry.pick`: with what would be chosen there nobody waits here.
+  package var excluding: Set<BindingID> = []
+  package var publisher: Binding?
 
   package init(
     routeID: RouteID, host: HostName, sessionID: String?, address: String, choice: TunnelChoice = .init()

@@ -173,4 +173,27 @@ import Testing
     #expect(service.heads.withLock { $0.isEmpty })
     await edge.stop()
   }
+
+  /// Its connection is over, and the registry does not know it yet.
+  private struct GoneTunnel: StreamOpener {
+    func open(_ request: StreamRequest, on eventLoop: any EventLoop) -> EventLoopFuture<NIOLoopBound<any ByteStream>> {
+      eventLoop.makeFailedFuture(StreamOpenFailure.gone)
+    }
+  }
+
+  @Test func whoWaitsIsNotSentBackToWhatHasJustFailed() async throws {
+    let service = try await TestService()
+    let route = try TestEdge.route()
+    let edge = try await TestEdge(routes: [route])
+    edge.publish(route, port: 1, opener: GoneTunnel())
+    // The name is kept for its person because of this one.
+    let lost = try #require(edge.publish(route, port: 2))
+    edge.registry.release(lost.id, why: .connectionLost)
+    let client = try await edge.client()
+    client.send(get())
+    while edge.registry.parkedCount == 0 { await Task.yield() }
+    edge.publish(route, port: service.port)
+    #expect(try await client.wait(for: "hello").hasPrefix("HTTP/1.1 200"))
+    await edge.stop()
+  }
 }

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOEmbedded
 import Policy
 import Synchronization
 import Testing
@@ -199,6 +200,31 @@ struct SeveralPublishersTests {
     registry.release(bindings[1].id, why: .disconnected)
     for session in sessions where before[session] != "bob" { #expect(pick(session)?.owner.userID == before[session]) }
     for session in sessions where before[session] == "bob" { #expect(pick(session)?.owner.userID != "bob") }
+  }
+
+  @Test func aRequestStaysWithThePersonWhoHadItFirst() throws {
+    let ann = try bind("ann", "1", isShared: true)
+    _ = try bind("bob", "2", isShared: true)
+    func pick(_ session: String = "s") -> TunnelPick {
+      registry.pick(route: route, host: host("a.example"), sessionID: session, of: ann)
+    }
+    for number in 0..<16 {
+      guard case .binding(let binding) = pick("\(number)") else { return fail("nowhere") }
+      #expect(binding.id == ann.id)
+    }
+    registry.release(ann.id, why: .connectionLost)
+    guard case .none(.reconnecting) = pick() else { return fail("not waited for") }
+    let loop = EmbeddedEventLoop()
+    var wanted = TunnelWait(routeID: route, host: host("a.example"), sessionID: "s", address: "192.0.2.1")
+    wanted.publisher = ann
+    let waiting = registry.whenAvailable(wanted, on: loop)
+    #expect(registry.parkedCount == 1)
+    let back = try bind("ann", "3", isShared: true)
+    loop.run()
+    guard case .binding(let found) = try waiting.result.wait() else { return fail("not released") }
+    #expect(found.id == back.id)
+    registry.release(back.id, why: .disconnected)
+    guard case .none(.neverConnected) = pick() else { return fail("given to somebody else") }
   }
 
   @Test func oneOfManyGoesAndTheOthersServe() throws {
