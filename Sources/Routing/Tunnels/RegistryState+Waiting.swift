@@ -21,21 +21,22 @@ extension RegistryState {
     guard let lease = routes[wait.routeID]?.lease(of: wait.host, for: wait.publisher, now: now) else {
       return .refused(.nothingToWaitFor)
     }
+    let source = IPAddress(wait.address).map { SourceBlock($0) }
     guard parked.count < configuration.parkedInAll,
       parked.count(where: { $0.wait.routeID == wait.routeID }) < configuration.parkedPerRoute,
-      isWithinOwnLimit(wait)
+      isWithinOwnLimit(wait, source)
     else { return .refused(.tooMany) }
     let id = nextParked
     nextParked += 1
-    parked.append(Parked(id: id, wait: wait, person: lease.person, waiter: waiter))
+    parked.append(Parked(id: id, wait: wait, person: lease.person, source: source, waiter: waiter))
     return .parked(id, graceLeft: lease.until.milliseconds - now.milliseconds)
   }
 
-  private func isWithinOwnLimit(_ wait: TunnelWait) -> Bool {
+  private func isWithinOwnLimit(_ wait: TunnelWait, _ source: SourceBlock?) -> Bool {
     if let session = wait.sessionID {
       return parked.count { $0.wait.sessionID == session } < configuration.parkedPerSession
     }
-    return parked.count { $0.wait.sessionID == nil && $0.wait.address == wait.address } < configuration.parkedPerAddress
+    return parked.count { $0.wait.sessionID == nil && $0.source == source } < configuration.parkedPerAddress
   }
 
   mutating func unpark(_ id: UInt64) -> Waiter? {

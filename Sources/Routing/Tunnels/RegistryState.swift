@@ -24,6 +24,8 @@ struct RegistryState {
     let wait: TunnelWait
     /// Only this person's tunnel may take the request.
     let person: Subject
+    /// Whom it is counted under where there is no session.
+    let source: SourceBlock?
     let waiter: Waiter
   }
 

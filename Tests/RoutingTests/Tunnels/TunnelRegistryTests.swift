@@ -282,10 +282,13 @@ struct ParkedRequestTests {
     #expect(try perSession[4].wait() == nil)
     let perAddress = (0..<3).map { _ in wait(session: nil) }
     #expect(try perAddress[2].wait() == nil)
-    let others = (0..<59).map { wait(session: "other-\($0)") }
-    #expect(try others[58].wait() == nil)
+    // Who has a whole block of addresses has no more places.
+    let perBlock = (1..<4).map { wait(session: nil, address: "2001:db8::\($0)") }
+    #expect(try perBlock[2].wait() == nil)
+    let others = (0..<57).map { wait(session: "other-\($0)") }
+    #expect(try others[56].wait() == nil)
     _ = bind(person("ann"), "2")
-    for future in perSession.prefix(4) + perAddress.prefix(2) + others.prefix(58) {
+    for future in perSession.prefix(4) + perAddress.prefix(2) + perBlock.prefix(2) + others.prefix(56) {
       #expect(try future.wait() != nil)
     }
   }
