@@ -31,7 +31,9 @@ extension Exchange {
       self.target = target
       let speech = speech(to: target, plan)
       guard let opener = secured(binding.opener, to: target, speaking: speech, plan) else { return }
-      connect(.tunnel(binding.id, speech), through: opener, to: target, binding: binding.id)
+      connect(
+        .tunnel(binding.id, host: target?.host ?? "", port: target?.port ?? 0, speech), through: opener, to: target,
+        binding: binding.id)
     case .none(let reason):
       if let lastFailure {
         refuse(lastFailure)
@@ -176,7 +178,7 @@ extension Exchange {
     state = .relaying
     upstream = connection
     askedAt = .now()
-    if let openStream, case .tunnel(let binding, _) = connection.key {
+    if let openStream, let binding = connection.key.binding {
       loop.shared.openStreams.move(openStream, to: binding)
     }
     waitingSince = loop.now

@@ -2,18 +2,26 @@ import Routing
 
 /// Where a connection to a service leads.
 enum UpstreamKey: Hashable {
-  case tunnel(BindingID, UpstreamSpeech)
+  /// With where its client was asked to connect to: a connection to one address of `to` is no way to another, nor to the one
+  /// that takes its place in the configuration.
+  case tunnel(BindingID, host: String, port: Int, UpstreamSpeech)
   case direct(host: String, port: Int, UpstreamSpeech)
 
   var speech: UpstreamSpeech {
     switch self {
-    case .tunnel(_, let speech), .direct(_, _, let speech): speech
+    case .tunnel(_, _, _, let speech), .direct(_, _, let speech): speech
     }
+  }
+
+  /// The tunnel it leads through, if it does.
+  var binding: BindingID? {
+    if case .tunnel(let id, _, _, _) = self { return id }
+    return nil
   }
 
   var text: String {
     switch self {
-    case .tunnel(let id, _): id.description
+    case .tunnel(let id, _, _, _): id.description
     case .direct(let host, let port, _): "\(host):\(port)"
     }
   }

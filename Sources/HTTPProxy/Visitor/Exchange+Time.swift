@@ -59,14 +59,14 @@ extension Exchange {
   private static let patience: Int64 = 3000
 
   private var isWithSilentClient: Bool {
-    guard case .relaying = state, let upstream, !upstream.hasAnswered, case .tunnel(let id, _) = upstream.key else {
+    guard case .relaying = state, let upstream, !upstream.hasAnswered, let id = upstream.key.binding else {
       return false
     }
     return loop.shared.registry.isSilent(id)
   }
 
   private func goElsewhere() {
-    if case .tunnel(let id, _) = upstream?.key { tried.insert(id) }
+    if let id = upstream?.key.binding { tried.insert(id) }
     end(upstream: .reset)
     retry()
   }
@@ -115,8 +115,7 @@ extension Exchange {
     guard openStream == nil, let plan, let head else { return }
     let eventLoop = loop.eventLoop
     let bound = NIOLoopBound(self, eventLoop: eventLoop)
-    var binding: BindingID?
-    if case .tunnel(let id, _) = upstream?.key { binding = id }
+    let binding = upstream?.key.binding
     openStream = loop.shared.openStreams.register(
       OpenStream(
         sessionID: visitor?.sessionID, routeID: plan.route.id, bindingID: binding, startedAt: loop.shared.clock(),

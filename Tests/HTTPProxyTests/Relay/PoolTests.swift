@@ -163,4 +163,35 @@ import Testing
     #expect(service.connections == 2)
     await edge.stop()
   }
+
+  /// Tells where its client is asked to connect to.
+  private final class AskedOpener: StreamOpener {
+    let inner: TCPStreamOpener
+    let asked = Mutex<[String]>([])
+    init(port: Int) { inner = TCPStreamOpener(host: "127.0.0.1", port: port) }
+    func open(_ request: StreamRequest, on eventLoop: any EventLoop) -> EventLoopFuture<NIOLoopBound<any ByteStream>> {
+      asked.withLock { $0.append(request.destinationHost) }
+      return inner.open(request, on: eventLoop)
+    }
+  }
+
+  @Test func aConnectionLeadsToOneAddressOfTo() async throws {
+    let service = try await TestService()
+    let targets = ["a.test", "b.test"].map {
+      RouteTarget(scheme: .http, host: $0, port: 9000, portIsExplicit: true, path: "", weight: 1)
+    }
+    let route = try TestEdge.route(targets: targets)
+    let edge = try await TestEdge(routes: [route], group: TestEdge.oneLoop)
+    let opener = AskedOpener(port: service.port)
+    edge.publish(route, port: 1, opener: opener)
+    let client = try await edge.client()
+    for _ in 0..<4 {
+      client.clear()
+      client.send(get())
+      _ = try await client.wait(for: "hello")
+    }
+    #expect(opener.asked.withLock { $0.sorted() } == ["a.test", "b.test"])
+    #expect(service.connections == 2)
+    await edge.stop()
+  }
 }
