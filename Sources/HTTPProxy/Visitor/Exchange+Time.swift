@@ -140,7 +140,9 @@ extension Exchange {
     case .admitting, .ownPage, .done: return
     }
     let verdict = Admission.again(head, plan: plan, grant: grant, remoteAddress: clientAddress, loop: loop)
-    if case .relay(_, let renewed) = verdict {
+    if case .relay(let renewedPlan, let renewed) = verdict {
+      // Together: what is found for it from now on is kept under the generation of the grant, for whoever comes later.
+      self.plan = renewedPlan
       self.grant = renewed
       return
     }

@@ -125,4 +125,24 @@ import Testing
     _ = try await client.wait(for: "hello")
     await edge.stop()
   }
+
+  /// Whatever it leads to is found by the route that it was decided by last.
+  @Test func aRequestThatWaitsGoesByTheRouteInForce() async throws {
+    let service = try await TestService()
+    let route = try TestEdge.route { $0.setRequestHeaders = [("X-Route", "old")] }
+    let edge = try await TestEdge(routes: [route])
+    let lost = try #require(edge.publish(route, port: 1))
+    edge.registry.release(lost.id, why: .connectionLost)
+    let client = try await edge.client()
+    client.send(get())
+    while edge.registry.parkedCount == 0 { await Task.yield() }
+    edge.routes.replace([try TestEdge.route { $0.setRequestHeaders = [("X-Route", "new")] }])
+    edge.proxy.reconsider(.everything)
+    // Both loops have done so.
+    for loop in TestEdge.group.makeIterator() { try await loop.submit {}.get() }
+    edge.publish(route, port: service.port)
+    _ = try await client.wait(for: "hello")
+    #expect(service.lastHead.contains("X-Route: new"))
+    await edge.stop()
+  }
 }
