@@ -72,9 +72,10 @@ extension Exchange {
   }
 
   /// A call is open for as long as its ends like, and either may be silent meanwhile: like an upgraded stream it has no
-  /// limit but those of its route.
+  /// limit but those of its route. Services that speak HTTP/1.1 know no calls, and what is named one there would only keep a
+  /// connection from others.
   private var isGRPC: Bool {
-    guard let head, head.version == .http2 else { return false }
+    guard upstream is HTTP2UpstreamStream, let head, head.version == .http2 else { return false }
     return GRPCAnswer.isWanted(by: head.headers)
   }
 

@@ -115,4 +115,24 @@ import Testing
     try await channel.close()
     await edge.stop()
   }
+
+  /// Only a call may be silent in the middle of its request, and HTTP/1.1 knows none.
+  @Test func whatIsCalledACallKeepsNoConnectionOfHTTP1() async throws {
+    let route = try TestEdge.route()
+    let held = try await TestService({ _, _ in })
+    let edge = try await TestEdge(routes: [route], group: TestEdge.oneLoop) { $0.readTimeout = 60 }
+    edge.publish(route, port: held.port)
+    let isOver = Mutex(false)
+    let (channel, peer) = try await visitor(edge) { event, _ in
+      if case .response = event { isOver.withLock { $0 = true } }
+    }
+    try await channel.eventLoop.submit {
+      let fields = [("content-type", "application/grpc"), ("content-length", "9")]
+      _ = peer.value.request(Self.head(.post, "/", fields), endsStream: false)
+    }.get()
+    try await until("the request to end") { isOver.withLock { $0 } }
+    try await until("the connection to be free") { held.closed.withLock { $0 } == 1 }
+    try await channel.close()
+    await edge.stop()
+  }
 }
