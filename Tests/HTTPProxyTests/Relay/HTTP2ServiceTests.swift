@@ -422,4 +422,27 @@ import Testing
     #expect(try await client.wait(for: "without WebSockets").hasPrefix("HTTP/1.1 502"))
     await edge.stop()
   }
+
+  @Test func aDeclinedWebSocketLeavesNothingBehind() async throws {
+    let service = try await HTTP2TestService { event, peer in
+      // 404 with END_STREAM, and nothing about our half of the stream.
+      if case .request(let id, _, _) = event {
+        peer.send(raw: [0, 0, 1, 1, 5, 0, 0, 0, UInt8(truncatingIfNeeded: id), 0x8D])
+      }
+    }
+    let edge = try await edge(service.port)
+    let client = try await edge.client()
+    for number in 1...3 {
+      client.clear()
+      client.send(
+        get(
+          "/chat",
+          "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: https://app.example.com\r\n"
+        ))
+      _ = try await client.wait(for: "HTTP/1.1 404")
+      try await until("the stream to be over") { service.count("reset cancel") == number }
+    }
+    #expect(service.connections == 1)
+    await edge.stop()
+  }
 }

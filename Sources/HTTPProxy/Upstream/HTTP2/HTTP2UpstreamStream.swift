@@ -278,7 +278,13 @@ final class HTTP2UpstreamStream: ServiceSide {
 
   func release() {
     _ = detach()
-    if let id { owner.release(id) }
+    guard let id else { return }
+    if isConnect, !hasSentEnd {
+      // A WebSocket that was declined. Our half of it is open still, and the service need not say that it wants nothing.
+      owner.reset(id, .cancel)
+    } else {
+      owner.release(id)
+    }
   }
 
   func close(_ end: StreamEnd) {
