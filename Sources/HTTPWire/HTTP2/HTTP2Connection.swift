@@ -214,6 +214,7 @@ package struct HTTP2Connection {
   mutating func add(_ event: HTTP2Event) { events.append(event) }
 
   package mutating func nextEvent() -> HTTP2Event? { events.popFirst() }
+  package var hasEvents: Bool { !events.isEmpty }
 
   /// How many streams are under way.
   package var streamCount: Int { streams.count }

@@ -197,6 +197,8 @@ final class HTTP2UpstreamConnection {
   private func writeOut() {
     guard !isWriting, !isClosed else { return }
     isWriting = true
+    // What came of bytes that were taken since.
+    deliver()
     var wrote = true
     // A flush may make room again, and says so while we are still here.
     while wrote, !isClosed {
@@ -354,8 +356,8 @@ extension HTTP2UpstreamConnection {
 
   func consumed(_ count: Int, of id: UInt32) {
     connection.consumed(count, of: id)
-    // The service may be waiting for just this.
-    if connection.pendingControlBytes > 0 { flush() }
+    // The service may be waiting for just this, and the stream may be over with it.
+    if connection.pendingControlBytes > 0 || connection.hasEvents { flush() }
   }
 
   /// The exchange is whole; part of the request may not have left, and nobody waits for it.
