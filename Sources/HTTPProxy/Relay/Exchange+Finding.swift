@@ -226,6 +226,7 @@ extension Exchange {
     hasRetried = true
     state = .waiting
     upstream = nil
+    brokenBy = nil
     if stillMay() { findService() }
   }
 }

@@ -148,7 +148,8 @@ final class HTTP2UpstreamStream: ServiceSide {
     } else if byPeer, code == .http11Required, !hasAnswered {
       exchange.serviceWantsHTTP1()
     } else {
-      exchange.brokenBy = code
+      // These two are about requests that were not looked at. This one was, and a visitor would send it again.
+      exchange.brokenBy = code == .refusedStream || code == .http11Required ? .internalError : code
       exchange.serviceBroke(
         byPeer
           ? .malformed("the service gave the request up (HTTP/2 error \(code.rawValue))")
