@@ -94,9 +94,14 @@ extension HTTP2Connection {
       else { return try breakOff(id, .protocolError, at: now) }
       if head.isInterim {
         try spendSmallFrame(at: now)
+        streams[id]?.interimResponses += 1
       } else {
+        // They were part of an answer: many answers are no flood.
+        smallFrames.giveBack(Double(stream.interimResponses))
         stream.receiving = endsStream ? .ended : .body
-        if case .length(let length) = head.framing, !stream.isHead { stream.declaredLength = length }
+        // The length of a 304 is that of what it does not bring (RFC 9110 section 8.6).
+        let saysNothing = stream.isHead || head.status == 304
+        if case .length(let length) = head.framing, !saysNothing { stream.declaredLength = length }
         streams[id] = stream
       }
       add(.response(id, head, endsStream: endsStream))

@@ -33,6 +33,8 @@ struct HTTP2Stream {
   var isTunnel = false
   /// A tunnel of which nothing more is wanted.
   var isAbandoned = false
+  /// A client's: how many have come before the final head.
+  var interimResponses = 0
   /// A client's: the request was HEAD, so a length promises nothing.
   var isHead = false
 

@@ -184,6 +184,29 @@ import Testing
     }
   }
 
+  @Test func manyAnswersWithInterimOnesAreNoFlood() throws {
+    var peer = try service()
+    for _ in 0..<3000 {
+      let id = try begin(&peer)
+      try peer.headers(id, [(":status", "103")], ends: false)
+      try peer.headers(id, Self.ok)
+      _ = told(&peer)
+      _ = peer.frames()
+    }
+    let id = try begin(&peer)
+    #expect(throws: HTTP2Error.self) {
+      for _ in 0..<3000 { try peer.headers(id, [(":status", "103")], ends: false) }
+    }
+  }
+
+  @Test func theLengthOfA304IsNotThatOfItsContent() throws {
+    var peer = try service()
+    let id = try begin(&peer)
+    try peer.headers(id, [(":status", "304"), ("content-length", "7")], ends: false)
+    try peer.data(id, 0, ends: true)
+    #expect(told(&peer) == ["1 304", "1 end", "1 closed"])
+  }
+
   // MARK: Mistakes
 
   struct Mistake: Sendable, CustomTestStringConvertible {
