@@ -6,6 +6,9 @@ package final class TCPStream: ChannelInboundHandler, ByteStream {
   package typealias InboundIn = ByteBuffer
   package typealias OutboundOut = ByteBuffer
 
+  /// What was written before the end has so long to leave.
+  private static let closingTime = TimeAmount.seconds(30)
+
   package let eventLoop: any EventLoop
   package var consumer: (any ByteStreamConsumer)?
   private let channel: any Channel
@@ -65,7 +68,12 @@ package final class TCPStream: ChannelInboundHandler, ByteStream {
     // Done when all that was written before is: closing at once would throw it away.
     isClosing = true
     needsFlush = false
+    // A service that reads nothing any more would keep it for ever.
+    let patience = eventLoop.assumeIsolated().scheduleTask(in: Self.closingTime) {
+      self.context?.close(mode: .all, promise: nil)
+    }
     context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { _ in
+      patience.cancel()
       self.context?.close(mode: .all, promise: nil)
     }
   }
