@@ -16,7 +16,8 @@ final class KnownVisitor {
   var sessionID: String { session.id }
   /// Decisions that do not depend on the request, for the routes of this host under the present table.
   private var allowed: [RouteID: (generation: UInt64, validUntil: UnixTime?)] = [:]
-  private var knowledge: (plan: ObjectIdentifier, value: ServiceKnowledge, until: UnixTime)?
+  /// With the plan itself: another at the same place in memory would be taken for it.
+  private var knowledge: (plan: RoutePlan, value: ServiceKnowledge, until: UnixTime)?
   /// A host has few routes; a visitor who meets more starts anew.
   private static let rememberedDecisions = 64
   /// Of the five minutes an assertion is good for, a service sees at least four.
@@ -41,10 +42,9 @@ final class KnownVisitor {
   }
 
   func knowledge(for plan: RoutePlan, host: String, identity: any VisitorIdentity, now: UnixTime) -> ServiceKnowledge {
-    let id = ObjectIdentifier(plan)
-    if let known = knowledge, known.plan == id, now < known.until { return known.value }
+    if let known = knowledge, known.plan === plan, now < known.until { return known.value }
     let value = ServiceKnowledge(session: session, host: host, plan: plan, identity: identity)
-    knowledge = (id, value, now.adding(seconds: Self.assertionReuseSeconds))
+    knowledge = (plan, value, now.adding(seconds: Self.assertionReuseSeconds))
     return value
   }
 }
