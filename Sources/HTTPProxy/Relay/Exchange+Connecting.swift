@@ -212,9 +212,10 @@ extension Exchange {
   /// Both ends of a WebSocket have said Close. Over HTTP/1.1 the service ends its connection then (RFC 6455 section 7.1.1); of a
   /// stream on a shared one some forget to.
   func finishIfClosed() {
-    guard let socket, socket.toVisitor.hasClosed, socket.toService.hasClosed, upstream is HTTP2UpstreamStream else {
-      return
-    }
+    guard let socket, socket.toVisitor.hasClosed, socket.toService.hasClosed, upstream is HTTP2UpstreamStream,
+      // A frame says that it is one before all of it has passed.
+      socket.toVisitor.isBetweenFrames, socket.toService.isBetweenFrames
+    else { return }
     finishRaw()
   }
 
