@@ -144,13 +144,13 @@ import Testing
   @Test func whoWaitsForATunnelIsNotLate() async throws {
     let service = try await TestService()
     let route = try TestEdge.route()
-    let edge = try await TestEdge(routes: [route]) { $0.upstreamTimeout = 40 }
+    let edge = try await TestEdge(routes: [route]) { $0.upstreamTimeout = 500 }
     let lost = try #require(edge.publish(route, port: 1))
     edge.registry.release(lost.id, why: .connectionLost)
     let client = try await edge.client()
     client.send(get("/", method: "POST", "Content-Length: 3\r\n", body: "abc"))
     while edge.registry.parkedCount == 0 { await Task.yield() }
-    try await Task.sleep(for: .milliseconds(200))
+    try await Task.sleep(for: .milliseconds(800))
     #expect(edge.registry.parkedCount == 1)
     edge.publish(route, port: service.port)
     #expect(try await client.wait(for: "hello").hasPrefix("HTTP/1.1 200"))
