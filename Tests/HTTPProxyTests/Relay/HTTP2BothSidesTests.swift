@@ -120,7 +120,7 @@ import Testing
   @Test func whatIsCalledACallKeepsNoConnectionOfHTTP1() async throws {
     let route = try TestEdge.route()
     let held = try await TestService({ _, _ in })
-    let edge = try await TestEdge(routes: [route], group: TestEdge.oneLoop) { $0.readTimeout = 60 }
+    let edge = try await TestEdge(routes: [route], group: TestEdge.oneLoop) { $0.readTimeout = 1000 }
     edge.publish(route, port: held.port)
     let isOver = Mutex(false)
     let (channel, peer) = try await visitor(edge) { event, _ in
