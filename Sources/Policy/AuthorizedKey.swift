@@ -2,6 +2,8 @@
 package struct AuthorizedKey {
   /// As on the wire; of a certificate the whole of it.
   package var blob: [UInt8]
+  /// Whether it is a certificate. Logins are known by the key inside, so that nobody's key is ever equal to one.
+  package var isCertificate: Bool
 
   /// `[options] type base64 [comment]`. The type written must be the type inside the blob.
   package init?(line: String) {
@@ -10,6 +12,7 @@ package struct AuthorizedKey {
       let blob = decodeBase64(words[place + 1]), Self.typeName(of: blob) == Array(words[place].utf8)
     else { return nil }
     self.blob = blob
+    isCertificate = words[place].hasSuffix("-cert-v01@openssh.com")
   }
 
   private static func isKeyType(_ word: Substring) -> Bool {

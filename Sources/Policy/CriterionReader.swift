@@ -120,7 +120,7 @@ struct CriterionReader {
   private mutating func publicKeys() -> [[UInt8]]? {
     var blobs: [[UInt8]] = []
     for (node, text) in texts(entry.value, "a public key") {
-      if let key = AuthorizedKey(line: text) {
+      if let key = AuthorizedKey(line: text), !key.isCertificate {
         blobs.append(key.blob)
       } else {
         fail(

@@ -23,7 +23,9 @@ enum People {
     case "bob":
       return Subject(
         sessionID: "s-bob", issuer: "https://idp", userID: "u-bob", email: "bob@other.org", emailIsTrusted: true,
-        groups: ["sales"], claims: ["groups": .list([.string("dev")])], expiresAt: later)
+        groups: ["sales"],
+        // With the sign of the kelvin, of which lower case is a k.
+        claims: ["groups": .list([.string("dev")]), "nick": .string("\u{212A}im")], expiresAt: later)
     case "mallory":
       // Says to be Alice, without proof.
       return Subject(

@@ -2,6 +2,11 @@ import Policy
 import Testing
 
 @Suite struct PolicyErrorTests {
+  /// No key of a login is ever equal to it: as a `deny` it would deny nobody.
+  private static let certificate =
+    "ssh-ed25519-cert-v01@openssh.com "
+    + "AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
   /// Policy, what the message says, the column, what the suggestion says.
   static let mistakes: [(String, String, Int, String)] = [
     ("text", "a policy is a rule or a list of rules, not a text", 1, "allow:"),
@@ -43,6 +48,7 @@ import Testing
     ("{allow: {and: [{source_ip: []}]}}", "not an empty list", 28, ""),
     ("{allow: {and: [{source_ip: 5}]}}", "not a number", 28, ""),
     ("{allow: {and: [{ssh_publickey: ssh-ed25519}]}}", "not an OpenSSH public key", 32, ".pub"),
+    ("{deny: {or: [{ssh_publickey: \(certificate)}]}}", "not an OpenSSH public key", 30, ".pub"),
     (
       "{allow: {and: [{ssh_publickey: ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIAAA}]}}", "not an OpenSSH public key", 32, ".pub"
     ),

@@ -91,7 +91,10 @@ let forwardHostVectors: [PolicyVector] = [
   PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.logins}-*.x'}]}}", "alice", "host=al-shop.x", .allow),
   PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.logins}-*.x'}]}}", "alice", "host=root-shop.x", .allow),
   PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.logins}-*.x'}]}}", "alice", "host=other-shop.x", .deny),
-  PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.address.city}.x'}]}}", "alice", "host=bern.x", .allow),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.address.geo.zone}.x'}]}}", "alice", "host=b.x", .allow),
+  // Security rule 5: literally, and in lower case.
+  PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.address.city}.x'}]}}", "alice", "host=bern.x", .deny),
+  PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.nick}.x'}]}}", "bob", "host=kim.x", .deny),
   PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.department}.x'}]}}", "alice", "host=r&d.x", .deny),
   PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.level}.x'}]}}", "alice", "host=5.x", .deny),
   PolicyVector("{allow: {or: [{ssh_forward_host: '{claim.missing}.x'}]}}", "alice", "host=.x", .deny),

@@ -90,12 +90,13 @@ struct ForwardHostPattern: Sendable, Equatable {
     }
   }
 
-  /// What a claim says, where it is one label of a host name (RFC 1123): anything else would be a name of somebody else's
-  /// choosing.
+  /// What a claim says, where it is one label of a host name (RFC 1123) in lower case; anything else would be a name of
+  /// somebody else's choosing. Taken literally (security rule 5): `Ann` and `ann` may be two people, and letters of other
+  /// alphabets become ASCII where case is folded.
   private static func label(_ text: String) -> [UInt8]? {
-    let label = text.lowercased().utf8
+    let label = text.utf8
     guard (1...63).contains(label.count), label.first != 0x2D, label.last != 0x2D,
-      label.allSatisfy({ $0.isNameByte && $0 != 0x2E })
+      label.allSatisfy({ $0.isNameByte && $0 != 0x2E && !(0x41...0x5A).contains($0) })
     else { return nil }
     return Array(label)
   }
