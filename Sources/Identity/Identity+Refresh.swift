@@ -104,6 +104,7 @@ extension Identity {
       merger = ClaimMerger(idToken: userinfo)
       merger.add(userinfo: .object(old.claims))
     }
+    merger.keepProviderSession(of: old.claims)
     let subject = merger.subject(
       sessionID: session.id, issuer: old.issuer, userID: old.userID, configuration: settings.configuration.provider,
       expiresAt: session.expiresAt)

@@ -32,6 +32,11 @@ struct ClaimMerger {
     }
   }
 
+  /// Refreshed tokens need not name the provider's session again; signing out there may name nothing else.
+  mutating func keepProviderSession(of old: [String: ClaimValue]) {
+    if claims["sid"] == nil { claims["sid"] = old["sid"] }
+  }
+
   func subject(
     sessionID: String, issuer: String, userID: String, configuration: ProviderConfiguration, expiresAt: UnixTime
   ) -> Subject {

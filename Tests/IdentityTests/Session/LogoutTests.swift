@@ -47,6 +47,24 @@ import Testing
     #expect(try await harness.identity.backChannelLogout(bySession) == 1)
   }
 
+  /// Refreshed tokens of several providers do not name the session again.
+  @Test func theSessionAtTheProviderIsKnownAfterARefreshToo() async throws {
+    let harness = try await Harness()
+    harness.provider.change { $0.person["sid"] = .string("laptop") }
+    let alice = try await harness.session("alice")
+    harness.provider.change {
+      $0.person["sid"] = nil
+      $0.person["groups"] = .list([.string("interns")])
+    }
+    await RefreshTests().refresh(harness)
+    #expect(harness.identity.session(id: alice.id)?.subject.groups == ["interns"])
+    let bySession = try token(harness) { claims in
+      claims["sid"] = .string("laptop")
+      claims["sub"] = nil
+    }
+    #expect(try await harness.identity.backChannelLogout(bySession) == 1)
+  }
+
   private static let wrong: [(String, @Sendable (inout [String: ClaimValue]) -> Void)] = [
     ("issuer", { $0["iss"] = .string("https://other.example") }), ("audience", { $0["aud"] = .string("another") }),
     ("no event", { $0["events"] = .object([:]) }), ("events of another form", { $0["events"] = .string("x") }),
