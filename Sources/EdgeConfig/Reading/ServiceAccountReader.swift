@@ -117,7 +117,7 @@ struct ServiceAccountReader {
   }
 
   private func key(_ node: YAMLNode, _ text: String) -> [UInt8]? {
-    guard let key = AuthorizedKey(line: text) else {
+    guard let key = AuthorizedKey(line: text), !key.isCertificate else {
       error(node, "not an OpenSSH public key", "paste the line of the .pub file: `ssh-ed25519 AAAA…`")
       return nil
     }
