@@ -12,6 +12,7 @@ import NIOHTTP1
 /// - framing fields in trailers, which llhttp refuses; our owner takes them out of requests and breaks responses off;
 /// - what follows a request that ends the connection: llhttp refuses it at once, our owner closes;
 /// - the authority of an absolute target, which we have taken apart by then;
+/// - an interim response that calls itself HTTP/1.0: llhttp takes the connection for ended behind it;
 /// - the reason phrase.
 package enum HTTP1Oracle {
   struct Message: Equatable, CustomStringConvertible {
@@ -142,6 +143,7 @@ package enum HTTP1Oracle {
     do {
       while !reader.isIdle, let event = try reader.next(from: &buffer) {
         switch event {
+        case .interim(let head) where head.version == .http10: return ([], 0)
         case .interim(let head), .head(let head):
           var message = Message()
           message.start = "\(head.status)"
