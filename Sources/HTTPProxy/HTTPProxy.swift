@@ -95,7 +95,10 @@ package final class HTTPProxy: Sendable {
   }
 
   /// The port that is listened on; of use where the configuration says 0.
-  package var port: Int? { state.withLock { $0.listeners.first?.localAddress?.port } }
+  package var port: Int? { ports.first }
+
+  /// Of all doors, those for visitors first.
+  package var ports: [Int] { state.withLock { $0.listeners.compactMap { $0.localAddress?.port } } }
 
   /// What health checks came to, of each route that has some.
   package var healthCounts: [RouteID: HealthCounts] { health.counts }

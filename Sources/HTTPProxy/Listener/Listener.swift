@@ -83,14 +83,28 @@ struct Listener {
             let option = ChannelOptions.Types.SocketOption(level: .tcp, name: NIOBSDSocket.Option(rawValue: 25))
             try? channel.syncOptions?.setOption(option, value: Self.notSentLowWater)
           #endif
-          if purpose == .redirects {
-            shared.connectionCount.wrappingAdd(1, ordering: .relaxed)
-            try channel.pipeline.syncOperations.addHandler(RedirectConnection(loop: loop))
-            return
+          switch purpose {
+          case .visitors: try Self.admit(channel, loop, shared)
+          case .redirects: try Self.redirect(channel, loop, shared)
           }
-          try Self.admit(channel, loop, shared)
         }
       }
+  }
+
+  /// Places are counted as at the other door: who filled this one would leave none there. There is nothing to be told here.
+  private static func redirect(_ channel: any Channel, _ loop: LoopState, _ shared: SharedState) throws {
+    switch shared.connectionGate.enter(VisitorAddress(channel.remoteAddress).text, loop.configuration.connections) {
+    case .admitted(let place): channel.closeFuture.whenComplete { _ in place.leave() }
+    case .turnedAway(let reason, let place):
+      place.leave()
+      loop.tally.refused(reason)
+      throw ChannelError.inappropriateOperationForState
+    case .closed(let reason):
+      loop.tally.refused(reason)
+      throw ChannelError.inappropriateOperationForState
+    }
+    shared.connectionCount.wrappingAdd(1, ordering: .relaxed)
+    try channel.pipeline.syncOperations.addHandler(RedirectConnection(loop: loop))
   }
 
   /// A trusted proxy says first whom the connection is from (security rule 22).

@@ -50,6 +50,26 @@ import Testing
     #expect(name(gate.enter("127.0.0.1", limits)) == "closed connections")
   }
 
+  /// Who filled the port for plain HTTP would else leave no place at the other.
+  @Test func theDoorThatRedirectsCountsToo() async throws {
+    let edge = try await TestEdge(routes: [TestEdge.route()], group: TestEdge.oneLoop) {
+      $0.redirectAddresses = [.init(host: "127.0.0.1", port: 0)]
+      $0.connections.exempt = []
+      $0.connections.perSource = 1
+    }
+    let port = try #require(edge.proxy.ports.last)
+    let first = try await RawClient(port: port)
+    let second = try await RawClient(port: port)
+    _ = try await second.waitUntilClosed()
+    #expect(edge.proxy.connectionCount == 1)
+    await first.close()
+    while edge.proxy.connectionCount > 0 { await Task.yield() }
+    let third = try await RawClient(port: port)
+    third.send("GET / HTTP/1.1\r\nHost: app.example.com\r\n\r\n")
+    #expect(try await third.waitUntilClosed().hasPrefix("HTTP/1.1 308"))
+    await edge.stop()
+  }
+
   @Test func proxiesAndThisMachineAreNotOneVisitor() throws {
     var limits = limits(total: 100, perSource: 1)
     limits.exempt.append(try #require(AddressRange("10.0.0.0/8")))
