@@ -183,13 +183,14 @@ enum Admission {
       if decision.dependsOnCertificate { grant.limit(to: shownUntil) }
     }
 
-    // Origin: a cookie comes along whoever made the browser send it (security rule 18).
-    if visitor != nil,
+    // Origin: a cookie comes along whoever made the browser send it (security rule 18), and so does a certificate.
+    if visitor != nil || grant.provenCertificate != nil,
       !head.method.isSafe || grant.upgrade != nil || MethodOverride.methods(in: head).contains(where: { !$0.isSafe }),
       RequestOrigin.isForeign(head, route: route, endsTLS: loop.configuration.tls != nil)
     {
       guard route.isPublic else { return .refuse(.crossSite(route), session: visitor?.session) }
       grant.tellsIdentity = false
+      grant.provenCertificate = nil
     }
     return relay(head, plan, grant)
   }
@@ -231,8 +232,10 @@ enum Admission {
     "The request names a second method, which the policy does not allow.")
   private static let ambiguousPath = VisitorRefusal.badRequest("The path can be read in more than one way.")
 
+  /// A browser's question whether it may. What carries more (a body, an upgrade, another method) would slip in with it.
   private static func isPreflight(_ head: RequestHead) -> Bool {
     head.method == .options && head.headers.contains(.origin) && head.headers.contains(.accessControlRequestMethod)
+      && !head.hasBody && !head.headers.contains(.upgrade) && MethodOverride.methods(in: head).isEmpty
   }
 
   /// The one token that may pass as an upgrade (security rule 23); whatever else is asked for is not passed on.

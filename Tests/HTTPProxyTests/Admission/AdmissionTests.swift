@@ -196,6 +196,20 @@ import Testing
     #expect(allowed.answer.hasPrefix("HTTP/1.1 200"))
   }
 
+  /// Nobody is asked who they are, so it must be nothing but a question.
+  @Test(arguments: [
+    ("X-HTTP-Method-Override: DELETE\r\n", ""), ("Connection: upgrade\r\nUpgrade: chat\r\n", ""),
+    ("Content-Length: 5\r\n", "hello"),
+  ])
+  func nothingSlipsInAsAPreflight(_ fields: String, _ body: String) async throws {
+    let question = "Origin: https://x.test\r\nAccess-Control-Request-Method: PUT\r\n"
+    let result = try await answer(get(cookie: nil, method: "OPTIONS", question + fields, body: body)) {
+      $0.allowsCORSPreflight = true
+      $0.allowedUpgrades = ["chat"]
+    }
+    #expect(result.answer.hasPrefix("HTTP/1.1 401") && result.service.isEmpty)
+  }
+
   /// Security rule 22, on a public route too.
   @Test func whatOnlyTheEdgeMaySayIsRemoved() async throws {
     let fields =
