@@ -31,6 +31,7 @@ package struct FieldSectionReader: Sendable {
     lines.bytes.reserveCapacity(min(bytes.count * 2, largestListBytes))
     lines.lines.reserveCapacity(16)
     var index = 0
+    var updates = 0
     while index < bytes.count {
       let first = bytes[index]
       if first & 0x80 != 0 {
@@ -41,8 +42,9 @@ package struct FieldSectionReader: Sendable {
         table.add(
           .init(bytes: Array(lines.bytes[line.name.lowerBound..<line.value.upperBound]), nameLength: line.name.count))
       } else if first & 0x20 != 0 {
-        // Section 4.2: only before the first field.
-        guard lines.lines.isEmpty, table.resize(to: try Self.integer(bytes, &index, prefix: 5)) else {
+        // Section 4.2: only before the first field, and two say everything: the smallest size meanwhile, and the last.
+        updates += 1
+        guard lines.lines.isEmpty, updates <= 2, table.resize(to: try Self.integer(bytes, &index, prefix: 5)) else {
           throw Self.mistake
         }
       } else {

@@ -109,6 +109,7 @@ import Testing
     "000161",  // no value
     "0001610261",  // a value cut short
     "823f01",  // a size update behind a field
+    "38383882",  // three of them
     "3fe21f",  // a larger table than allowed
     "0001618fffffffffffffffffffffffffffffff",  // the end of a string within it
     "000161 82 1fff",  // eight bits of padding
