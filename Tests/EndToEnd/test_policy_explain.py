@@ -39,6 +39,21 @@ ROUTES = """\
         - allow:
             or:
               - ssh_forward_host: "*.{claim.preferred_username}.dev.localhost"
+              - service_account: {is: ci}
+  - from: https://paths.localhost
+    policy:
+      - allow:
+          and:
+            - authenticated_user: true
+            - http_path: {starts_with: /files/}
+      - deny:
+          or:
+            - http_path: {starts_with: /files/private}
+    to: http://127.0.0.1:9
+"""
+ACCOUNTS = """\
+service_accounts:
+  - {name: ci, public_keys: ["%(key)s"], expires: 2026-12-31, routes: [ci.dev.localhost]}
 """
 
 
@@ -58,7 +73,12 @@ def explain(new_edge, binary, publishers):
     # The more special route goes first, as in the reference: within a host the order of the file counts.
     first, second, rest = ROUTES.split("  - from: ", 3)[1:]
     routes = "".join(f"  - from: {text}" for text in (second, first, rest))
-    edge.save(edge.text(routes=routes % {"key": (publishers / "alice.pub").read_text().strip()}))
+    edge.save(
+        edge.text(
+            routes=routes % {"key": (publishers / "alice.pub").read_text().strip()},
+            more=ACCOUNTS % {"key": (publishers / "other.pub").read_text().strip()},
+        )
+    )
 
     def ask(*arguments, code=0):
         command = [binary, "policy", "explain", "--config", edge.configuration, *arguments]
@@ -116,6 +136,22 @@ def test_publishing(explain, publishers):
     assert "allowed:" in explain("--route", "shop.ann.dev.localhost", *mine)
     assert 'it is "shop.bob.dev.localhost"' in explain("--route", "shop.bob.dev.localhost", *mine)
     assert "The route is public" in explain("--route", "https://shop.bob.dev.localhost")
+
+
+def test_what_the_edge_refuses_whatever_policies_say(explain):
+    """Security rule 13, and paths that services may read in another way."""
+    account = ("--publish", "--service-account", "ci", "--at", "2026-12-01")
+    assert "allowed: Rule 1" in explain("--route", "ci.dev.localhost", *account)
+    other = json.loads(explain("--route", "other.dev.localhost", *account, "--json"))
+    assert (other["allowed"], other["summary"]) == (False, "The service account ci publishes ci.dev.localhost only.")
+    late = explain("--route", "ci.dev.localhost", *account[:-1], "2027-01-01")
+    assert "\nrefused: The service account ci has expired.\n" in late
+    robot = ("--publish", "--service-account", "robot")
+    assert "no service account `robot`" in explain("--route", "ci.dev.localhost", *robot)
+    files = ("--user", "u1", "--route", "https://paths.localhost/files/")
+    assert "allowed: Rule 1" in explain(*files[:3], files[3] + "x")
+    assert "read the path as `/files/private/x`" in explain(*files[:3], files[3] + "/private/x")
+    assert "refused: The path can be read" in explain(*files[:3], files[3] + "%2e%2e/admin")
 
 
 def test_mistakes_are_told(explain):

@@ -81,7 +81,12 @@ struct PolicyExplainCommand: ParsableCommand {
         throw EdgeExitCode.configuration
       }
       let asked = try AskedRoute(route, publish: publish, path: self.path, in: configuration)
-      let answer = ExplainedDecision(route: asked, request: try request(for: asked))
+      let request = try request(for: asked)
+      let obstacles =
+        publish
+        ? EdgeObstacles(publishing: asked, request, in: configuration)
+        : EdgeObstacles(visiting: asked, request, in: configuration)
+      let answer = ExplainedDecision(route: asked, request: request, obstacles: obstacles)
       print(json ? try answer.json() : answer.text)
     } catch let error as ConfigurationPath.NotFound {
       StandardError.write("tunnel-edge policy explain: \(error)")

@@ -1,5 +1,6 @@
 import EdgeConfig
 import Foundation
+import HTTPWire
 import Policy
 import Routing
 
@@ -24,14 +25,16 @@ struct AskedRoute {
     let table = RouteTable(routes: settings.routes, generation: 1, reservedHosts: settings.reservedHosts)
     asksForCertificates = configuration.listener.clientCertificates != nil
     isPublishing = publish
+    // As the edge does before it decides.
+    let normalization = PathNormalization(configuration.listener.requests)
     if let named = settings.routes.first(where: { $0.id.rawValue == text || $0.name == text }) {
-      self.path = path ?? "/"
+      self.path = path.map { normalization.applied(to: $0) ?? $0 } ?? "/"
       route = try Self.checked(named, publish)
       forwardedHost = named.origin.host.name.map { .name($0.text) } ?? .any
       return
     }
     let asked = try Self.url(text)
-    let place = path ?? asked.path
+    let place = normalization.applied(to: path ?? asked.path) ?? path ?? asked.path
     self.path = place
     let scheme = asked.scheme
     let web = asked.name.map { table.route(host: $0, port: asked.port, path: place) }
@@ -101,5 +104,14 @@ extension RouteOrigin.Scheme {
     case .tcp: written == "tcp+https"
     default: written == "https" && isWeb
     }
+  }
+}
+
+extension PathNormalization {
+  fileprivate init(_ requests: RequestReadingConfiguration) {
+    self.init()
+    unescapesSlashes = requests.escapedSlashes == .forward
+    resolvesDots = requests.normalizesPath
+    mergesSlashes = requests.mergesSlashes
   }
 }

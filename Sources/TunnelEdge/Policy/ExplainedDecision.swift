@@ -8,21 +8,34 @@ struct ExplainedDecision {
   private let explanation: DecisionExplanation
   /// Visitors of a public route are asked nothing.
   private let isPublic: Bool
+  private let obstacles: EdgeObstacles
 
-  init(route: AskedRoute, request: AccessRequest) {
+  init(route: AskedRoute, request: AccessRequest, obstacles: EdgeObstacles) {
     self.route = route
+    self.obstacles = obstacles
     let policy = route.isPublishing ? route.route.tunnel?.publishPolicy ?? .denyAll : route.route.visitPolicy
     explanation = policy.explain(request)
     isPublic = route.route.isPublic && !route.isPublishing
   }
 
-  private var isAllowed: Bool { isPublic || explanation.decision.isAllowed }
+  private var isAllowed: Bool { obstacles.refusal == nil && (isPublic || explanation.decision.isAllowed) }
+
+  private var summary: String {
+    obstacles.refusal ?? (isPublic ? "The route is public; no policy is asked." : explanation.summary)
+  }
 
   var text: String {
     let what = route.isPublishing ? "who may publish" : "who may visit"
     let head = "\(route.route.origin.url) (\(route.route.id.rawValue)): \(what)"
-    if isPublic { return "\(head)\nallowed: The route is public; no policy is asked." }
-    return head + "\n" + explanation.text.split(separator: "\n").map { String($0).printable() }.joined(separator: "\n")
+    var lines = [head]
+    if let refusal = obstacles.refusal { lines += ["refused: \(refusal)", "The policy by itself:"] }
+    if isPublic {
+      lines.append("allowed: The route is public; no policy is asked.")
+    } else {
+      lines += explanation.text.split(separator: "\n").map(String.init)
+    }
+    lines += obstacles.notes.map { "note: \($0)" }
+    return lines.map { $0.printable() }.joined(separator: "\n")
   }
 
   func json() throws -> String {
@@ -35,8 +48,9 @@ struct ExplainedDecision {
   private var report: Report {
     Report(
       route: route.route.id.rawValue, from: route.route.origin.url, asks: route.isPublishing ? "publish" : "visit",
-      allowed: isAllowed, needsSignIn: !isPublic && explanation.decision.needsSignIn,
-      summary: isPublic ? "The route is public; no policy is asked." : explanation.summary,
+      allowed: isAllowed,
+      needsSignIn: obstacles.refusal == nil && !isPublic && explanation.decision.needsSignIn, summary: summary,
+      notes: obstacles.notes,
       validUntil: explanation.decision.validUntil.flatMap { $0.milliseconds == .max ? nil : CivilTime($0).text },
       rules: isPublic ? [] : explanation.rules.map(Report.Rule.init))
   }
@@ -48,6 +62,7 @@ struct ExplainedDecision {
     var allowed: Bool
     var needsSignIn: Bool
     var summary: String
+    var notes: [String]
     /// When a criterion about time may decide otherwise.
     var validUntil: String?
     var rules: [Rule]

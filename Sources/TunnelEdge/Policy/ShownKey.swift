@@ -14,11 +14,17 @@ struct ShownKey {
     guard let key = AuthorizedKey(line: String(decoding: data.prefix(65_536), as: UTF8.self)) else {
       throw AskedRoute.Mistake("--ssh-key \(file): no public key of OpenSSH; give the .pub file")
     }
-    certificate = try? SSHCertificate(blob: key.blob)
+    certificate = key.isCertificate ? try? SSHCertificate(blob: key.blob) : nil
+    guard !key.isCertificate || certificate?.kind == .user && certificate?.hasValidSignature == true else {
+      throw AskedRoute.Mistake("--ssh-key \(file): no user's certificate, or not signed by its authority")
+    }
     blob = certificate?.key.blob ?? key.blob
   }
 
-  func show(in request: inout AccessRequest) {
+  func show(in request: inout AccessRequest) throws {
+    if let certificate, !certificate.isValid(at: UInt64(clamping: request.now.seconds)) {
+      throw AskedRoute.Mistake("--ssh-key: the certificate is not valid at that moment")
+    }
     request.sshPublicKey = blob
     request.sshCertificate = certificate.map { certificate in
       SSHCertificateShown(
