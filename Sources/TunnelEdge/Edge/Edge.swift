@@ -129,6 +129,15 @@ package final class Edge: Sendable {
     let redirects = take(.httpRedirect, configuration.listener.redirectAddress)
     let publishers = take(.ssh, configuration.ssh?.address)
     let watchers = take(.metrics, configuration.metrics?.address)
+    // Security rule 36, whoever has opened the socket.
+    if let metrics = configuration.metrics, metrics.credentials == nil,
+      let open = watchers.first(where: { !InheritedSockets.isLoopback($0) })
+    {
+      throw Failure(
+        kind: .configuration,
+        description: "descriptor \(open) of LISTEN_FDS, for `metrics_address`, can be reached from elsewhere: write "
+          + "ListenStream=127.0.0.1:\(metrics.address.port) in its socket unit, or set `metrics_basic_auth`")
+    }
     for socket in inherited.closeRest() {
       logger.warning(
         "a socket was handed over that no address of the configuration has; it was closed",

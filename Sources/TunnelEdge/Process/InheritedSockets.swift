@@ -75,6 +75,21 @@ package struct InheritedSockets: Sendable, Equatable {
     var size = socklen_t(MemoryLayout<Int32>.size)
     guard unsafe getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &size) == 0, isListening != 0
     else { return nil }
+    guard let bytes = address(of: descriptor) else { return nil }
+    // Both families keep the port behind the family, in network order.
+    return Int(bytes[2]) << 8 | Int(bytes[3])
+  }
+
+  /// Whether only this machine reaches a socket.
+  static func isLoopback(_ descriptor: Int32) -> Bool {
+    guard let bytes = address(of: descriptor) else { return false }
+    // 127.0.0.0/8 behind the port; ::1 behind port and flow.
+    return bytes.count == MemoryLayout<sockaddr_in>.size
+      ? bytes[4] == 127 : bytes[8..<23].allSatisfy { $0 == 0 } && bytes[23] == 1
+  }
+
+  /// The `sockaddr_in` or `sockaddr_in6` of its own end; nil for other families.
+  private static func address(of descriptor: Int32) -> [UInt8]? {
     var address = sockaddr_storage()
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
     let result = unsafe withUnsafeMutablePointer(to: &address) { pointer in
@@ -82,9 +97,12 @@ package struct InheritedSockets: Sendable, Equatable {
         unsafe getsockname(descriptor, generic, &length)
       }
     }
-    // Both families keep the port behind the family, in network order.
-    guard result == 0, [AF_INET, AF_INET6].contains(Int32(address.ss_family)) else { return nil }
-    let port = unsafe withUnsafeBytes(of: address) { unsafe $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self) }
-    return Int(UInt16(bigEndian: port))
+    guard result == 0 else { return nil }
+    let bytes = unsafe withUnsafeBytes(of: address) { unsafe Array($0) }
+    switch Int32(address.ss_family) {
+    case AF_INET: return Array(bytes.prefix(MemoryLayout<sockaddr_in>.size))
+    case AF_INET6: return Array(bytes.prefix(MemoryLayout<sockaddr_in6>.size))
+    default: return nil
+    }
   }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import TunnelEdge
@@ -21,6 +22,24 @@ import Testing
     #expect(sockets.take(.https, port: 443) == [4, 5])
     #expect(sockets.take(.metrics, port: 9090) == [])
     #expect(sockets.take(.ssh, port: 2222) == [3])
+  }
+
+  /// Bound, and not listened on.
+  @Test(arguments: [(UInt32(0x7F00_0001), true), (0x7F09_0909, true), (0, false)])
+  func whatOnlyThisMachineReachesIsTold(_ host: UInt32, _ isLocal: Bool) throws {
+    let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = host.bigEndian
+    let result = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    try #require(result == 0)
+    #expect(InheritedSockets.isLoopback(descriptor) == isLocal)
+    #expect(!InheritedSockets.isLoopback(-1))
   }
 
   @Test(arguments: [
