@@ -70,14 +70,14 @@ def mtls(new_edge, service, tmp_path, authority):
         routes = ROUTES.format(port=edge.https_port, service=service.port)
         return edge.text(routes=routes, more=MTLS.format(directory=tmp_path, enforcement=enforcement))
 
-    def ask(person, host="app.localhost", http2=False, path="/echo"):
+    def ask(person, host="app.localhost", http2=False, path="/echo", method="GET", **more):
         context = ssl.create_default_context(cafile=authority.certificate)
         if person:
             context.load_cert_chain(*clients.pairs[person])
-        headers = {"Host": f"{host}:{edge.https_port}", "Accept": "application/json"}
+        headers = {"Host": f"{host}:{edge.https_port}", "Accept": "application/json", **more}
         with httpx.Client(verify=context, http2=http2, http1=not http2, trust_env=False) as client:
             address = f"https://127.0.0.1:{edge.https_port}{path}"
-            return client.get(address, headers=headers, extensions={"sni_hostname": host})
+            return client.request(method, address, headers=headers, extensions={"sni_hostname": host})
 
     edge.clients, edge.ask, edge.mtls_text = clients, ask, text
     return edge
@@ -144,6 +144,10 @@ def test_policies_decide_where_they_are_to(mtls):
     mtls.start(mtls.mtls_text("policy"))
     assert mtls.ask(None).status_code == 200
     assert mtls.ask("alice", "api.localhost").status_code == 200
+    # A browser shows its certificate whoever made it ask (security rule 18).
+    foreign = {"Origin": "https://evil.test", "Sec-Fetch-Site": "cross-site"}
+    assert mtls.ask("alice", "api.localhost", method="POST", **foreign).status_code == 403
+    assert mtls.ask("alice", "api.localhost", method="POST").status_code == 200
     # A name in a certificate that nobody vouches for proves nothing.
     assert mtls.ask("stranger", "api.localhost").status_code == 403
     mtls.save(mtls.mtls_text("reject_connection"))
