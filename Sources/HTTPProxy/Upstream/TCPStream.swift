@@ -7,7 +7,7 @@ package final class TCPStream: ChannelInboundHandler, ByteStream {
   package typealias OutboundOut = ByteBuffer
 
   /// What was written before the end has so long to leave.
-  private static let closingTime = TimeAmount.seconds(30)
+  static let closingTime = TimeAmount.seconds(30)
 
   package let eventLoop: any EventLoop
   package var consumer: (any ByteStreamConsumer)?

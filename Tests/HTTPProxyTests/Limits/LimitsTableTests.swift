@@ -36,6 +36,7 @@ struct LimitsTableTests {
     limits["HTTP2UpstreamConnection.startTime"] = time(HTTP2UpstreamConnection.startTime.nanoseconds / 1_000_000)
     limits["HTTP2UpstreamConnection.patience"] = time(HTTP2UpstreamConnection.patience.nanoseconds / 1_000_000)
     limits["HTTP2UpstreamConnection.idleFactor"] = "\(HTTP2UpstreamConnection.idleFactor)"
+    limits["TCPStream.closingTime"] = time(TCPStream.closingTime.nanoseconds / 1_000_000)
     add("ConnectionLimits", ConnectionLimits())
     limits["HTTPProxyConfiguration.crowdedIdleTime"] = time(HTTPProxyConfiguration.crowdedIdleTime)
     limits["ConnectionGate.toldBeyond"] = "\(ConnectionGate.toldBeyond)"
