@@ -135,4 +135,34 @@ import Testing
     try await channel.close()
     await edge.stop()
   }
+
+  /// The last bytes are passed on when nothing more comes from the service.
+  @Test func aConnectionOfOneRequestEndsWithASlowReader() async throws {
+    // More than the visitor's window and what the edge sends beyond it; the rest is less than the service's.
+    let size = 520 << 10
+    let gone = Mutex(false)
+    let service = try await HTTP2TestService { event, peer in
+      if case .goAway = event { gone.withLock { $0 = true } }
+      guard case .request(let id, _, _) = event else { return }
+      peer.begin(id)
+      peer.send(id, ByteBuffer(repeating: 0x78, count: size), ends: true)
+    }
+    let edge = try await edge(service.port) { $0.tunnelPool = .off }
+    let taken = Mutex(0)
+    let (channel, peer) = try await visitor(edge) { event, _ in
+      if case .body(_, let bytes) = event { taken.withLock { $0 += bytes.readableBytes } }
+    }
+    let id = try await channel.eventLoop.submit {
+      peer.value.isReadingBodies = false
+      return peer.value.request(Self.head(.get, "/", []), endsStream: true)
+    }.get()
+    try await until("the visitor's window to be full") { taken.withLock { $0 } == 256 << 10 }
+    // For the service to send all the rest.
+    try await Task.sleep(for: .milliseconds(50))
+    try await channel.eventLoop.submit { if let id { peer.value.readOn(id) } }.get()
+    try await until("the body") { taken.withLock { $0 } == size }
+    try await until("the connection to end") { gone.withLock { $0 } }
+    try await channel.close()
+    await edge.stop()
+  }
 }

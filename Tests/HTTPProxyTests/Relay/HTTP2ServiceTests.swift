@@ -445,25 +445,4 @@ import Testing
     #expect(service.connections == 1)
     await edge.stop()
   }
-
-  /// What the visitor takes last is passed on when no more comes from the service.
-  @Test func aConnectionOfOneRequestEndsWithASlowReader() async throws {
-    let size = 6 << 20
-    let gone = Mutex(false)
-    let service = try await HTTP2TestService { event, peer in
-      if case .goAway = event { gone.withLock { $0 = true } }
-      guard case .request(let id, _, _) = event else { return }
-      peer.begin(id)
-      peer.send(id, ByteBuffer(repeating: 0x78, count: size), ends: true)
-    }
-    let edge = try await edge(service.port) { $0.tunnelPool = .off }
-    let client = try await edge.client()
-    try await client.setReading(false)
-    client.send(get("/big"))
-    try await until("the download to begin") { service.count("GET /big") == 1 }
-    try await client.setReading(true)
-    try await client.wait(bytes: size)
-    try await until("the connection to end") { gone.withLock { $0 } }
-    await edge.stop()
-  }
 }

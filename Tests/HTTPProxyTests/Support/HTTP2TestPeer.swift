@@ -92,6 +92,13 @@ final class HTTP2TestPeer: ChannelInboundHandler {
     write()
   }
 
+  /// Takes what it left unread, and what still comes.
+  func readOn(_ id: UInt32) {
+    isReadingBodies = true
+    connection.consumed(bodies[id] ?? 0, of: id)
+    write()
+  }
+
   func becomeTunnel(_ id: UInt32) { connection.becomeTunnel(id) }
 
   func request(_ head: RequestHead, endsStream: Bool) -> UInt32? {
