@@ -68,7 +68,7 @@ enum ListenerTLS {
       switch identity.validity(at: now.seconds) {
       case .expired: found.append("the certificate for \(name) has expired: browsers refuse it; renew it")
       case .notYetValid: found.append("the certificate for \(name) is not valid yet: check its dates and the clock")
-      case .valid(let left) where left < noticeDays * secondsPerDay:
+      case .valid(let left) where left <= noticeDays * secondsPerDay:
         found.append("the certificate for \(name) expires in \(days(left)): renew it")
       case .valid: break
       }
@@ -77,7 +77,7 @@ enum ListenerTLS {
       }
     }
     guard let verifier = context.clients?.verifier else { return found }
-    for authority in verifier.authorities where authority.notAfter - now.seconds < noticeDays * secondsPerDay {
+    for authority in verifier.authorities where authority.notAfter - now.seconds <= noticeDays * secondsPerDay {
       let left = authority.notAfter - now.seconds
       found.append(
         "the authority \(authority.subject) in downstream_mtls "
