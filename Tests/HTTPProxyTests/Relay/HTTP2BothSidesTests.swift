@@ -9,31 +9,6 @@ import Testing
 
 /// Visitors and services that both speak HTTP/2: what only it can say arrives.
 @Suite(.timeLimit(.minutes(1))) struct HTTP2BothSidesTests {
-  private struct GaveUp: Error { let what: String }
-
-  private func until(_ what: String, _ condition: () -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(30)
-    while !condition() {
-      guard ContinuousClock.now < deadline else { throw GaveUp(what: what) }
-      try await Task.sleep(for: .milliseconds(2))
-    }
-  }
-
-  private func edge(
-    _ port: Int, configure: (inout HTTPProxyConfiguration) -> Void = { _ in }
-  ) async throws -> TestEdge {
-    let target = RouteTarget(scheme: .h2c, host: "service.test", port: 9000, portIsExplicit: true, path: "", weight: 1)
-    let route = try TestEdge.route(targets: [target])
-    let edge = try await TestEdge(routes: [route], group: TestEdge.oneLoop, configure: configure)
-    edge.publish(route, port: port)
-    return edge
-  }
-
-  /// Answers each request at its end.
-  private static let greeter: HTTP2TestPeer.Handler = { event, peer in
-    if case .end(let id) = event { peer.reply(id) }
-  }
-
   private func visitor(_ edge: TestEdge, _ onEvent: @escaping HTTP2TestPeer.Handler) async throws -> (
     any Channel, NIOLoopBound<HTTP2TestPeer>
   ) {
@@ -56,8 +31,8 @@ import Testing
   }
 
   @Test func trailersThatComeBeforeTheServiceIsFoundAreNotLost() async throws {
-    let service = try await HTTP2TestService(Self.greeter)
-    let edge = try await edge(service.port)
+    let service = try await HTTP2TestService(HTTP2Services.greeter)
+    let edge = try await HTTP2Services.edge(service.port)
     let isOver = Mutex(false)
     let (channel, peer) = try await visitor(edge) { event, _ in
       if case .end = event { isOver.withLock { $0 = true } }
@@ -67,7 +42,7 @@ import Testing
       let id = peer.value.request(Self.head(.post, "/", [("te", "trailers")]), endsStream: false)
       if let id { peer.value.send(id, ByteBuffer(), ends: true, trailers: HeaderList([("x-end", "1")])) }
     }.get()
-    try await until("the answer") { isOver.withLock { $0 } }
+    try await HTTP2Services.until("the answer") { isOver.withLock { $0 } }
     #expect(service.has("1: 1 x-end: 1"))
     try await channel.close()
     await edge.stop()
@@ -79,7 +54,7 @@ import Testing
         peer.begin(id, [("content-type", "application/grpc"), ("grpc-status", "5")], endsStream: true)
       }
     }
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     let told = Mutex<[String]>([])
     let (channel, peer) = try await visitor(edge) { event, _ in
       if case .response(_, let head, let ends) = event {
@@ -91,7 +66,7 @@ import Testing
       let id = peer.value.request(Self.head(.post, "/", fields), endsStream: false)
       if let id { peer.value.send(id, ByteBuffer(), ends: true) }
     }.get()
-    try await until("the answer") { told.withLock { !$0.isEmpty } }
+    try await HTTP2Services.until("the answer") { told.withLock { !$0.isEmpty } }
     #expect(told.withLock { $0 } == ["200 5 true"])
     try await channel.close()
     await edge.stop()
@@ -104,13 +79,13 @@ import Testing
         peer.reset(id, .enhanceYourCalm)
       }
     }
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     let code = Mutex<HTTP2ErrorCode?>(nil)
     let (channel, peer) = try await visitor(edge) { event, _ in
       if case .reset(_, let why, _) = event { code.withLock { $0 = why } }
     }
     try await channel.eventLoop.submit { _ = peer.value.request(Self.head(.get, "/", []), endsStream: true) }.get()
-    try await until("the end") { code.withLock { $0 != nil } }
+    try await HTTP2Services.until("the end") { code.withLock { $0 != nil } }
     #expect(code.withLock { $0 } == .enhanceYourCalm)
     try await channel.close()
     await edge.stop()
@@ -130,8 +105,8 @@ import Testing
       let fields = [("content-type", "application/grpc"), ("content-length", "9")]
       _ = peer.value.request(Self.head(.post, "/", fields), endsStream: false)
     }.get()
-    try await until("the request to end") { isOver.withLock { $0 } }
-    try await until("the connection to be free") { held.closed.withLock { $0 } == 1 }
+    try await HTTP2Services.until("the request to end") { isOver.withLock { $0 } }
+    try await HTTP2Services.until("the connection to be free") { held.closed.withLock { $0 } == 1 }
     try await channel.close()
     await edge.stop()
   }
@@ -147,7 +122,7 @@ import Testing
       peer.begin(id)
       peer.send(id, ByteBuffer(repeating: 0x78, count: size), ends: true)
     }
-    let edge = try await edge(service.port) { $0.tunnelPool = .off }
+    let edge = try await HTTP2Services.edge(service.port) { $0.tunnelPool = .off }
     let taken = Mutex(0)
     let (channel, peer) = try await visitor(edge) { event, _ in
       if case .body(_, let bytes) = event { taken.withLock { $0 += bytes.readableBytes } }
@@ -156,12 +131,12 @@ import Testing
       peer.value.isReadingBodies = false
       return peer.value.request(Self.head(.get, "/", []), endsStream: true)
     }.get()
-    try await until("the visitor's window to be full") { taken.withLock { $0 } == 256 << 10 }
+    try await HTTP2Services.until("the visitor's window to be full") { taken.withLock { $0 } == 256 << 10 }
     // For the service to send all the rest.
     try await Task.sleep(for: .milliseconds(50))
     try await channel.eventLoop.submit { if let id { peer.value.readOn(id) } }.get()
-    try await until("the body") { taken.withLock { $0 } == size }
-    try await until("the connection to end") { gone.withLock { $0 } }
+    try await HTTP2Services.until("the body") { taken.withLock { $0 } == size }
+    try await HTTP2Services.until("the connection to end") { gone.withLock { $0 } }
     try await channel.close()
     await edge.stop()
   }

@@ -8,31 +8,6 @@ import Testing
 
 /// Services that speak HTTP/2, behind a tunnel: what visitors get of them.
 @Suite(.timeLimit(.minutes(1))) struct HTTP2ServiceTests {
-  private struct GaveUp: Error { let what: String }
-
-  private func until(_ what: String, _ condition: () -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(30)
-    while !condition() {
-      guard ContinuousClock.now < deadline else { throw GaveUp(what: what) }
-      try await Task.sleep(for: .milliseconds(2))
-    }
-  }
-
-  private func edge(
-    _ port: Int, configure: (inout HTTPProxyConfiguration) -> Void = { _ in }
-  ) async throws -> TestEdge {
-    let target = RouteTarget(scheme: .h2c, host: "service.test", port: 9000, portIsExplicit: true, path: "", weight: 1)
-    let route = try TestEdge.route(targets: [target])
-    let edge = try await TestEdge(routes: [route], group: TestEdge.oneLoop, configure: configure)
-    edge.publish(route, port: port)
-    return edge
-  }
-
-  /// Answers each request at its end.
-  private static let greeter: HTTP2TestPeer.Handler = { event, peer in
-    if case .end(let id) = event { peer.reply(id) }
-  }
-
   // MARK: What comes through
 
   @Test func aPageAndItsFields() async throws {
@@ -43,7 +18,7 @@ import Testing
         peer.reply(id, "hello", [("Server", "h2")])
       }
     }
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     let client = try await edge.client()
     client.send(get("/a?b", "Connection: X-Hop\r\nX-Hop: 1\r\nX-Forwarded-For: 9.9.9.9\r\nTE: trailers\r\n"))
     let answer = try await client.wait(for: "hello")
@@ -65,7 +40,7 @@ import Testing
       default: break
       }
     }
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     let client = try await edge.client()
     client.send(
       get(
@@ -96,7 +71,7 @@ import Testing
       default: peer.reply(id)
       }
     }
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     let client = try await edge.client()
     // Pipelined: one that is framed wrongly would take the next for its body.
     client.send(get("/204") + get("/304") + get("/empty") + get("/head", method: "HEAD") + get("/last"))
@@ -117,7 +92,7 @@ import Testing
       default: break
       }
     }
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     let client = try await edge.client()
     client.send(get("/up", method: "POST", "Expect: 100-continue\r\nContent-Length: 3\r\n"))
     _ = try await client.wait(for: "103 Early Hints\r\nlink: </a.css>")
@@ -137,12 +112,12 @@ import Testing
         for (held, path) in peer.paths where path == "/later" { peer.reply(held, "later") }
       }
     }
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     var clients: [RawClient] = []
     // All at once: whoever comes while the connection opens waits for it.
     for _ in 0..<20 { clients.append(try await edge.client()) }
     for client in clients { client.send(get("/later")) }
-    try await until("twenty requests at the service") { service.count("GET /later") == 20 }
+    try await HTTP2Services.until("twenty requests at the service") { service.count("GET /later") == 20 }
     let other = try await edge.client()
     other.send(get("/now", cookie: "bob"))
     _ = try await other.wait(for: "now")
@@ -158,15 +133,15 @@ import Testing
       guard case .request(let id, let head, _) = event, head.target == "/now" else { return }
       peer.reply(id, "now")
     }
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     var clients: [RawClient] = []
     for _ in 0..<4 { clients.append(try await edge.client()) }
     for client in clients { client.send(get("/held")) }
-    try await until("four requests at the service") { service.count("GET /held") == 4 }
+    try await HTTP2Services.until("four requests at the service") { service.count("GET /held") == 4 }
     #expect(service.connections == 2)
     // A place that becomes free is taken.
     await clients[0].close()
-    try await until("the place to be free") { service.count("reset cancel") == 1 }
+    try await HTTP2Services.until("the place to be free") { service.count("reset cancel") == 1 }
     clients[1].clear()
     let other = try await edge.client()
     other.send(get("/now"))
@@ -185,7 +160,7 @@ import Testing
       peer.begin(id)
       peer.send(id, Self.large, ends: true)
     }
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     var stalled: [RawClient] = []
     for _ in 0..<4 {
       let client = try await edge.client()
@@ -193,7 +168,7 @@ import Testing
       client.send(get("/big"))
       stalled.append(client)
     }
-    try await until("the downloads to begin") { service.count("GET /big") == 4 }
+    try await HTTP2Services.until("the downloads to begin") { service.count("GET /big") == 4 }
     let other = try await edge.client()
     for _ in 0..<3 {
       other.clear()
@@ -202,7 +177,7 @@ import Testing
     }
     #expect(service.connections == 1)
     for client in stalled { await client.close() }
-    try await until("the service to be told") { service.count("reset cancel") == 4 }
+    try await HTTP2Services.until("the service to be told") { service.count("reset cancel") == 4 }
     other.clear()
     other.send(get("/small"))
     _ = try await other.wait(for: "hello")
@@ -212,8 +187,8 @@ import Testing
 
   @Test(arguments: [HTTPProxyConfiguration.TunnelPool.session, .off])
   func connectionsAreSharedOnlyAsConfigured(_ mode: HTTPProxyConfiguration.TunnelPool) async throws {
-    let service = try await HTTP2TestService(Self.greeter)
-    let edge = try await edge(service.port) { $0.tunnelPool = mode }
+    let service = try await HTTP2TestService(HTTP2Services.greeter)
+    let edge = try await HTTP2Services.edge(service.port) { $0.tunnelPool = mode }
     for name in ["alice", "alice", "bob"] {
       let client = try await edge.client()
       client.send(get(cookie: name))
@@ -227,13 +202,13 @@ import Testing
     let gone = Mutex(false)
     let service = try await HTTP2TestService { event, peer in
       if case .goAway = event { gone.withLock { $0 = true } }
-      Self.greeter(event, peer)
+      HTTP2Services.greeter(event, peer)
     }
-    let edge = try await edge(service.port) { $0.pooledIdleTime = 20 }
+    let edge = try await HTTP2Services.edge(service.port) { $0.pooledIdleTime = 20 }
     let client = try await edge.client()
     client.send(get())
     _ = try await client.wait(for: "hello")
-    try await until("the connection to end") { gone.withLock { $0 } }
+    try await HTTP2Services.until("the connection to end") { gone.withLock { $0 } }
     client.clear()
     client.send(get())
     _ = try await client.wait(for: "hello")
@@ -257,7 +232,7 @@ import Testing
       default: peer.reply(id)
       }
     }
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     let client = try await edge.client()
     // Not a method that may be repeated otherwise.
     client.send(get(method: "DELETE"))
@@ -291,7 +266,7 @@ import Testing
       default: peer.reply(id, "x", trailers: HeaderList([("content-length", "1")]))
       }
     }
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     let client = try await edge.client()
     client.send(get("/good"))
     _ = try await client.wait(for: "hello")
@@ -317,7 +292,7 @@ import Testing
       if case .request(let id, _, _) = event, peer.number > 1 { peer.reply(id) }
       if case .request = event, peer.number == 1 { peer.isDeaf = true }
     }
-    let edge = try await edge(service.port) { $0.upstreamTimeout = 1800 }
+    let edge = try await HTTP2Services.edge(service.port) { $0.upstreamTimeout = 1800 }
     let client = try await edge.client()
     client.send(get(method: "DELETE"))
     _ = try await client.wait(for: "upstream_response_timeout")
@@ -332,7 +307,7 @@ import Testing
     let service = try await TestService(onData: { _, connection in
       connection.send("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
     })
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     let client = try await edge.client()
     client.send(get())
     let answer = try await client.wait(for: "write http://")
@@ -342,7 +317,7 @@ import Testing
 
   @Test func whoeverWaitsForAnOpeningThatFailsIsTold() async throws {
     let service = try await TestService(onData: { _, connection in connection.close() })
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     var clients: [RawClient] = []
     for _ in 0..<5 { clients.append(try await edge.client()) }
     for client in clients { client.send(get()) }
@@ -356,7 +331,7 @@ import Testing
       // Its end makes the connection send RST_STREAM with NO_ERROR.
       peer.reply(id, "too large", status: 413)
     }
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     let client = try await edge.client()
     client.send(get("/up", method: "POST", "Content-Length: 100000000\r\n"))
     for _ in 0..<32 { client.send(String(repeating: "x", count: 1 << 16)) }
@@ -384,7 +359,7 @@ import Testing
       default: break
       }
     }
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     let client = try await edge.client()
     let key = "dGhlIHNhbXBsZSBub25jZQ=="
     client.send(
@@ -412,7 +387,7 @@ import Testing
         _ = connection.send(ByteBuffer(bytes: [0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0]))
       }
     })
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     let client = try await edge.client()
     client.send(
       get(
@@ -430,7 +405,7 @@ import Testing
         peer.send(raw: [0, 0, 1, 1, 5, 0, 0, 0, UInt8(truncatingIfNeeded: id), 0x8D])
       }
     }
-    let edge = try await edge(service.port)
+    let edge = try await HTTP2Services.edge(service.port)
     let client = try await edge.client()
     for number in 1...3 {
       client.clear()
@@ -440,7 +415,7 @@ import Testing
           "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: https://app.example.com\r\n"
         ))
       _ = try await client.wait(for: "HTTP/1.1 404")
-      try await until("the stream to be over") { service.count("reset cancel") == number }
+      try await HTTP2Services.until("the stream to be over") { service.count("reset cancel") == number }
     }
     #expect(service.connections == 1)
     await edge.stop()
