@@ -1,3 +1,5 @@
+import PlainText
+
 /// What went wrong on an SSH connection: nearly always the peer's mistake, with what was expected and what came.
 package struct SSHError: Error, Sendable, Equatable, CustomStringConvertible {
   package enum Kind: Sendable, Equatable {
@@ -121,7 +123,7 @@ extension SSHError {
     var shown: [String] = []
     var room = 90
     for name in names {
-      let text = PrintableText.escaped(name, limit: 40)
+      let text = name.printable(limit: 40)
       room -= text.utf8.count + 1
       guard room >= 0 else { return (shown + ["..."]).joined(separator: ",") }
       shown.append(text)

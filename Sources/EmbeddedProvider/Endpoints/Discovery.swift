@@ -1,5 +1,6 @@
 import Logging
 import NIOPosix
+import PlainText
 
 extension ProviderService {
   /// `/.well-known/openid-configuration`.

@@ -1,5 +1,6 @@
 import EdgeCrypto
 import NIOPosix
+import PlainText
 
 /// The token endpoint (RFC 6749, 3.2): codes and refresh tokens become tokens.
 extension ProviderService {

@@ -1,4 +1,5 @@
 import EdgeCrypto
+import PlainText
 
 /// What the tokens of one grant say.
 struct TokenClaims {

@@ -1,4 +1,5 @@
 import EdgeCrypto
+import PlainText
 import Synchronization
 
 /// The RS256 keys of one state directory: the newest signs, older ones are listed as long as something they signed is valid.

@@ -1,3 +1,5 @@
+import PlainText
+
 /// One request to the provider, collected whole.
 struct ProviderRequest: Sendable {
   var method: String

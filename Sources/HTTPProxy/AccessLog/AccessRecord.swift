@@ -1,5 +1,6 @@
 import HTTPWire
 import NIOCore
+import PlainText
 import Policy
 import Routing
 

@@ -1,4 +1,5 @@
 import NIOCore
+import PlainText
 import Routing
 
 /// One check on its way, on one loop: opens a stream, asks, and tells the outcome once.

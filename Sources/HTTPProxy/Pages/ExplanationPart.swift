@@ -1,3 +1,4 @@
+import PlainText
 import Policy
 
 /// The rules of a policy with what they said, for the page of somebody who was refused.

@@ -1,3 +1,4 @@
+import PlainText
 import Routing
 
 /// HTML under construction. The only way from text to markup: whatever is interpolated is escaped, and what could hide or

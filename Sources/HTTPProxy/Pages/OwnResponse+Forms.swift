@@ -1,4 +1,5 @@
 import HTTPWire
+import PlainText
 
 extension OwnResponse {
   /// A redirect of our own.

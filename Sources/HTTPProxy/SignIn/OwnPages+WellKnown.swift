@@ -1,6 +1,7 @@
 import EdgeCrypto
 import HTTPWire
 import Identity
+import PlainText
 
 /// What programs may ask without signing in.
 extension OwnPages {

@@ -1,3 +1,4 @@
+import PlainText
 import Policy
 
 /// One visitor's request through a tunnel, as its publisher may see it. All text is printable (security rule 34), and a

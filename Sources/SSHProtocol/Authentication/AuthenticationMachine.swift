@@ -1,6 +1,7 @@
 import DequeModule
 import EdgeCrypto
 import NIOCore
+import PlainText
 
 /// Names one proved key of one connection: an answer that comes late for an older one does nothing.
 package struct LoginAttempt: Sendable, Hashable {
@@ -147,7 +148,7 @@ struct AuthenticationMachine: ~Copyable {
     guard name == "ssh-userauth" else {
       throw SSHError(
         kind: .authentication, reason: .serviceNotAvailable, text: "Service not available.",
-        diagnostic: "expected service ssh-userauth, got \(PrintableText.escaped(name, limit: 64))")
+        diagnostic: "expected service ssh-userauth, got \(name.printable(limit: 64))")
     }
     reply { ServiceMessage.write(MessageNumber.serviceAccept, name, into: &$0) }
   }
@@ -157,13 +158,13 @@ struct AuthenticationMachine: ~Copyable {
     guard request.service == AuthenticationRequestMessage.connectionService else {
       throw SSHError(
         kind: .authentication, reason: .serviceNotAvailable, text: "Service not available.",
-        diagnostic: "expected service ssh-connection, got \(PrintableText.escaped(request.service, limit: 64))")
+        diagnostic: "expected service ssh-connection, got \(request.service.printable(limit: 64))")
     }
     if let username {
       guard Array(username.utf8) == Array(request.username.utf8) else {
         throw SSHError(
           kind: .authentication, reason: .protocolError, text: "Change of username is not allowed.",
-          diagnostic: "expected user \(PrintableText.escaped(username)), got \(PrintableText.escaped(request.username))"
+          diagnostic: "expected user \(username.printable()), got \(request.username.printable())"
         )
       }
     } else {

@@ -1,4 +1,5 @@
 import NIOCore
+import PlainText
 
 /// RFC 4252 and RFC 4256: each message with its reader and its writer.
 
@@ -26,7 +27,7 @@ package struct AuthenticationRequestMessage: Sendable {
     var reader = MessageReader(message: payload, "USERAUTH_REQUEST")
     username = try reader.text("username", limit: limits.usernameBytes)
     guard username.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7f }) else {
-      throw reader.failure("a username without control characters", PrintableText.escaped(username))
+      throw reader.failure("a username without control characters", username.printable())
     }
     service = try reader.text("service name", limit: limits.nameLength)
     let name = try reader.text("method name", limit: limits.nameLength)

@@ -1,4 +1,5 @@
 import NIOCore
+import PlainText
 
 /// Critical options or extensions of a certificate: names in ascending byte order, each once (PROTOCOL.certkeys).
 package struct CertificateOptions: Sendable, Equatable {
@@ -19,9 +20,9 @@ package struct CertificateOptions: Sendable, Equatable {
     var entries: [(name: String, data: [UInt8])] = []
     while reader.remainingCount > 0 {
       let name = try reader.text("option name", limit: Self.nameLimit)
-      let data = try reader.bytes("option \(PrintableText.escaped(name, limit: 40))", limit: section.readableBytes)
+      let data = try reader.bytes("option \(name.printable(limit: 40))", limit: section.readableBytes)
       if let last = entries.last, !last.name.utf8.lexicographicallyPrecedes(name.utf8) {
-        throw reader.failure("options in ascending order, each once", PrintableText.escaped(name, limit: 40))
+        throw reader.failure("options in ascending order, each once", name.printable(limit: 40))
       }
       guard !name.isEmpty, entries.count < Self.most else {
         throw reader.failure("at most \(Self.most) options with names", "\(entries.count + 1)")

@@ -1,4 +1,5 @@
 import EdgeCrypto
+import PlainText
 
 /// What certificates are held against and this module cannot know.
 package struct CertificateSurroundings: Sendable {
@@ -62,7 +63,7 @@ package struct CertificateTerms: Sendable, Equatable {
         CertificateOptions.forceCommand, CertificateOptions.sourceAddress, CertificateOptions.verifyRequired,
       ]
       for name in critical.names where !known.contains(name) {
-        let shown = PrintableText.escaped(name, limit: 64)
+        let shown = name.printable(limit: 64)
         throw CertificateRefusal(reason: "its critical option \(shown) is not known here")
       }
       if try critical.text(CertificateOptions.forceCommand) != nil {

@@ -1,5 +1,6 @@
 import EdgeCrypto
 import NIOCore
+import PlainText
 
 /// An OpenSSH certificate (PROTOCOL.certkeys), parsed strictly. That it parses says nothing yet: `hasValidSignature` and
 /// the checks of whoever relies on it do.
@@ -40,7 +41,7 @@ package struct SSHCertificate: Sendable, Equatable {
     }
     typeName = try reader.text("certificate type", limit: SSHLimits().nameLength)
     guard let plainType = Self.plainTypes[typeName] else {
-      throw reader.failure("a known certificate type", PrintableText.escaped(typeName, limit: 64))
+      throw reader.failure("a known certificate type", typeName.printable(limit: 64))
     }
     _ = try reader.bytes("nonce", limit: Self.textLimit)
     key = try SSHPublicKey(type: plainType, fields: &reader)
@@ -114,7 +115,7 @@ extension SSHCertificate {
     guard typeName == fields[0] else {
       throw .malformed(
         "certificate file", expected: "type \(typeName) as in the base64",
-        got: PrintableText.escaped(fields[0], limit: 64))
+        got: fields[0].printable(limit: 64))
     }
   }
 }

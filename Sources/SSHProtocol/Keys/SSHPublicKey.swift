@@ -1,5 +1,6 @@
 import EdgeCrypto
 import NIOCore
+import PlainText
 
 /// A public key as SSH writes it: the blob of RFC 4253 §6.6, and the key inside.
 package struct SSHPublicKey: Sendable, Hashable {
@@ -72,7 +73,7 @@ package struct SSHPublicKey: Sendable, Hashable {
       parts = try SSHPublicKey.ellipticParts(&reader, .p256)
       application = try reader.text("application", limit: 256)
     default:
-      throw reader.failure("a known key type", PrintableText.escaped(type, limit: 64))
+      throw reader.failure("a known key type", type.printable(limit: 64))
     }
     let key: PublicKey
     do {
@@ -104,7 +105,7 @@ package struct SSHPublicKey: Sendable, Hashable {
   private static func ellipticParts(_ reader: inout MessageReader, _ curve: Curve) throws(SSHError) -> PublicKey.Parts {
     let name = try reader.text("curve", limit: 64)
     guard name == curve.sshName else {
-      throw reader.failure("curve \(curve.sshName)", PrintableText.escaped(name, limit: 64))
+      throw reader.failure("curve \(curve.sshName)", name.printable(limit: 64))
     }
     return .ecdsa(curve, point: try reader.bytes("point", limit: 1 + 2 * curve.coordinateLength))
   }
@@ -112,7 +113,7 @@ package struct SSHPublicKey: Sendable, Hashable {
   private static func applicationName(_ reader: inout MessageReader) throws(SSHError) -> String {
     let name = try reader.text("application", limit: 256)
     guard name.hasPrefix(applicationPrefix) else {
-      throw reader.failure("an application ssh:", PrintableText.escaped(name, limit: 64))
+      throw reader.failure("an application ssh:", name.printable(limit: 64))
     }
     return name
   }

@@ -1,4 +1,5 @@
 import NIOCore
+import PlainText
 
 /// An identification line (RFC 4253 §4.2), without CR LF.
 package struct Identification: Sendable, Equatable {
@@ -29,11 +30,11 @@ package struct Identification: Sendable, Equatable {
 
   init(parsing line: [UInt8]) throws(SSHError) {
     guard line.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }) else {
-      throw .identification(expected: "printable ASCII", got: PrintableText.escaped(line, limit: 80))
+      throw .identification(expected: "printable ASCII", got: line.printable(limit: 80))
     }
     let text = String(decoding: line, as: UTF8.self)
     guard text.hasPrefix("SSH-2.0-") || text.hasPrefix("SSH-1.99-") else {
-      throw .identification(expected: "SSH-2.0- or SSH-1.99-", got: PrintableText.escaped(text, limit: 80))
+      throw .identification(expected: "SSH-2.0- or SSH-1.99-", got: text.printable(limit: 80))
     }
     self.line = text
     guard !software.isEmpty else { throw .identification(expected: "a software version", got: "nothing") }
@@ -59,7 +60,7 @@ struct IdentificationReader {
   mutating func read(_ bytes: inout ByteBuffer) throws(SSHError) -> Identification? {
     while let byte = bytes.readInteger(as: UInt8.self) {
       if let last = line.last, last == UInt8(ascii: "\r"), byte != UInt8(ascii: "\n") {
-        throw .identification(expected: "LF after CR", got: PrintableText.escaped(line + [byte], limit: 80))
+        throw .identification(expected: "LF after CR", got: (line + [byte]).printable(limit: 80))
       }
       if byte == UInt8(ascii: "\n") {
         if line.last == UInt8(ascii: "\r") { line.removeLast() }
@@ -67,7 +68,7 @@ struct IdentificationReader {
         continue
       }
       guard byte != 0 else {
-        throw .identification(expected: "no NUL byte", got: PrintableText.escaped(line, limit: 80))
+        throw .identification(expected: "no NUL byte", got: line.printable(limit: 80))
       }
       line.append(byte)
       // With room for CR LF.
@@ -77,7 +78,7 @@ struct IdentificationReader {
       }
       // A client that speaks something else (HTTP, TLS) is told at its first wrong byte.
       if role == .server, !isIdentification {
-        throw .identification(expected: "SSH-", got: PrintableText.escaped(line, limit: 80))
+        throw .identification(expected: "SSH-", got: line.printable(limit: 80))
       }
     }
     return nil

@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import PlainText
 import Routing
 import SSHProtocol
 

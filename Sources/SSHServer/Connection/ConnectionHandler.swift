@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import PlainText
 import Policy
 import Routing
 import SSHProtocol

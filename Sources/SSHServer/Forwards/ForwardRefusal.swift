@@ -1,3 +1,4 @@
+import PlainText
 import Routing
 
 /// Why a `tcpip-forward` was refused, in words the client may hear: unknown, forbidden and taken names sound alike

@@ -1,3 +1,4 @@
+import PlainText
 import Policy
 import Routing
 import SSHProtocol
@@ -65,7 +66,7 @@ struct ShellCommand {
   }
 
   private func answer(_ lines: [String], _ json: JSONText) -> Result {
-    Result(output: wantsJSON ? [json.rendered] : lines)
+    Result(output: wantsJSON ? [json.text] : lines)
   }
 
   // MARK: Commands
@@ -91,10 +92,10 @@ struct ShellCommand {
     let json = facts.bound.map { bound in
       JSONText.object([
         ("url", .string(bound.url)), ("attached", .bool(bound.state.isAttached)), ("state", .string(bound.standing)),
-        ("open_streams", .number(UInt64(clamping: bound.counters.openStreams))),
-        ("streams", .number(bound.counters.totalStreams)),
-        ("bytes_to_publisher", .number(bound.counters.bytesToPublisher)),
-        ("bytes_from_publisher", .number(bound.counters.bytesFromPublisher)),
+        ("open_streams", .count(bound.counters.openStreams)),
+        ("streams", .count(bound.counters.totalStreams)),
+        ("bytes_to_publisher", .count(bound.counters.bytesToPublisher)),
+        ("bytes_from_publisher", .count(bound.counters.bytesFromPublisher)),
       ])
     }
     return answer(lines.isEmpty ? ["Nothing is published on this connection."] : lines, .list(json))

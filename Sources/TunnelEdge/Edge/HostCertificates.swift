@@ -1,5 +1,6 @@
 import EdgeConfig
 import EdgeCrypto
+import PlainText
 import Policy
 import SSHProtocol
 
@@ -46,7 +47,7 @@ struct HostCertificates: Sendable {
     if let option = certificate.criticalOptions.names.first {
       throw EdgeSettingsError(
         description: "\(text.name): host certificates have no critical options, and clients refuse this one "
-          + "(\(PrintableText.escaped(option, limit: 64))); sign the host key again without -O")
+          + "(\(option.printable(limit: 64))); sign the host key again without -O")
     }
     return certificate
   }

@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import PlainText
 import Policy
 import Routing
 

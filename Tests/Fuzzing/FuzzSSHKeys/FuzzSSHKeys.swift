@@ -105,5 +105,4 @@ private func readNames(_ text: String) {
   if let algorithm = SSHSignatureAlgorithm(rawValue: text) {
     guard algorithm.name == text else { fatalError(text) }
   }
-  _ = PrintableText.escaped(text, limit: 40)
 }

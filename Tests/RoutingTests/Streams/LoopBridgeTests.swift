@@ -291,19 +291,3 @@ struct OpenStreamsTests {
     #expect(first.value == 2 && second.value == 1 && streams.count == 1)
   }
 }
-
-struct PrintableTextTests {
-  @Test(arguments: [
-    ("plain text", "plain text"), ("tab\there", "tab\\u{9}here"), ("\u{1B}[2J", "\\u{1b}[2J"),
-    ("a\u{202E}b", "a\\u{202e}b"), ("z\u{200B}w", "z\\u{200b}w"), ("\u{7F}\u{9B}", "\\u{7f}\\u{9b}"),
-    ("Grüße ✓", "Grüße ✓"), ("\r\n", "\\u{d}\\u{a}"),
-  ])
-  func whatCouldMoveACursorOrHideIsSpelled(_ text: String, _ shown: String) {
-    #expect(text.printable() == shown)
-  }
-
-  @Test func lengthIsCapped() {
-    #expect(String(repeating: "x", count: 1000).printable(limit: 10) == "xxxxxxxxxx…")
-    #expect(String(repeating: "\u{1B}", count: 1000).printable(limit: 100).utf8.count < 120)
-  }
-}

@@ -87,10 +87,4 @@ struct WireTypeTests {
     #expect(TerminalSize(columns: 0, rows: 0) == TerminalSize(columns: 80, rows: 24))
     #expect(TerminalSize(columns: .max, rows: 1).columns == 1000)
   }
-
-  @Test("text for logs is printable")
-  func printable() {
-    #expect(PrintableText.escaped("a\u{1b}[0m\u{202e}") == "a\\u{1b}[0m\\u{202e}")
-    #expect(PrintableText.escaped("abcdef", limit: 3) == "abc...")
-  }
 }

@@ -23,11 +23,6 @@ struct TextTests {
     #expect(CalendarTime(UnixTime(seconds: seconds)).description == text)
   }
 
-  @Test func jsonIsEscaped() {
-    let text = JSONText.object([("a\"", .string("x\u{1B}\n\\é😀")), ("n", .list([.number(7), .bool(true)]))])
-    #expect(text.rendered == "{\"a\\\"\":\"x\\u001b\\u000a\\\\\\u00e9\\ud83d\\ude00\",\"n\":[7,true]}")
-  }
-
   @Test func originatorsAreAlwaysALiteralAndAPort() {
     #expect(Originator(address: "192.0.2.1", port: 80).address == "192.0.2.1")
     #expect(Originator(address: "2001:db8::1", port: 80).address == "2001:db8::1")

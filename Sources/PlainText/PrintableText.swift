@@ -4,6 +4,7 @@
 package struct PrintableText: Sendable, Hashable, CustomStringConvertible {
   package let description: String
 
+  /// - Parameter limit: how many characters are shown at most; what is spelled counts as long as its spelling.
   package init(_ text: String, limit: Int = 256) {
     var result = String.UnicodeScalarView()
     var count = 0
@@ -38,4 +39,12 @@ package struct PrintableText: Sendable, Hashable, CustomStringConvertible {
 extension String {
   /// This text, safe to show (see `PrintableText`).
   package func printable(limit: Int = 256) -> String { PrintableText(self, limit: limit).description }
+}
+
+extension Collection<UInt8> {
+  /// What a peer sent where text was expected, safe to show; bytes that are no UTF-8 become U+FFFD.
+  package func printable(limit: Int = 256) -> String {
+    // Of what is cut anyway nothing is decoded.
+    String(decoding: prefix(4 * Swift.max(limit, 0) + 4), as: UTF8.self).printable(limit: limit)
+  }
 }
