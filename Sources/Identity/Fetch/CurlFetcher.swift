@@ -16,8 +16,10 @@ package final class CurlFetcher: Fetcher {
     package var connectTo: String?
     /// Only for asking this machine's own socket what is no secret.
     package var verifiesCertificates = true
-    /// Exchanges beyond this many at once fail at once.
+    /// Exchanges beyond this many at once fail at once; each has a connection of its own if it must.
     package var maximumPending = 256
+    /// The same for one scheme, host and port, so that a server that hangs leaves room for the others.
+    package var maximumPendingPerOrigin = 64
 
     package init(certificateAuthorityFile: String? = nil) {
       self.certificateAuthorityFile = certificateAuthorityFile

@@ -19,8 +19,9 @@ final class CurlLoop: @unchecked Sendable {
   private struct Queues {
     var jobs: [Job] = []
     var cancelled: Set<UInt64> = []
-    /// Those submitted and not completed.
-    var pending: Set<UInt64> = []
+    /// Those submitted and not completed, with their origins.
+    var pending: [UInt64: String] = [:]
+    var pendingPerOrigin: [String: Int] = [:]
     var isStopping = false
     var hasEnded = false
   }
@@ -38,7 +39,8 @@ final class CurlLoop: @unchecked Sendable {
       throw FetchError(.closed, url: "libcurl", reason: "the library could not be started")
     }
     unsafe self.multi = unsafe multi
-    unsafe te_curl_multi_set_long(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, 64)
+    // No limit of connections here: what waits for one inside libcurl is not watched by its timeout. How many are taken on
+    // at all is bounded instead.
     unsafe te_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, 16)
   }
 
@@ -54,12 +56,16 @@ final class CurlLoop: @unchecked Sendable {
   }
 
   func submit(_ job: Job) {
+    let origin = Self.origin(of: job.request.url)
     let refusal: FetchError? = queues.withLock { queues in
       if queues.isStopping { return FetchError(.closed, url: job.request.url, reason: "the edge is shutting down") }
-      guard queues.pending.count < job.configuration.maximumPending else {
+      guard queues.pending.count < job.configuration.maximumPending,
+        queues.pendingPerOrigin[origin, default: 0] < job.configuration.maximumPendingPerOrigin
+      else {
         return FetchError(.timedOut, url: job.request.url, reason: "too many requests are waiting for their answers")
       }
-      queues.pending.insert(job.id)
+      queues.pending[job.id] = origin
+      queues.pendingPerOrigin[origin, default: 0] += 1
       queues.jobs.append(job)
       unsafe curl_multi_wakeup(multi)
       return nil
@@ -70,7 +76,7 @@ final class CurlLoop: @unchecked Sendable {
   /// Ends an exchange that was submitted, wherever it stands.
   func cancel(_ id: UInt64) {
     queues.withLock { queues in
-      guard !queues.hasEnded, queues.pending.contains(id) else { return }
+      guard !queues.hasEnded, queues.pending[id] != nil else { return }
       queues.cancelled.insert(id)
       unsafe curl_multi_wakeup(multi)
     }
@@ -147,8 +153,16 @@ final class CurlLoop: @unchecked Sendable {
 
   private func settle(_ id: UInt64) {
     queues.withLock { queues in
-      queues.pending.remove(id)
       queues.cancelled.remove(id)
+      guard let origin = queues.pending.removeValue(forKey: id) else { return }
+      let left = queues.pendingPerOrigin[origin, default: 1] - 1
+      queues.pendingPerOrigin[origin] = left > 0 ? left : nil
     }
+  }
+
+  /// Scheme, host and port as they are written.
+  private static func origin(of url: String) -> String {
+    guard let scheme = url.firstRange(of: "://") else { return "" }
+    return String(url[..<(url[scheme.upperBound...].firstIndex { $0 == "/" || $0 == "?" } ?? url.endIndex)])
   }
 }

@@ -60,6 +60,7 @@ final class CurlTransfer {
     set(CURLOPT_TIMEOUT_MS, request.timeoutMilliseconds)
     set(CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeoutMilliseconds)
     set(CURLOPT_MAXFILESIZE, request.maximumBytes)
+    set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
     set(CURLOPT_SSL_VERIFYPEER, job.configuration.verifiesCertificates ? 1 : 0)
     set(CURLOPT_SSL_VERIFYHOST, job.configuration.verifiesCertificates ? 2 : 0)
     set(CURLOPT_USERAGENT, job.configuration.userAgent)
