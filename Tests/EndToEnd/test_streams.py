@@ -2,33 +2,14 @@
 
 import json
 import socket
-import threading
 
 import pytest
 import websockets.sync.client
 from kit.edge import route
+from kit.opened import Open, open_http
 from kit.people import ALICE, BOB, approve, browse
 from kit.visitor import Visitor
 from kit.waiting import WITHIN_A_SECOND, seconds_until, until
-
-
-class Open:
-    """Something open through the tunnel; `ended` is set when the edge has ended it."""
-
-    def __init__(self, read, close):
-        self.ended = threading.Event()
-        self.received = 0
-        self.close = close
-
-        def pump():
-            try:
-                while piece := read():
-                    self.received += len(piece)
-            except Exception:  # an end is an end, clean or not
-                pass
-            self.ended.set()
-
-        threading.Thread(target=pump, daemon=True).start()
 
 
 def open_websocket(visitor, edge):
@@ -54,17 +35,6 @@ def open_websocket(visitor, edge):
 
 def _plain(edge):
     return socket.create_connection(("127.0.0.1", edge.https_port))
-
-
-def open_http(path):
-    def opener(visitor, edge):
-        link, response = visitor.start("GET", edge.url(path))
-        assert response.status == 200
-        opened = Open(lambda: response.read1(65536), link.close)
-        until(lambda: opened.received > 10, f"the first bytes of {path}")
-        return opened
-
-    return opener
 
 
 KINDS = {"websocket": open_websocket, "events": open_http("/events"), "download": open_http("/stream")}

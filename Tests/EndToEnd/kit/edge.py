@@ -96,6 +96,7 @@ class Edge:
         self.configuration = self.directory / "config" / "config.yaml"
         self.configuration.parent.mkdir(exist_ok=True)
         self.program = None
+        self.more_environment = {}
         self._secrets = {"shared_secret": secret(), "cookie_secret": secret()}
 
     # Configuration
@@ -138,6 +139,7 @@ class Edge:
             "LANG": "C.UTF-8",
             "CERTIFICATE_FILE": str(self.certificate),
             "CERTIFICATE_KEY_FILE": str(self.certificate_key),
+            **self.more_environment,
         }
 
     def start(self, text=None):
