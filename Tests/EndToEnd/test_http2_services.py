@@ -7,7 +7,7 @@ import ssl
 import threading
 
 import pytest
-import websockets.sync.client
+from kit import websocket
 from kit.asgi_service import ASGIService
 from kit.edge import Edge
 from kit.http2 import HTTP2Visitor
@@ -131,13 +131,7 @@ def test_visitors_of_either_version(edge, visitor, host):
 def test_websockets(edge, authority, host):
     """Over HTTP/2 to the one, which offers them there; over HTTP/1.1 to the other."""
     trust = ssl.create_default_context(cafile=authority.certificate)
-    with websockets.sync.client.connect(
-        f"wss://{host}:{edge.https_port}/echo",
-        ssl=trust,
-        sock=socket.create_connection(("127.0.0.1", edge.https_port)),
-        origin=edge.url("", host).rstrip("/"),
-        max_size=None,
-    ) as link:
+    with websocket.connect(edge.https_port, host, trust, path="/echo", max_size=None) as link:
         for message in ("hello", "", b"\x00\xff", "x" * MEGABYTE):
             link.send(message)
             assert link.recv(timeout=20) == message

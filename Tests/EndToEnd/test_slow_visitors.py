@@ -13,7 +13,7 @@ import pytest
 import websockets.asyncio.client
 import websockets.asyncio.server
 import websockets.exceptions
-import websockets.sync.client
+from kit import websocket
 from kit.announcing_proxy import line
 from kit.http2 import HTTP2Visitor
 from kit.people import approve
@@ -238,21 +238,15 @@ def test_many_websockets_on_one_tunnel(new_edge, new_publisher, visitor, echoes)
     worst = asyncio.run(run())
     assert worst < (20 if FULL else 5), f"an echo took {worst:.1f} s"
     assert tunnel.is_running
+    tunnel.stop()  # else ssh and the service would wait for each other with what the stuffed one has not read
 
 
 def test_a_websocket_that_loses_its_right_is_told_so(edge, publish, visitor):
     """On both protocols, with a Close frame between two frames."""
     publish()
     visitor.get(edge.url())
-    with websockets.sync.client.connect(
-        f"wss://app.localhost:{edge.https_port}/websocket",
-        sock=socket.create_connection(("127.0.0.1", edge.https_port)),
-        ssl=visitor.tls,
-        server_hostname="app.localhost",
-        origin=edge.url("").rstrip("/"),
-        additional_headers={"Cookie": visitor.cookie_header("app.localhost")},
-        proxy=None,
-    ) as one:
+    cookie = {"Cookie": visitor.cookie_header("app.localhost")}
+    with websocket.connect(edge.https_port, "app.localhost", visitor.tls, additional_headers=cookie) as one:
         one.send("hello")
         assert one.recv() == "hello"
         link = HTTP2Visitor(visitor, edge.url())

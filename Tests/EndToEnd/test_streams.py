@@ -4,7 +4,7 @@ import json
 import socket
 
 import pytest
-import websockets.sync.client
+from kit import websocket
 from kit.edge import route
 from kit.opened import Open, open_http
 from kit.people import ALICE, BOB, approve, browse
@@ -13,19 +13,7 @@ from kit.waiting import WITHIN_A_SECOND, seconds_until, until
 
 
 def open_websocket(visitor, edge):
-    link = visitor.connection(edge.url())
-    connecting = websockets.sync.client.connect(
-        f"wss://app.localhost:{edge.https_port}/websocket",
-        sock=_plain(edge),
-        ssl=visitor.tls,
-        server_hostname="app.localhost",
-        origin=edge.url("").rstrip("/"),
-        additional_headers={"Cookie": visitor.cookie_header("app.localhost")},
-        proxy=None,
-        compression=None,
-    )
-    link.close()
-    socket = connecting.__enter__()  # closed by whoever opened it, not at the end of a block
+    socket = connect_websocket(visitor, edge).__enter__()  # closed by whoever opened it, not at the end of a block
     socket.send("hello")
     assert socket.recv() == "hello"
     opened = Open(socket.recv, socket.close)
@@ -33,8 +21,11 @@ def open_websocket(visitor, edge):
     return opened
 
 
-def _plain(edge):
-    return socket.create_connection(("127.0.0.1", edge.https_port))
+def connect_websocket(visitor, edge):
+    cookie = {"Cookie": visitor.cookie_header("app.localhost")}
+    return websocket.connect(
+        edge.https_port, "app.localhost", visitor.tls, additional_headers=cookie, compression=None
+    )
 
 
 KINDS = {"websocket": open_websocket, "events": open_http("/events"), "download": open_http("/stream")}
@@ -117,16 +108,7 @@ def test_websocket_needs_the_routes_origin(edge, publish, visitor):
 def test_large_websocket_messages(edge, publish, visitor):
     publish()
     visitor.get(edge.url())
-    with websockets.sync.client.connect(
-        f"wss://app.localhost:{edge.https_port}/websocket",
-        sock=_plain(edge),
-        ssl=visitor.tls,
-        server_hostname="app.localhost",
-        origin=edge.url("").rstrip("/"),
-        proxy=None,
-        compression=None,
-        additional_headers={"Cookie": visitor.cookie_header("app.localhost")},
-    ) as socket:
+    with connect_websocket(visitor, edge) as socket:
         for size in (0, 1, 125, 126, 65535, 65536, 200_000):
             message = bytes(index & 0xFF for index in range(size))
             socket.send(message)

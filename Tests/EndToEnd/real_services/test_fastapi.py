@@ -3,10 +3,9 @@
 import hashlib
 import json
 import os
-import socket
 import ssl
 
-import websockets.sync.client
+from kit import websocket
 from kit.http2 import HTTP2Visitor
 
 
@@ -46,15 +45,13 @@ def test_streams_both_ways(published):
 
 
 def test_a_websocket(published):
-    with websockets.sync.client.connect(
-        published.url("fastapi", "/chat/tea").replace("https", "wss"),
-        sock=socket.create_connection(("127.0.0.1", published.edge.https_port)),
-        ssl=ssl.create_default_context(cafile=published.visitor.certificate_authority),
-        server_hostname="fastapi.localhost",
-        origin=published.origin("fastapi"),
+    with websocket.connect(
+        published.edge.https_port,
+        "fastapi.localhost",
+        ssl.create_default_context(cafile=published.visitor.certificate_authority),
+        path="/chat/tea",
         additional_headers={"Cookie": published.cookie("fastapi")},
         subprotocols=["json"],
-        proxy=None,
     ) as chat:
         assert chat.subprotocol == "json"
         for number in range(50):
