@@ -60,48 +60,51 @@ let package = Package(
     .systemLibrary(name: "CMalloc"),
 
     // Foundations
+    target("PlainText", []),
     target("Policy", []),
     target("Patterns", []),
     target("EdgeCrypto", ["COpenSSL", .product(name: "Crypto", package: "swift-crypto")]),
 
     // Subjects
     target("ProxyProtocol", [nio]),
-    target("SSHProtocol", ["EdgeCrypto", nio, collections]),
+    target("SSHProtocol", ["PlainText", "EdgeCrypto", nio, collections]),
     target("HTTPWire", [nio, hpack, collections]),
     target("EdgeConfig", ["CYAML", "Policy", "Patterns"]),
     target("Store", ["Policy", "EdgeCrypto", "CSQLite", logging]),
     target("Identity", ["Policy", "EdgeCrypto", "CCurl", "Store", logging]),
 
     // The meeting place
-    target("Routing", ["Policy", "Patterns", nio, concurrency, collections]),
+    target("Routing", ["PlainText", "Policy", "Patterns", nio, concurrency, collections]),
 
     // Servers
     target(
       "SSHServer",
       [
-        "Routing", "Policy", "Identity", "SSHProtocol", "ProxyProtocol", "EdgeCrypto", nio, nioPosix, concurrency,
-        collections, logging,
+        "PlainText", "Routing", "Policy", "Identity", "SSHProtocol", "ProxyProtocol", "EdgeCrypto", nio, nioPosix,
+        concurrency, collections, logging,
       ]),
     target(
       "HTTPProxy",
       [
-        "Routing", "Policy", "Patterns", "Identity", "HTTPWire", "ProxyProtocol", "EdgeCrypto", nio, nioPosix,
-        concurrency, collections, logging,
+        "PlainText", "Routing", "Policy", "Patterns", "Identity", "HTTPWire", "ProxyProtocol", "EdgeCrypto", nio,
+        nioPosix, concurrency, collections, logging,
       ]),
 
     // The program
     target(
-      "EmbeddedProvider", ["EdgeConfig", "Policy", "EdgeCrypto", "CCrypt", nio, nioPosix, nioHTTP1, logging]),
+      "EmbeddedProvider",
+      ["PlainText", "EdgeConfig", "Policy", "EdgeCrypto", "CCrypt", nio, nioPosix, nioHTTP1, logging]),
     target(
       "TunnelEdge",
       [
-        "SSHServer", "HTTPProxy", "Routing", "Policy", "Identity", "Store", "EdgeConfig", "EdgeCrypto", "SSHProtocol",
-        "HTTPWire", "Patterns", "EmbeddedProvider", "CMalloc", nio, nioPosix, nioHTTP1, concurrency, logging,
-        arguments,
+        "PlainText", "SSHServer", "HTTPProxy", "Routing", "Policy", "Identity", "Store", "EdgeConfig", "EdgeCrypto",
+        "SSHProtocol", "HTTPWire", "Patterns", "EmbeddedProvider", "CMalloc", nio, nioPosix, nioHTTP1, concurrency,
+        logging, arguments,
       ]),
     .executableTarget(name: "tunnel-edge", dependencies: ["TunnelEdge"], swiftSettings: settings),
 
     // Tests
+    tests("PlainTextTests", ["PlainText"]),
     tests("PolicyTests", ["Policy"]),
     tests("PatternsTests", ["Patterns"]),
     tests("EdgeCryptoTests", ["EdgeCrypto"]),
@@ -118,7 +121,10 @@ let package = Package(
     tests("RoutingTests", ["Routing", "Policy", "Patterns", nio, nioEmbedded, nioPosix]),
     tests(
       "SSHServerTests",
-      ["SSHServer", "SSHProtocol", "Routing", "Policy", "Identity", "EdgeCrypto", nio, nioPosix, nioEmbedded]),
+      [
+        "PlainText", "SSHServer", "SSHProtocol", "Routing", "Policy", "Identity", "EdgeCrypto", nio, nioPosix,
+        nioEmbedded,
+      ]),
     tests(
       "HTTPProxyTests",
       [
