@@ -7,7 +7,13 @@ package protocol Authenticator: Sendable {
   func admit(_ login: ProvedLogin) async -> LoginAnswer
   /// The person behind a live session as they are now; `nil` when it has ended, or when this key speaks for them no more.
   func subject(sessionID: String, key: ProvedKey) -> Subject?
+  /// Why there is no subject any more; `nil`: nothing more can be said than that the session has ended.
+  func reasonForEnd(sessionID: String, key: ProvedKey) -> String?
   func logout(sessionID: String) async
+}
+
+extension Authenticator {
+  package func reasonForEnd(sessionID: String, key: ProvedKey) -> String? { nil }
 }
 
 /// What a connection was let in with.
@@ -58,6 +64,12 @@ package struct ProvedLogin: Sendable {
     self.sourcePort = sourcePort
     self.clientVersion = clientVersion
     self.connectionID = connectionID
+  }
+}
+
+extension ProvedLogin {
+  package var key: ProvedKey {
+    ProvedKey(blob: keyBlob, fingerprint: fingerprint, certificate: certificate, sourceAddress: sourceAddress)
   }
 }
 

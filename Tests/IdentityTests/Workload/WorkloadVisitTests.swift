@@ -1,0 +1,129 @@
+import Policy
+import Testing
+
+@testable import Identity
+
+/// Jobs that visit with their token.
+@Suite struct WorkloadVisitTests {
+  private static let host = "preview.example.com"
+
+  private func session(
+    _ harness: JobHarness, _ token: String, host: String = host, from source: String = JobHarness.source
+  ) async -> Session? {
+    guard case .admitted(let session) = await harness.identity.admitWorkload(token, host: host, source: source) else {
+      return nil
+    }
+    return session
+  }
+
+  private func refusal(_ harness: JobHarness, _ token: String, host: String = host) async -> String? {
+    guard case .refused(let text) = await harness.identity.admitWorkload(token, host: host, source: JobHarness.source)
+    else { return nil }
+    return text
+  }
+
+  @Test func aTokenVisitsAsOftenAsItLikesUntilItsEnd() async throws {
+    let harness = try await JobHarness()
+    let token = try harness.issuer.token(["exp": .number(Double(harness.clock.now.seconds) + 7200)])
+    #expect(harness.identity.acceptsWorkloads)
+    #expect(harness.identity.workloadSession(token, host: Self.host, source: JobHarness.source) == nil)
+    let session = try #require(await session(harness, token))
+    #expect(session.subject.serviceAccount == "ci" && session.subject.email == nil && session.subject.groups.isEmpty)
+    #expect(session.id.hasPrefix("service-account:ci/"))
+    // Not the hour of ssh keys: each request shows the token.
+    #expect(session.expiresAt == harness.clock.now.adding(seconds: 7200))
+    let fetched = harness.issuer.fetched.count
+    for _ in 0..<3 {
+      #expect(harness.identity.workloadSession(token, host: Self.host, source: JobHarness.source) == session)
+      #expect(await self.session(harness, token) == session)
+    }
+    #expect(harness.issuer.fetched.count == fetched)
+    #expect(harness.identity.session(id: session.id) == session)
+    // It may still be shown for a key, once.
+    try await harness.bind(token)
+    harness.clock.advance(seconds: 7200)
+    #expect(harness.identity.workloadSession(token, host: Self.host, source: JobHarness.source) == nil)
+    #expect(harness.identity.session(id: session.id) == nil)
+    await harness.identity.sweep()
+    #expect(harness.changes.all == [.ended(sessionID: session.id)])
+    #expect(await refusal(harness, token)?.contains("expired") == true)
+  }
+
+  @Test func whatIsNotOursIsLeftAlone() async throws {
+    let harness = try await JobHarness()
+    for token in [
+      try harness.issuer.token(["iss": .string("https://other.example")]), "a.b.c", "opaque", "",
+      String(repeating: "a", count: 20_000),
+    ] {
+      guard case .notOurs = await harness.identity.admitWorkload(token, host: Self.host, source: JobHarness.source)
+      else {
+        Issue.record("\(token.prefix(80))")
+        continue
+      }
+    }
+    #expect(harness.issuer.fetched.isEmpty)
+    let none = try await JobHarness([])
+    #expect(!none.identity.acceptsWorkloads)
+  }
+
+  @Test func ofOurIssuersEverythingIsChecked() async throws {
+    let harness = try await JobHarness()
+    let issuer = harness.issuer
+    for (token, word) in [
+      (try issuer.token(key: TestKeys.otherRSA), "signature"), (try issuer.token(["aud": .string("x")]), "audience"),
+      (try issuer.token(["repository": .string("org/x")]), "claims"),
+      (try issuer.token(["exp": .number(1)]), "expired"),
+    ] {
+      #expect(await refusal(harness, token)?.contains(word) == true)
+      #expect(harness.identity.workloadSession(token, host: Self.host, source: JobHarness.source) == nil)
+    }
+  }
+
+  @Test func onlyListedHostsAndAddresses() async throws {
+    let clock = TestClock()
+    let sources = [try #require(AddressRange("192.0.2.0/24"))]
+    let harness = try await JobHarness(clock: clock, [try JobHarness.account(clock: clock, sources: sources)])
+    let token = try harness.issuer.token()
+    #expect(await refusal(harness, token, host: "other.example.com")?.contains("is not for") == true)
+    #expect(harness.identity.workloadSession(token, host: "other.example.com", source: JobHarness.source) == nil)
+    #expect(await session(harness, token) != nil)
+    // The same token from elsewhere is another question.
+    #expect(harness.identity.workloadSession(token, host: Self.host, source: "198.51.100.1") == nil)
+    #expect(await session(harness, token, from: "198.51.100.1") == nil)
+    let second = try #require(await session(harness, token, from: "192.0.2.8"))
+    #expect(second.id != (await session(harness, token))?.id)
+  }
+
+  @Test func whatTheConfigurationTakesAwayEndsAtOnce() async throws {
+    let harness = try await JobHarness()
+    let token = try harness.issuer.token()
+    let session = try #require(await session(harness, token))
+    var account = try JobHarness.account(clock: harness.clock)
+    account.hosts = ["else.example.com"]
+    harness.identity.replace(serviceAccounts: ServiceAccounts([account]))
+    #expect(harness.changes.all == [.changed(sessionID: session.id)])
+    #expect(harness.identity.workloadSession(token, host: Self.host, source: JobHarness.source) == nil)
+    #expect(harness.identity.session(id: session.id)?.subject.publishableHosts == ["else.example.com"])
+    harness.identity.replace(serviceAccounts: ServiceAccounts([]))
+    #expect(harness.changes.all.last == .ended(sessionID: session.id))
+    #expect(harness.identity.session(id: session.id) == nil)
+    // Back again, the token is verified anew.
+    harness.identity.replace(serviceAccounts: ServiceAccounts([try JobHarness.account(clock: harness.clock)]))
+    #expect(harness.identity.workloadSession(token, host: Self.host, source: JobHarness.source) == nil)
+    #expect(await self.session(harness, token) != nil)
+  }
+
+  @Test func theFirstAccountThatTakesItIsIt() async throws {
+    let clock = TestClock()
+    let harness = try await JobHarness(
+      clock: clock,
+      [
+        try JobHarness.account("one", repository: "org/x", clock: clock),
+        try JobHarness.account("two", repository: "org/app", clock: clock),
+        try JobHarness.account("three", repository: "org/*", clock: clock),
+      ])
+    #expect(await session(harness, try harness.issuer.token())?.subject.serviceAccount == "two")
+    let other = try harness.issuer.token(["repository": .string("org/y")])
+    #expect(await session(harness, other)?.subject.serviceAccount == "three")
+  }
+}
