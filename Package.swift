@@ -144,7 +144,7 @@ let package = Package(
 
 // Fuzz targets, for scripts/fuzz only: a build with unsafe flags is no dependency of anybody.
 if Context.environment["TUNNEL_EDGE_FUZZ"] != nil {
-  let fuzzed: Set = ["HTTPWire", "SSHProtocol", "ProxyProtocol", "EdgeConfig", "Policy", "Patterns", "EdgeCrypto"]
+  let fuzzed: Set = ["HTTPWire", "SSHProtocol", "ProxyProtocol", "EdgeConfig", "Policy", "Patterns", "EdgeCrypto", "Identity"]
   for target in package.targets where fuzzed.contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-sanitize=fuzzer"])]
   }
@@ -161,6 +161,7 @@ if Context.environment["TUNNEL_EDGE_FUZZ"] != nil {
     ("FuzzCrypto", ["EdgeCrypto"]),
     ("FuzzProxyProtocol", ["ProxyProtocol", nio]),
     ("FuzzPatterns", ["Patterns"]),
+    ("FuzzTokens", ["Identity", "EdgeCrypto", "Policy"]),
   ]
   package.targets.append(
     .target(
