@@ -46,6 +46,40 @@ import Testing
     #expect(subject.emailIsTrusted)
   }
 
+  /// Some providers leave the claim out of userinfo when a person has no group any more; then they have none here either.
+  @Test func losesTheLastGroupWhereNoTokenComes() async throws {
+    let harness = try await Harness()
+    harness.provider.change {
+      $0.idTokenOnRefresh = false
+      $0.userinfo = ["sub": .string("alice-1"), "groups": .list([.string("staff")])]
+    }
+    let session = try await harness.session()
+    harness.provider.change { $0.userinfo = ["sub": .string("alice-1"), "email": .string("alice@example.test")] }
+    await refresh(harness)
+    #expect(harness.identity.session(id: session.id)?.subject.groups == [])
+    // After a restart nothing is known of the provider: that is no reason to keep them.
+    let other = try await Harness()
+    other.provider.change { $0.idTokenOnRefresh = false }
+    let kept = try await other.session()
+    other.provider.change { $0.userinfo = ["sub": .string("alice-1")] }
+    let after = try await Harness(clock: other.clock, store: other.store, provider: other.provider)
+    other.clock.advance(seconds: 100)
+    await refresh(after)
+    #expect(after.identity.session(id: kept.id)?.subject.groups == [])
+  }
+
+  /// A provider that names groups in ID tokens only: what userinfo never said is not taken back by it.
+  @Test func keepsGroupsThatOnlyTheTokenNames() async throws {
+    let harness = try await Harness()
+    harness.provider.change {
+      $0.idTokenOnRefresh = false
+      $0.userinfo = ["sub": .string("alice-1"), "email": .string("alice@example.test")]
+    }
+    let session = try await harness.session()
+    await refresh(harness)
+    #expect(harness.identity.session(id: session.id)?.subject.groups == ["staff", "web"])
+  }
+
   @Test func endsTheSessionWhenTheGrantIsWithdrawn() async throws {
     let harness = try await Harness()
     let session = try await harness.session()
