@@ -1,16 +1,9 @@
 extension AccessPolicy {
   /// The same policy for paths that have been read in another way: what it says of paths is read that way, too.
   package func readingPaths(_ reading: (String) -> String) -> AccessPolicy {
-    var policy = self
-    for (ruleIndex, rule) in rules.enumerated() {
-      for (groupIndex, group) in rule.groups.enumerated() {
-        for (index, criterion) in group.criteria.enumerated() {
-          guard case .httpPath(let matcher) = criterion.test else { continue }
-          policy.rules[ruleIndex].groups[groupIndex].criteria[index].test = .httpPath(matcher.reading(reading))
-        }
-      }
+    mapping { test in
+      if case .httpPath(let matcher) = test { .httpPath(matcher.reading(reading)) } else { test }
     }
-    return policy
   }
 }
 

@@ -10,9 +10,16 @@ package struct AccessPolicy: Sendable, Equatable {
       groups: [Group(operation: .or, criteria: [Criterion(name: "authenticated_user", test: .authenticatedUser)])])
   ])
 
-  var rules: [Rule]
+  private(set) var rules: [Rule]
+  /// The file the rules stand in, for explanations; empty where there is none.
+  package var source = ""
+  let traits: PolicyTraits
 
-  init(rules: [Rule]) { self.rules = rules }
+  init(rules: [Rule], source: String = "") {
+    self.rules = rules
+    self.source = source
+    traits = PolicyTraits(rules)
+  }
 
   /// The first mistake is thrown; `PolicyParser` gives all of them.
   package init(parsing node: PolicyNode) throws(PolicyError) {
@@ -23,19 +30,34 @@ package struct AccessPolicy: Sendable, Equatable {
   }
 
   /// The rules of both.
-  package func merging(_ other: AccessPolicy) -> AccessPolicy { AccessPolicy(rules: rules + other.rules) }
-
-  package func decide(_ request: AccessRequest) -> Decision {
-    Evaluation(of: self, request).decision()
+  package func merging(_ other: AccessPolicy) -> AccessPolicy {
+    AccessPolicy(rules: rules + other.rules, source: source.isEmpty ? other.source : source)
   }
+
+  package func decide(_ request: AccessRequest) -> Decision { Evaluation(of: self, request).decision(self) }
 
   /// Whether it asks for certificates of visitors.
-  package var asksForCertificates: Bool {
-    rules.contains { $0.groups.contains { $0.criteria.contains { $0.test.dependsOnCertificate } } }
-  }
+  package var asksForCertificates: Bool { traits.contains(.certificate) }
 
   /// Nothing in it can ever allow.
   package var allowsNobody: Bool { !rules.contains { $0.action == .allow && !$0.groups.isEmpty } }
+
+  /// The same rules with some criteria replaced.
+  func mapping(_ change: (CriterionTest) -> CriterionTest) -> AccessPolicy {
+    var changed = rules
+    for rule in changed.indices {
+      for group in changed[rule].groups.indices {
+        for criterion in changed[rule].groups[group].criteria.indices {
+          let test = changed[rule].groups[group].criteria[criterion].test
+          changed[rule].groups[group].criteria[criterion].test = change(test)
+        }
+      }
+    }
+    return AccessPolicy(rules: changed, source: source)
+  }
+
+  /// Where it stands is no part of a policy.
+  package static func == (left: Self, right: Self) -> Bool { left.rules == right.rules }
 }
 
 /// One `allow:` or `deny:`.
@@ -48,4 +70,10 @@ struct Rule: Sendable, Equatable {
 struct Group: Sendable, Equatable {
   var operation: GroupOperator
   var criteria: [Criterion]
+  var position: SourcePosition = .none
+
+  /// Moved lines are no change of a policy.
+  static func == (left: Self, right: Self) -> Bool {
+    left.operation == right.operation && left.criteria == right.criteria
+  }
 }

@@ -23,6 +23,8 @@ enum CriterionTest: Sendable, Equatable {
   case httpMethod(StringMatcher)
   case httpPath(StringMatcher)
   case corsPreflight
+  /// Paths of the edge's own, on which no policy is asked.
+  case pomeriumRoutes
   case sshUsername(StringMatcher)
   case sshUsernameMatchesEmail
   case sshUsernameMatchesClaim(ClaimPath)
@@ -34,40 +36,8 @@ enum CriterionTest: Sendable, Equatable {
   case sshForwardHost([ForwardHostPattern])
   /// `date`, `day_of_week`, `time_of_day`.
   case time(TimeWindow)
-  /// A device that was enrolled, of which there is none.
-  case device
+  /// A device that was enrolled, of which there is none: true at most where one without approval is asked for.
+  case device(wantsUnapproved: Bool)
   case clientCertificate(CertificateMatcher)
   case invalidClientCertificate
-
-  /// Whether the answer depends on more than who asks and the connection.
-  var dependsOnRequest: Bool {
-    switch self {
-    case .accept, .reject, .authenticatedUser, .user, .email, .domain, .groups, .claim, .serviceAccount,
-      .clientCertificate, .invalidClientCertificate, .time, .device:
-      false
-    case .sourceIP, .httpMethod, .httpPath, .corsPreflight, .sshUsername, .sshUsernameMatchesEmail,
-      .sshUsernameMatchesClaim, .sshPublicKey, .sshCertificateAuthority, .sshForwardHost:
-      true
-    }
-  }
-
-  /// Whether the answer depends on who asks.
-  var dependsOnSubject: Bool {
-    switch self {
-    case .authenticatedUser, .user, .email, .domain, .groups, .claim, .serviceAccount, .sshUsernameMatchesEmail,
-      .sshUsernameMatchesClaim, .sshForwardHost, .device:
-      true
-    case .accept, .reject, .sourceIP, .httpMethod, .httpPath, .corsPreflight, .sshUsername, .sshPublicKey,
-      .sshCertificateAuthority, .clientCertificate, .invalidClientCertificate, .time:
-      false
-    }
-  }
-
-  /// Whether the answer depends on the certificate of the visitor's connection.
-  var dependsOnCertificate: Bool {
-    switch self {
-    case .clientCertificate, .invalidClientCertificate: true
-    default: false
-    }
-  }
 }

@@ -1,113 +1,140 @@
 /// What a criterion says of a request, and the reference's name for it.
 struct CriterionAnswer: Equatable {
   var matched: Bool
-  var reason: String
+  var reason: ReasonName
+
+  init(_ matched: Bool, _ reason: ReasonName) {
+    self.matched = matched
+    self.reason = reason
+  }
 }
 
-/// The request as one criterion sees it.
+/// The request as criteria see it; made once for all of them.
 struct CriterionQuestion {
-  let request: AccessRequest
+  private let request: AccessRequest
   /// Who asks, if the session is still alive.
   let subject: Subject?
-  /// Whether the criterion being true works towards access. Where it does, an address that is not trusted never matches;
-  /// where it works against, such an address counts as empty, so that nobody escapes a `deny` by leaving it unverified.
-  let helpsAccess: Bool
+  /// The source address, read once.
+  private let address: IPAddress?
 
-  func answer(_ test: CriterionTest) -> CriterionAnswer {
+  init(_ request: AccessRequest) {
+    self.request = request
+    subject = request.liveSubject
+    address = request.sourceAddress.flatMap { IPAddress($0) }
+  }
+
+  var now: UnixTime { request.now }
+
+  /// When the ssh certificate, if there is one, is not valid any more.
+  var certificateEnds: UnixTime? { request.sshCertificate.flatMap { $0.expiresAt > now ? $0.expiresAt : nil } }
+
+  /// - Parameter helpsAccess: whether the criterion being true works towards access. Where it does, an address that is not
+  ///   trusted never matches; where it works against, such an address counts as empty, so that nobody escapes a `deny` by
+  ///   leaving it unverified.
+  func answer(_ test: CriterionTest, helpsAccess: Bool) -> CriterionAnswer {
     switch test {
-    case .accept: CriterionAnswer(matched: true, reason: "accept")
-    case .reject: CriterionAnswer(matched: true, reason: "reject")
-    case .corsPreflight: answer(request.isCORSPreflight, "cors-request", else: "non-cors-request")
-    case .sourceIP(let ranges): answer(comes(from: ranges), "source-ip-ok", else: "source-ip-unauthorized")
+    case .accept: CriterionAnswer(true, .accept)
+    // It refuses wherever it stands: the reference's documentation takes it for true and its code for false.
+    case .reject: CriterionAnswer(!helpsAccess, .reject)
+    case .corsPreflight: answer(request.isCORSPreflight, .corsRequest, else: .nonCORSRequest)
+    case .pomeriumRoutes: answer(request.path?.isOwnPath == true, .pomeriumRoute, else: .nonPomeriumRoute)
+    case .sourceIP(let ranges):
+      answer(
+        address.map { from in ranges.contains { $0.contains(from) } } ?? false, .sourceIPOK, else: .sourceIPUnauthorized
+      )
     case .httpMethod(let matcher):
-      answer(matcher.matches(request.method ?? ""), "http-method-ok", else: "http-method-unauthorized")
+      answer(matcher.matches(request.method ?? ""), .httpMethodOK, else: .httpMethodUnauthorized)
     case .httpPath(let matcher):
-      answer(matcher.matches(request.path ?? ""), "http-path-ok", else: "http-path-unauthorized")
+      answer(matcher.matches(request.path ?? ""), .httpPathOK, else: .httpPathUnauthorized)
     case .sshUsername(let matcher):
-      answer(matcher.matches(request.sshUsername ?? ""), "ssh-username-ok", else: "ssh-username-unauthorized")
+      answer(matcher.matches(request.sshUsername ?? ""), .sshUsernameOK, else: .sshUsernameUnauthorized)
     case .sshPublicKey(let blobs):
-      answer(usesKey(among: blobs), "ssh-publickey-ok", else: ReasonName.keyUnauthorized)
+      answer(usesKey(among: blobs), .sshPublicKeyOK, else: .sshPublicKeyUnauthorized)
     case .sshCertificateAuthority(let blobs):
-      answer(wasCertified(by: blobs), "ssh-publickey-ok", else: ReasonName.keyUnauthorized)
+      answer(wasCertified(by: blobs), .sshPublicKeyOK, else: .sshPublicKeyUnauthorized)
     case .clientCertificate(let matcher):
-      answer(certificateMatches(matcher), "client-certificate-ok", else: "client-certificate-unauthorized")
+      answer(
+        certificateMatches(matcher, helpsAccess), .clientCertificateOK, else: .clientCertificateUnauthorized)
     case .invalidClientCertificate: answerAboutCertificate()
-    case .time(let window):
-      answer(window.contains(request.now), "\(window.reasonStem)-ok", else: "\(window.reasonStem)-unauthorized")
+    case .time(let window): answer(about: window)
     case .authenticatedUser, .user, .email, .domain, .groups, .claim, .serviceAccount, .sshUsernameMatchesEmail,
       .sshUsernameMatchesClaim, .sshForwardHost, .device:
-      answerAboutSubject(test)
+      answerAboutSubject(test, helpsAccess)
     }
   }
 
   /// Nobody signed in: false, and signing in may change it.
-  private func answerAboutSubject(_ test: CriterionTest) -> CriterionAnswer {
-    guard let subject else { return CriterionAnswer(matched: false, reason: ReasonName.unauthenticated) }
-    if subject.serviceAccount != nil { return answer(test, serviceAccount: subject) }
-    return answer(test, person: subject)
+  private func answerAboutSubject(_ test: CriterionTest, _ helpsAccess: Bool) -> CriterionAnswer {
+    guard let subject else { return CriterionAnswer(false, .userUnauthenticated) }
+    if let account = subject.serviceAccount { return answer(test, serviceAccount: account) }
+    return answer(test, person: subject, helpsAccess)
   }
 
-  private func answer(_ test: CriterionTest, person: Subject) -> CriterionAnswer {
+  private func answer(_ test: CriterionTest, person: Subject, _ helpsAccess: Bool) -> CriterionAnswer {
     switch test {
-    case .authenticatedUser: CriterionAnswer(matched: true, reason: "user-ok")
-    case .user(let matcher): answer(matcher.matches(person.userID), "user-ok", else: "user-unauthorized")
-    case .email(let matcher): answer(addressMatches(person, matcher, \.self), "email-ok", else: "email-unauthorized")
+    case .authenticatedUser: CriterionAnswer(true, .userOK)
+    case .user(let matcher): answer(matcher.matches(person.userID), .userOK, else: .userUnauthorized)
+    case .email(let matcher):
+      answer(
+        person.trustedEmail.map { matcher.matches($0) } ?? (!helpsAccess && matcher.matches("")), .emailOK,
+        else: .emailUnauthorized)
     case .domain(let matcher):
-      answer(addressMatches(person, matcher, \.domainPart), "domain-ok", else: "domain-unauthorized")
-    case .groups(let matcher): answer(matcher.matches(groups(of: person)), "groups-ok", else: "groups-unauthorized")
+      answer(
+        person.trustedEmail.map { matcher.matches($0.domainPart) } ?? (!helpsAccess && matcher.matches("")), .domainOK,
+        else: .domainUnauthorized)
+    case .groups(let matcher): answer(matcher.matches(person.groupValues), .groupsOK, else: .groupsUnauthorized)
     case .claim(let path, let matcher):
-      answer(matcher.matches(path.values(in: person.claims)), "claim-ok", else: "claim-unauthorized")
+      answer(matcher.matches(path.values(in: person.claims)), .claimOK, else: .claimUnauthorized)
     case .sshUsernameMatchesEmail:
-      answer(usernameIsLocalPart(of: person), "ssh-username-ok", else: "ssh-username-unauthorized")
+      answer(usernameIsLocalPart(of: person), .sshUsernameOK, else: .sshUsernameUnauthorized)
     case .sshUsernameMatchesClaim(let path):
-      answer(username(isAmong: path.values(in: person.claims)), "ssh-username-ok", else: "ssh-username-unauthorized")
+      answer(username(isAmong: path.values(in: person.claims)), .sshUsernameOK, else: .sshUsernameUnauthorized)
     case .sshForwardHost(let patterns):
-      answer(mayHaveName(person, patterns), "ssh-forward-host-ok", else: "ssh-forward-host-unauthorized")
-    case .device: CriterionAnswer(matched: false, reason: "device-unauthorized")
-    case .serviceAccount, .accept, .reject, .sourceIP, .httpMethod, .httpPath, .corsPreflight, .sshUsername,
-      .sshPublicKey, .sshCertificateAuthority, .clientCertificate, .invalidClientCertificate, .time:
+      answer(mayHaveName(person, patterns, helpsAccess), .sshForwardHostOK, else: .sshForwardHostUnauthorized)
+    // Nobody has a device, so nobody has an approved one: that counts against everybody, and for nobody.
+    case .device(let wantsUnapproved):
+      answer(wantsUnapproved && !helpsAccess, .deviceOK, else: .deviceUnauthenticated)
+    case .serviceAccount, .accept, .reject, .sourceIP, .httpMethod, .httpPath, .corsPreflight, .pomeriumRoutes,
+      .sshUsername, .sshPublicKey, .sshCertificateAuthority, .clientCertificate, .invalidClientCertificate, .time:
       // A person is no service account; the others are not about the subject.
-      CriterionAnswer(matched: false, reason: "service-account-unauthorized")
+      CriterionAnswer(false, .serviceAccountUnauthorized)
     }
   }
 
   /// Security rule 13: only its own criterion can be true of a service account.
-  private func answer(_ test: CriterionTest, serviceAccount subject: Subject) -> CriterionAnswer {
-    guard case .serviceAccount(let matcher) = test, let name = subject.serviceAccount, matcher.matches(name) else {
-      return CriterionAnswer(matched: false, reason: "service-account-unauthorized")
+  private func answer(_ test: CriterionTest, serviceAccount name: String) -> CriterionAnswer {
+    guard case .serviceAccount(let matcher) = test, matcher.matches(name) else {
+      return CriterionAnswer(false, .serviceAccountUnauthorized)
     }
-    return CriterionAnswer(matched: true, reason: "service-account-ok")
+    return CriterionAnswer(true, .serviceAccountOK)
   }
 
-  private func answer(_ matched: Bool, _ yes: String, else no: String) -> CriterionAnswer {
-    CriterionAnswer(matched: matched, reason: matched ? yes : no)
+  private func answer(_ matched: Bool, _ yes: ReasonName, else no: ReasonName) -> CriterionAnswer {
+    CriterionAnswer(matched, matched ? yes : no)
   }
 
-  private func addressMatches(_ person: Subject, _ matcher: StringMatcher, _ part: (String) -> String) -> Bool {
-    if let email = person.email, !email.isEmpty, person.emailIsTrusted { return matcher.matches(part(email)) }
-    return helpsAccess ? false : matcher.matches("")
-  }
-
-  private func groups(of person: Subject) -> [ClaimValue] {
-    person.groups.isEmpty ? ClaimPath(text: "groups").values(in: person.claims) : person.groups.map { .string($0) }
+  private func answer(about window: TimeWindow) -> CriterionAnswer {
+    let isNow = window.contains(request.now)
+    return switch window {
+    case .date: answer(isNow, .dateOK, else: .dateUnauthorized)
+    case .weekdays: answer(isNow, .dayOfWeekOK, else: .dayOfWeekUnauthorized)
+    case .timeOfDay: answer(isNow, .timeOfDayOK, else: .timeOfDayUnauthorized)
+    }
   }
 
   private func usernameIsLocalPart(of person: Subject) -> Bool {
-    guard let username = request.sshUsername, !username.isEmpty, let email = person.email, person.emailIsTrusted,
-      let local = email.localPart
-    else { return false }
+    guard let username = request.sshUsername, !username.isEmpty, let local = person.trustedEmail?.localPart else {
+      return false
+    }
     return username.isSame(as: local)
   }
 
-  private func username(isAmong values: [ClaimValue]) -> Bool {
+  private func username(isAmong values: ClaimValues) -> Bool {
     guard let username = request.sshUsername, !username.isEmpty else { return false }
-    return values.contains { value in
-      if case .string(let text) = value { return text.isSame(as: username) }
-      return false
-    }
+    return values.hasText { $0.isSame(as: username) }
   }
 
-  private func mayHaveName(_ person: Subject, _ patterns: [ForwardHostPattern]) -> Bool {
+  private func mayHaveName(_ person: Subject, _ patterns: [ForwardHostPattern], _ helpsAccess: Bool) -> Bool {
     switch request.forwardHost {
     case nil: false
     case .any: helpsAccess
@@ -115,13 +142,8 @@ struct CriterionQuestion {
     }
   }
 
-  private func comes(from ranges: [AddressRange]) -> Bool {
-    guard let text = request.sourceAddress, let address = IPAddress(text) else { return false }
-    return ranges.contains { $0.contains(address) }
-  }
-
   /// What nobody vouches for proves nothing in favour of its holder, and counts against them all the same.
-  private func certificateMatches(_ matcher: CertificateMatcher) -> Bool {
+  private func certificateMatches(_ matcher: CertificateMatcher, _ helpsAccess: Bool) -> Bool {
     switch request.certificate {
     case .notAsked, .missing: false
     case .invalid(let certificate): helpsAccess ? false : matcher.matches(certificate)
@@ -131,9 +153,9 @@ struct CriterionQuestion {
 
   private func answerAboutCertificate() -> CriterionAnswer {
     switch request.certificate {
-    case .notAsked, .valid: CriterionAnswer(matched: false, reason: "client-certificate-ok")
-    case .missing: CriterionAnswer(matched: true, reason: ReasonName.certificateRequired)
-    case .invalid: CriterionAnswer(matched: true, reason: ReasonName.certificateInvalid)
+    case .notAsked, .valid: CriterionAnswer(false, .validClientCertificate)
+    case .missing: CriterionAnswer(true, .clientCertificateRequired)
+    case .invalid: CriterionAnswer(true, .invalidClientCertificate)
     }
   }
 
@@ -151,23 +173,39 @@ struct CriterionQuestion {
   }
 }
 
-/// Reasons that decide what the refused one is told.
-enum ReasonName {
-  static let unauthenticated = "user-unauthenticated"
-  static let keyUnauthorized = "ssh-publickey-unauthorized"
-  static let certificateRequired = "client-certificate-required"
-  static let certificateInvalid = "invalid-client-certificate"
+extension AccessRequest {
+  /// Who asks, if the session is still alive.
+  var liveSubject: Subject? {
+    guard let subject, subject.expiresAt > now else { return nil }
+    return subject
+  }
+}
+
+extension Subject {
+  /// The address, if criteria may look at it (security rule 29).
+  fileprivate var trustedEmail: String? {
+    guard emailIsTrusted, let email, !email.isEmpty else { return nil }
+    return email
+  }
+
+  /// The directory's groups, or where there are none the claim's.
+  var groupValues: ClaimValues {
+    groups.isEmpty ? ClaimPath.groups.values(in: claims) : .texts(groups)
+  }
 }
 
 extension String {
   /// After the last `@`; empty when there is none.
-  fileprivate var domainPart: String {
-    lastIndex(of: "@").map { String(self[index(after: $0)...]) } ?? ""
+  fileprivate var domainPart: Substring {
+    lastIndex(of: "@").map { self[index(after: $0)...] } ?? ""
   }
 
   /// Before the last `@`; none when it is empty.
-  fileprivate var localPart: String? {
+  fileprivate var localPart: Substring? {
     guard let at = lastIndex(of: "@"), at > startIndex else { return nil }
-    return String(self[..<at])
+    return self[..<at]
   }
+
+  /// What the edge answers itself.
+  fileprivate var isOwnPath: Bool { hasPrefix("/.pomerium/") || self == "/.pomerium" }
 }

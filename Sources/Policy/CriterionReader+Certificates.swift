@@ -1,9 +1,7 @@
 extension CriterionReader {
-  private static let certificateOperators = ["fingerprint", "spki_hash", "san_dns", "san_email", "san_uri"]
-
   mutating func certificateMatcher(_ node: PolicyNode) -> CertificateMatcher? {
     guard case .object(let entries) = node.value, !entries.isEmpty else {
-      let list = Self.certificateOperators.map { "`\($0)`" }.joined(separator: ", ")
+      let list = CriterionName.certificate.map { "`\($0)`" }.joined(separator: ", ")
       fail(node, "expected what the certificate must have, not \(node.kind)", "operators are \(list)")
       return nil
     }
@@ -27,7 +25,7 @@ extension CriterionReader {
     case "san_dns": return stringMatcher(entry.value).map { .dnsName($0) }
     case "san_email": return stringMatcher(entry.value).map { .emailAddress($0) }
     case "san_uri": return stringMatcher(entry.value).map { .uri($0) }
-    default: return unknownOperator(entry, Self.certificateOperators)
+    default: return unknownOperator(entry, CriterionName.certificate)
     }
   }
 

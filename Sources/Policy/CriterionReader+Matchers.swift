@@ -5,7 +5,7 @@ extension CriterionReader {
     case .string(let text):
       return .equals(text)
     case .object(let entries):
-      if entries.isEmpty { noOperator(node, Self.stringOperators) }
+      if entries.isEmpty { noOperator(node, CriterionName.text) }
       var conditions: [StringMatcher.Condition] = []
       for entry in entries {
         if let condition = stringCondition(entry) { conditions.append(condition) }
@@ -15,7 +15,7 @@ extension CriterionReader {
       wrongType(node)
       return nil
     case .null, .list:
-      noOperator(node, Self.stringOperators)
+      noOperator(node, CriterionName.text)
       return nil
     }
   }
@@ -29,17 +29,15 @@ extension CriterionReader {
     case "ends_with": text(entry.value).map { .endsWith($0) }
     case "in": textList(entry).map { .isOne(of: $0) }
     case "not_in": textList(entry).map { .isNone(of: $0) }
-    default: unknownOperator(entry, Self.stringOperators)
+    default: unknownOperator(entry, CriterionName.text)
     }
   }
-
-  private static let stringOperators = ["is", "not", "contains", "starts_with", "ends_with", "in", "not_in"]
 
   /// An operator object, or a bare value that means `has`.
   mutating func listMatcher(_ node: PolicyNode) -> ListMatcher? {
     switch node.value {
     case .object(let entries):
-      if entries.isEmpty { noOperator(node, Self.listOperators) }
+      if entries.isEmpty { noOperator(node, CriterionName.list) }
       var conditions: [ListMatcher.Condition] = []
       for entry in entries {
         let condition: ListMatcher.Condition? =
@@ -47,20 +45,18 @@ extension CriterionReader {
           case "has": scalar(entry.value).map { .has($0) }
           case "is": scalar(entry.value).map { .isOnly($0) }
           case "exclude": scalar(entry.value).map { .excludes($0) }
-          default: unknownOperator(entry, Self.listOperators)
+          default: unknownOperator(entry, CriterionName.list)
           }
         if let condition { conditions.append(condition) }
       }
       return errors.isEmpty ? ListMatcher(conditions: conditions) : nil
     case .null, .list:
-      noOperator(node, Self.listOperators)
+      noOperator(node, CriterionName.list)
       return nil
     case .string, .number, .bool:
       return scalar(node).map { ListMatcher(conditions: [.has($0)]) }
     }
   }
-
-  private static let listOperators = ["has", "is", "exclude"]
 
   private mutating func text(_ node: PolicyNode) -> String? {
     if case .string(let text) = node.value { return text }

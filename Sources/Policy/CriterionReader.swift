@@ -1,17 +1,3 @@
-/// The names that may stand in a list of criteria.
-enum CriterionName {
-  static let supported = [
-    "accept", "authenticated_user", "claim", "client_certificate", "cors_preflight", "date", "day_of_week", "device",
-    "domain", "email", "groups", "http_method", "http_path", "invalid_client_certificate", "reject", "service_account",
-    "source_ip", "ssh_ca", "ssh_forward_host", "ssh_publickey", "ssh_username", "ssh_username_matches_claim",
-    "ssh_username_matches_email", "time_of_day", "user",
-  ]
-  static let unsupported = [
-    "mcp_tool", "pomerium_routes", "record",
-  ]
-  static let known = Set(supported + unsupported)
-}
-
 /// Reads one criterion: its name and the data beside it.
 struct CriterionReader {
   let entry: PolicyNode.Entry
@@ -39,6 +25,7 @@ struct CriterionReader {
     case "reject": return flag(.reject)
     case "authenticated_user": return flag(.authenticatedUser)
     case "cors_preflight": return flag(.corsPreflight)
+    case "pomerium_routes": return flag(.pomeriumRoutes)
     case "invalid_client_certificate": return flag(.invalidClientCertificate)
     case "client_certificate": return certificateMatcher(entry.value).map { .clientCertificate($0) }
     case "ssh_username_matches_email": return flag(.sshUsernameMatchesEmail)
@@ -64,9 +51,8 @@ struct CriterionReader {
   }
 
   private mutating func refuseName(_ name: String) -> CriterionTest? {
-    if CriterionName.unsupported.contains(name) {
-      return failName(
-        "the criterion `\(name)` is not supported in this version", "take it out, or use another criterion")
+    if let instead = CriterionName.unsupported[name] {
+      return failName("the criterion `\(name)` is not supported", instead)
     }
     let nearest = nearestName(to: name, among: CriterionName.supported)
     let list = CriterionName.supported.map { $0 == "claim" ? "claim/…" : $0 }.joined(separator: ", ")
@@ -149,9 +135,11 @@ struct CriterionReader {
     guard case .object(let entries) = entry.value.value, !entries.isEmpty else {
       return refuse(entry.value, "expected `is`, `approved` or `type`, not \(entry.value.kind)", nil)
     }
+    var wantsUnapproved = true
     for entry in entries {
       switch (entry.key, entry.value.value) {
-      case ("is", .string), ("type", .string), ("approved", .bool): break
+      case ("approved", .bool(false)): break
+      case ("is", .string), ("type", .string), ("approved", .bool): wantsUnapproved = false
       case ("is", _), ("type", _): fail(entry.value, "expected a text, not \(entry.value.kind)", nil)
       case ("approved", _): fail(entry.value, "expected true or false, not \(entry.value.kind)", nil)
       default:
@@ -162,9 +150,9 @@ struct CriterionReader {
     }
     warnings.append(
       PolicyError(
-        "`device` never holds: devices cannot be enrolled here", at: entry.keyPosition, path: path,
+        "`device` lets nobody in: devices cannot be enrolled here", at: entry.keyPosition, path: path,
         suggestion: "use `client_certificate`, or take it out"))
-    return errors.isEmpty ? .device : nil
+    return errors.isEmpty ? .device(wantsUnapproved: wantsUnapproved) : nil
   }
 
   /// A text, or a list of texts that is not empty.

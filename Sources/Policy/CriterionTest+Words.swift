@@ -3,7 +3,8 @@ extension CriterionTest {
   /// In the policy's own words: `is "bob@example.com"`, `has "admins"`.
   var wanted: String {
     switch self {
-    case .accept, .reject, .authenticatedUser, .corsPreflight, .sshUsernameMatchesEmail, .invalidClientCertificate,
+    case .accept, .reject, .authenticatedUser, .corsPreflight, .pomeriumRoutes, .sshUsernameMatchesEmail,
+      .invalidClientCertificate,
       .device:
       ""
     case .clientCertificate(let matcher): matcher.words
@@ -28,7 +29,7 @@ extension CriterionTest {
     case .corsPreflight: return request.isCORSPreflight ? "a preflight" : "no preflight"
     case .sourceIP: return request.sourceAddress.map(Words.quoted) ?? Words.nothing
     case .httpMethod: return request.method.map(Words.quoted) ?? Words.nothing
-    case .httpPath: return request.path.map(Words.quoted) ?? Words.nothing
+    case .httpPath, .pomeriumRoutes: return request.path.map(Words.quoted) ?? Words.nothing
     case .sshUsername, .sshUsernameMatchesEmail, .sshUsernameMatchesClaim:
       return request.sshUsername.map(Words.quoted) ?? Words.nothing
     case .sshPublicKey: return request.sshPublicKey == nil ? Words.nothing : "another key"
@@ -58,10 +59,10 @@ extension CriterionTest {
       guard let email = subject.email, !email.isEmpty else { return Words.nothing }
       return Words.quoted(email) + (subject.emailIsTrusted ? "" : ", which the provider has not verified")
     case .groups:
-      let groups = subject.groups.isEmpty ? ClaimPath(text: "groups").values(in: subject.claims) : nil
-      return Words.list(groups.map { $0.map(Words.text) } ?? subject.groups.map(Words.quoted))
-    case .claim(let path, _): return Words.list(path.values(in: subject.claims).map(Words.text))
-    case .accept, .reject, .authenticatedUser, .serviceAccount, .corsPreflight, .sourceIP, .httpMethod, .httpPath,
+      return Words.list(subject.groupValues.array.map(Words.text))
+    case .claim(let path, _): return Words.list(path.values(in: subject.claims).array.map(Words.text))
+    case .accept, .reject, .authenticatedUser, .serviceAccount, .corsPreflight, .pomeriumRoutes, .sourceIP, .httpMethod,
+      .httpPath,
       .sshUsername, .sshUsernameMatchesEmail, .sshUsernameMatchesClaim, .sshPublicKey, .clientCertificate,
       .invalidClientCertificate, .sshCertificateAuthority, .sshForwardHost, .time:
       return nil

@@ -3,10 +3,12 @@
 package struct DecisionExplanation: Sendable, Equatable {
   package var decision: Decision
   package var rules: [Rule]
+  /// The file the rules stand in; empty where there is none.
+  package var source: String
 
   /// One `allow:` or `deny:`.
   package struct Rule: Sendable, Equatable {
-    /// Counted from 0, in the order of the file.
+    /// Counted from 0, in the order of the file; rules merged from other keys follow.
     package var index: Int
     package var action: RuleAction
     /// At least one of its groups holds.
@@ -17,6 +19,7 @@ package struct DecisionExplanation: Sendable, Equatable {
   /// One `and:`, `or:`, `not:` or `nor:`.
   package struct Group: Sendable, Equatable {
     package var operation: GroupOperator
+    package var position: SourcePosition
     package var holds: Bool
     package var criteria: [Criterion]
   }
@@ -29,6 +32,8 @@ package struct DecisionExplanation: Sendable, Equatable {
     package var wanted: String
     /// What the request brought: personal data of whoever asks. `nil` where there is nothing to compare.
     package var seen: String?
+    /// How the one nearly was the other; `nil` where it was not.
+    package var nearMiss: String?
     /// What it said itself, before `not` and `nor` turn it.
     package var matched: Bool
     /// The reference's word for it: `email-unauthorized`.
@@ -48,6 +53,18 @@ package struct DecisionExplanation: Sendable, Equatable {
     return allowing.isEmpty ? "There is no rule that allows anybody." : "No rule allows it."
   }
 
+  /// The names of the reasons that made the answer, each once, in order.
+  package var decidingReasons: [String] {
+    var names: [String] = []
+    for criterion in criteria where criterion.isDeciding && !names.contains(criterion.reason) {
+      names.append(criterion.reason)
+    }
+    return names
+  }
+
+  /// All of them, in the order of the file.
+  package var criteria: [Criterion] { rules.flatMap { $0.groups.flatMap(\.criteria) } }
+
   /// The first rule of this kind that holds.
   private func deciding(_ action: RuleAction) -> Int? { rules.first { $0.action == action && $0.holds }?.index }
 }
@@ -55,26 +72,37 @@ package struct DecisionExplanation: Sendable, Equatable {
 extension AccessPolicy {
   /// Decides like `decide`, and tells how.
   package func explain(_ request: AccessRequest) -> DecisionExplanation {
-    let decision = Evaluation(of: self, request).decision()
-    let subject = request.subject.flatMap { $0.expiresAt > request.now ? $0 : nil }
-    // Reasons come one for each criterion, in the order of rules, groups and criteria.
-    var reasons = decision.reasons[...]
+    var holding: [Bool] = []
+    let evaluation = Evaluation(of: self, request) { _, _, holds in holding.append(holds) }
+    // One for each group, in the order of rules.
+    var left = holding[...]
     let explained = rules.enumerated().map { index, rule -> DecisionExplanation.Rule in
-      let groups = rule.groups.map { group -> DecisionExplanation.Group in
-        let said = zip(group.criteria, reasons.prefix(group.criteria.count))
-        let holds = reasons.first?.groupHolds ?? false
-        let criteria = said.map { criterion, reason in
-          DecisionExplanation.Criterion(
-            name: criterion.name, position: criterion.position, wanted: criterion.test.wanted,
-            seen: criterion.test.seen(in: request, subject: subject), matched: reason.matched, reason: reason.name,
-            isDeciding: reason.isDeciding)
-        }
-        reasons = reasons.dropFirst(group.criteria.count)
-        return DecisionExplanation.Group(operation: group.operation, holds: holds, criteria: criteria)
+      let groups = rule.groups.map { group in
+        evaluation.explain(group, of: rule.action, holds: left.popFirst() ?? false, request)
       }
       return DecisionExplanation.Rule(
         index: index, action: rule.action, holds: groups.contains(where: \.holds), groups: groups)
     }
-    return DecisionExplanation(decision: decision, rules: explained)
+    return DecisionExplanation(decision: evaluation.decision(self), rules: explained, source: source)
+  }
+}
+
+extension Evaluation {
+  fileprivate func explain(
+    _ group: Group, of action: RuleAction, holds: Bool, _ request: AccessRequest
+  ) -> DecisionExplanation.Group {
+    let helpsAccess = group.operation.isPositive == (action == .allow)
+    let criteria = group.criteria.map { criterion -> DecisionExplanation.Criterion in
+      let answer = question.answer(criterion.test, helpsAccess: helpsAccess)
+      let counts = (group.operation.isPositive ? answer.matched : !answer.matched) == holds
+      return DecisionExplanation.Criterion(
+        name: criterion.name, position: criterion.position, wanted: criterion.test.wanted,
+        seen: criterion.test.seen(in: request, subject: question.subject),
+        nearMiss: answer.matched ? nil : criterion.test.nearMiss(in: request, subject: question.subject),
+        matched: answer.matched, reason: answer.reason.rawValue,
+        isDeciding: counts && isDeciding(answer.reason, of: action, groupHolds: holds))
+    }
+    return DecisionExplanation.Group(
+      operation: group.operation, position: group.position, holds: holds, criteria: criteria)
   }
 }

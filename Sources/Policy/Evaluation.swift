@@ -3,145 +3,127 @@
 /// Every criterion is asked, so that the reasons are complete. A group that holds gives the reasons of the members that made
 /// it hold, one that does not gives those of the members that failed it; the same again for the groups of an action. These
 /// reasons decide what the refused one is told: sign in, use another key, or no.
+///
+/// Runs for every request: nothing in here allocates, and texts are made by `DecisionExplanation` only.
 struct Evaluation {
-  private let policy: AccessPolicy
-  private let request: AccessRequest
-  /// Who asks, if the session is still alive.
-  private let subject: Subject?
-  private var reasons: [DecisionReason] = []
-  private var dependsOnRequest = false
-  private var dependsOnSubject = false
+  let question: CriterionQuestion
+  private(set) var allow = ActionOutcome()
+  private(set) var deny = ActionOutcome()
   /// When a criterion about the time may answer otherwise.
   private var timeEnds: UnixTime?
-  private var dependsOnCertificate = false
-  private var allow = ActionOutcome()
-  private var deny = ActionOutcome()
 
-  init(of policy: AccessPolicy, _ request: AccessRequest) {
-    self.policy = policy
-    self.request = request
-    subject = request.subject.flatMap { $0.expiresAt > request.now ? $0 : nil }
+  /// - Parameter told: what each group came to, in the order of the file.
+  init(
+    of policy: AccessPolicy, _ request: AccessRequest,
+    told: (_ rule: Int, _ group: Group, _ holds: Bool) -> Void = { _, _, _ in }
+  ) {
+    question = CriterionQuestion(request)
     for (index, rule) in policy.rules.enumerated() {
-      for group in rule.groups { evaluate(group, of: rule.action, rule: index) }
+      for group in rule.groups { told(index, group, evaluate(group, of: rule.action)) }
     }
   }
 
-  func decision() -> Decision {
-    let mustSignIn = allow.names.contains(ReasonName.unauthenticated) || deny.names.contains(ReasonName.unauthenticated)
+  func decision(_ policy: AccessPolicy) -> Decision {
+    let mustSignIn = allow.reasons.contains(.unauthenticated) || deny.reasons.contains(.unauthenticated)
     let isAllowed = allow.holds && !deny.holds && !mustSignIn
     let fault = deny.holds ? certificateFault : nil
-    let needsSignIn = !isAllowed && mustSignIn && !deny.holdsForEverybody && fault == nil
-    let needsOtherKey =
-      !isAllowed && (deny.holds ? deny.names : allow.names).contains(ReasonName.keyUnauthorized)
     return Decision(
-      isAllowed: isAllowed, needsSignIn: needsSignIn, needsOtherKey: needsOtherKey, certificateFault: fault,
-      reasons: markedReasons(), dependsOnRequest: dependsOnRequest, dependsOnCertificate: dependsOnCertificate,
-      validUntil: [dependsOnSubject ? subject?.expiresAt : nil, timeEnds].compactMap { $0 }.min())
+      isAllowed: isAllowed, needsSignIn: !isAllowed && mustSignIn && !deny.holdsForEverybody && fault == nil,
+      needsOtherKey: !isAllowed && (deny.holds ? deny.reasons : allow.reasons).contains(.otherKey),
+      certificateFault: fault, dependsOnRequest: policy.traits.contains(.request),
+      dependsOnCertificate: policy.traits.contains(.certificate),
+      validUntil: Self.earlier(policy.traits.contains(.subject) ? question.subject?.expiresAt : nil, timeEnds))
   }
 
   private var certificateFault: CertificateFault? {
-    if deny.names.contains(ReasonName.certificateRequired) { return .required }
-    return deny.names.contains(ReasonName.certificateInvalid) ? .invalid : nil
+    if deny.reasons.contains(.certificateRequired) { return .required }
+    return deny.reasons.contains(.certificateInvalid) ? .invalid : nil
   }
 
-  /// Says of each reason whether it belongs to what made the answer: of a deny that holds nothing else counts.
-  private func markedReasons() -> [DecisionReason] {
-    reasons.map { reason in
-      var marked = reason
-      let outcome = reason.action == .allow ? allow : deny
-      let decidingAction: RuleAction = deny.holds ? .deny : .allow
-      marked.isDeciding =
-        reason.isDeciding && reason.groupHolds == outcome.holds
-        && (reason.action == decidingAction
-          || !deny.holdsForEverybody && reason.name == ReasonName.unauthenticated)
-      return marked
-    }
+  /// Whether a reason of a group belongs to what made the answer: of a deny that holds nothing else counts.
+  func isDeciding(_ reason: ReasonName, of action: RuleAction, groupHolds: Bool) -> Bool {
+    groupHolds == (action == .allow ? allow : deny).holds
+      && (action == (deny.holds ? .deny : .allow) || !deny.holdsForEverybody && reason == .userUnauthenticated)
   }
 
-  private mutating func evaluate(_ group: Group, of action: RuleAction, rule: Int) {
-    let answers = group.criteria.map { criterion in
-      CriterionQuestion(
-        request: request, subject: subject, helpsAccess: group.operation.isPositive == (action == .allow)
-      )
-      .answer(criterion.test)
+  private mutating func evaluate(_ group: Group, of action: RuleAction) -> Bool {
+    var (someMatch, allMatch, namesAccount) = (false, true, false)
+    var (ofMatched, ofOthers): (ReasonSet, ReasonSet) = ([], [])
+    let helpsAccess = group.operation.isPositive == (action == .allow)
+    for criterion in group.criteria {
+      let answer = question.answer(criterion.test, helpsAccess: helpsAccess)
+      if answer.matched {
+        someMatch = true
+        ofMatched.insert(ReasonSet(answer.reason))
+        if answer.reason == .serviceAccountOK { namesAccount = true }
+      } else {
+        allMatch = false
+        ofOthers.insert(ReasonSet(answer.reason))
+      }
+      timeEnds = Self.earlier(timeEnds, nextChange(of: criterion.test))
     }
     var holds =
       switch group.operation {
-      case .and: answers.allSatisfy(\.matched)
-      case .or: answers.contains(where: \.matched)
-      case .not: !answers.contains(where: \.matched)
-      case .nor: !answers.allSatisfy(\.matched)
+      case .and: allMatch
+      case .or: someMatch
+      case .not: !someMatch
+      case .nor: !allMatch
       }
-    if action == .allow, subject?.serviceAccount != nil, !grantsServiceAccount(group, answers) { holds = false }
-
-    var names: Set<String> = []
-    for (criterion, answer) in zip(group.criteria, answers) {
-      dependsOnRequest = dependsOnRequest || criterion.test.dependsOnRequest
-      dependsOnSubject = dependsOnSubject || criterion.test.dependsOnSubject
-      if let change = nextChange(of: criterion.test) { timeEnds = timeEnds.map { min($0, change) } ?? change }
-      dependsOnCertificate = dependsOnCertificate || criterion.test.dependsOnCertificate
-      let counts = (group.operation.isPositive ? answer.matched : !answer.matched) == holds
-      if counts { names.insert(answer.reason) }
-      reasons.append(
-        DecisionReason(
-          rule: rule, action: action, operation: group.operation, criterion: criterion.name,
-          position: criterion.position, matched: answer.matched, groupHolds: holds, name: answer.reason,
-          isDeciding: counts))
+    // Security rule 13: a service account gets in only where a criterion names it, whatever else holds.
+    if action == .allow, question.subject?.serviceAccount != nil, !(group.operation.isPositive && namesAccount) {
+      holds = false
     }
+    let reasons = group.operation.isPositive == holds ? ofMatched : ofOthers
     switch action {
-    case .allow: allow.add(holds: holds, names: names, operation: group.operation)
-    case .deny: deny.add(holds: holds, names: names, operation: group.operation)
+    case .allow: allow.add(holds: holds, reasons, group.operation)
+    case .deny: deny.add(holds: holds, reasons, group.operation)
     }
+    return holds
   }
 
   /// When time alone makes a criterion answer otherwise.
   private func nextChange(of test: CriterionTest) -> UnixTime? {
     switch test {
-    case .time(let window): window.nextChange(after: request.now)
-    case .sshCertificateAuthority: request.sshCertificate.flatMap { $0.expiresAt > request.now ? $0.expiresAt : nil }
+    case .time(let window): window.nextChange(after: question.now)
+    case .sshCertificateAuthority: question.certificateEnds
     default: nil
     }
   }
 
-  /// Security rule 13: a service account gets in only where a criterion names it, whatever else holds.
-  private func grantsServiceAccount(_ group: Group, _ answers: [CriterionAnswer]) -> Bool {
-    guard group.operation.isPositive else { return false }
-    return zip(group.criteria, answers).contains { criterion, answer in
-      if case .serviceAccount = criterion.test { return answer.matched }
-      return false
-    }
+  private static func earlier(_ left: UnixTime?, _ right: UnixTime?) -> UnixTime? {
+    guard let left, let right else { return left ?? right }
+    return min(left, right)
   }
 }
 
 /// What the groups of one action came to: they are joined by "or".
-private struct ActionOutcome {
+struct ActionOutcome {
   /// At least one group holds.
-  var holds = false
+  private(set) var holds = false
   /// At least one group holds, and would for everybody.
-  var holdsForEverybody = false
+  private(set) var holdsForEverybody = false
   /// The reasons of the groups that hold, or of all when none does.
-  var names: Set<String> = []
+  private(set) var reasons: ReasonSet = []
 
-  mutating func add(holds groupHolds: Bool, names groupNames: Set<String>, operation: GroupOperator) {
+  mutating func add(holds groupHolds: Bool, _ groupReasons: ReasonSet, _ operation: GroupOperator) {
     if groupHolds, !holds {
       holds = true
-      names = []
+      reasons = []
     }
     guard groupHolds == holds else { return }
-    names.formUnion(groupNames)
+    reasons.formUnion(groupReasons)
     guard holds else { return }
-    let others = groupNames.subtracting([ReasonName.unauthenticated])
     switch operation {
     // One member that does not ask who it is settles the group.
-    case .or, .nor: holdsForEverybody = holdsForEverybody || !others.isEmpty
-    case .and, .not: holdsForEverybody = holdsForEverybody || others.count == groupNames.count
+    case .or, .nor: holdsForEverybody = holdsForEverybody || !groupReasons.subtracting(.unauthenticated).isEmpty
+    case .and, .not: holdsForEverybody = holdsForEverybody || !groupReasons.contains(.unauthenticated)
     }
   }
 }
 
 extension GroupOperator {
   /// Holds by criteria that are true, not by criteria that are false.
-  fileprivate var isPositive: Bool {
+  var isPositive: Bool {
     switch self {
     case .and, .or: true
     case .not, .nor: false

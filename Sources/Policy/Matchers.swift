@@ -15,7 +15,7 @@ struct StringMatcher: Sendable, Equatable {
 
   static func equals(_ text: String) -> StringMatcher { StringMatcher(conditions: [.equals(text)]) }
 
-  func matches(_ text: String) -> Bool {
+  func matches(_ text: some StringProtocol) -> Bool {
     conditions.allSatisfy { condition in
       switch condition {
       case .equals(let operand): text.isSame(as: operand)
@@ -42,24 +42,25 @@ struct ListMatcher: Sendable, Equatable {
   /// Never empty.
   var conditions: [Condition]
 
-  func matches(_ values: [ClaimValue]) -> Bool {
+  func matches(_ values: ClaimValues) -> Bool {
     conditions.allSatisfy { condition in
       switch condition {
-      case .has(let operand): values.contains { $0.isSame(as: operand) }
-      case .isOnly(let operand): values.count == 1 && values.allSatisfy { $0.isSame(as: operand) }
-      case .excludes(let operand): !values.contains { $0.isSame(as: operand) }
+      case .has(let operand): values.has(operand)
+      case .isOnly(let operand): values.count == 1 && values.has(operand)
+      case .excludes(let operand): !values.has(operand)
       }
     }
   }
 }
 
-extension String {
-  /// Byte for byte: Swift's own `==` takes canonically equivalent Unicode for equal, which is no basis for a right.
-  func isSame(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
+extension StringProtocol {
+  /// Byte for byte: Swift's own `==` takes canonically equivalent Unicode for equal, which is no basis for a right. It is
+  /// asked first all the same, because it says fastest that two texts differ.
+  func isSame(as other: some StringProtocol) -> Bool { self == other && utf8.elementsEqual(other.utf8) }
 }
 
 extension ClaimValue {
-  fileprivate func isSame(as other: ClaimValue) -> Bool {
+  func isSame(as other: ClaimValue) -> Bool {
     switch (self, other) {
     case (.string(let left), .string(let right)): left.isSame(as: right)
     case (.number(let left), .number(let right)): left == right
@@ -69,11 +70,12 @@ extension ClaimValue {
   }
 }
 
-extension String.UTF8View {
-  fileprivate func containsRun(_ other: String.UTF8View) -> Bool {
-    if other.isEmpty { return true }
+extension Collection<UInt8> {
+  fileprivate func containsRun(_ other: some Collection<UInt8>) -> Bool {
+    guard let first = other.first else { return true }
     var rest = self[...]
-    while rest.count >= other.count {
+    while let start = rest.firstIndex(of: first) {
+      rest = rest[start...]
       if rest.starts(with: other) { return true }
       rest = rest.dropFirst()
     }

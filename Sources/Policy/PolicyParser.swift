@@ -6,9 +6,22 @@ package struct PolicyParser {
   package private(set) var warnings: [PolicyError] = []
 
   private let timeZones: TimeZoneSource
+  private let source: String
+  private var lint: PolicyLint?
 
-  /// - Parameter timeZones: who knows zones by name; without one only UTC and offsets are understood.
-  package init(timeZones: @escaping TimeZoneSource = { _ in nil }) { self.timeZones = timeZones }
+  /// - Parameters:
+  ///   - purpose: what the policy is for, so that criteria that mean nothing there are told.
+  ///   - isWritten: somebody wrote it in this language, and hears of what they probably did not mean.
+  ///   - source: the file, for explanations.
+  ///   - timeZones: who knows zones by name; without one only UTC and offsets are understood.
+  package init(
+    for purpose: PolicyPurpose? = nil, isWritten: Bool = true, source: String = "",
+    timeZones: @escaping TimeZoneSource = { _ in nil }
+  ) {
+    self.source = source
+    self.timeZones = timeZones
+    lint = isWritten ? PolicyLint(purpose: purpose) : nil
+  }
 
   /// A rule or a list of rules. What comes back is to be used only when there were no errors.
   package mutating func parse(_ node: PolicyNode) -> AccessPolicy {
@@ -21,7 +34,9 @@ package struct PolicyParser {
     case .null, .bool, .number, .string:
       fail(node, "", "a policy is a rule or a list of rules, not \(node.kind)", Self.ruleForm)
     }
-    return AccessPolicy(rules: rules)
+    warnings += lint?.warnings ?? []
+    warnings.sort { $0.position < $1.position }
+    return AccessPolicy(rules: rules, source: source)
   }
 
   private static let ruleForm =
@@ -40,7 +55,8 @@ package struct PolicyParser {
         unknown(entry, path, "rule key", known: RuleAction.allCases.map(\.rawValue))
         continue
       }
-      rules.append(Rule(action: action, groups: parseGroups(entry.value, join(path, entry.key))))
+      rules.append(
+        look(Rule(action: action, groups: parseGroups(entry.value, join(path, entry.key))), join(path, entry.key)))
     }
     return rules
   }
@@ -54,7 +70,12 @@ package struct PolicyParser {
     }
     let rest = PolicyNode(.object(entries.filter { $0.key != "action" }), at: node.position)
     let groups = parseGroups(rest, path)
-    return action.map { [Rule(action: $0, groups: groups)] } ?? []
+    return action.map { [look(Rule(action: $0, groups: groups), path)] } ?? []
+  }
+
+  private mutating func look(_ rule: Rule, _ path: String) -> Rule {
+    lint?.look(at: rule, path)
+    return rule
   }
 
   private mutating func parseGroups(_ node: PolicyNode, _ path: String) -> [Group] {
@@ -80,7 +101,9 @@ package struct PolicyParser {
             suggestion: "if none of them may be true, write `not`"))
       }
       let criteria = parseCriteria(entry.value, join(path, entry.key))
-      if !criteria.isEmpty { groups.append(Group(operation: operation, criteria: criteria)) }
+      if !criteria.isEmpty {
+        groups.append(Group(operation: operation, criteria: criteria, position: entry.keyPosition))
+      }
     }
     return groups
   }

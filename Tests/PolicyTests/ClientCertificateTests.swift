@@ -10,7 +10,11 @@ import Testing
     dnsNames: ["laptop.example.test"], emailAddresses: ["alice@example.test"], uris: ["spiffe://example.test/alice"])
 
   private static func decide(_ policy: String, _ certificate: ShownCertificate) throws -> Decision {
-    try AccessPolicy(parsing: FlowText.parse(policy)).decide(
+    try explain(policy, certificate).decision
+  }
+
+  private static func explain(_ policy: String, _ certificate: ShownCertificate) throws -> DecisionExplanation {
+    try AccessPolicy(parsing: FlowText.parse(policy)).explain(
       AccessRequest(subject: nil, certificate: certificate, now: UnixTime(seconds: 1)))
   }
 
@@ -23,10 +27,14 @@ import Testing
     ("san_email: alice@example.test, san_dns: x", false),
   ])
   func matching(_ data: String, _ matches: Bool) throws {
-    let decision = try Self.decide("{allow: {and: [{client_certificate: {\(data)}}]}}", .valid(Self.shown))
+    let explanation = try Self.explain("{allow: {and: [{client_certificate: {\(data)}}]}}", .valid(Self.shown))
+    let decision = explanation.decision
     #expect(decision.isAllowed == matches)
     #expect(decision.dependsOnCertificate && !decision.dependsOnRequest)
-    #expect(decision.reasons.map(\.name) == [matches ? "client-certificate-ok" : "client-certificate-unauthorized"])
+    #expect(
+      explanation.criteria.map(\.reason) == [
+        matches ? "client-certificate-ok" : "client-certificate-unauthorized"
+      ])
   }
 
   /// Anybody can write a certificate with somebody's name in it.
@@ -49,7 +57,7 @@ import Testing
     let policy = "[{allow: {and: [{authenticated_user: true}]}}, {deny: {or: [{invalid_client_certificate: true}]}}]"
     let missing = try Self.decide(policy, .missing)
     #expect(missing.certificateFault == .required && !missing.needsSignIn && !missing.isAllowed)
-    #expect(missing.decidingReasonNames == ["client-certificate-required"])
+    #expect(try Self.explain(policy, .missing).decidingReasons == ["client-certificate-required"])
     let invalid = try Self.decide(policy, .invalid(Self.shown))
     #expect(invalid.certificateFault == .invalid && !invalid.needsSignIn)
     for good in [ShownCertificate.valid(Self.shown), .notAsked] {

@@ -3,22 +3,16 @@ import Policy
 /// Reads YAML's flow style, as far as the vectors need it: `{allow: {or: [{email: {is: a@x.com}}]}}`, quotes where they matter.
 /// Columns are those of the text, the line is 1.
 struct FlowText {
-  private var rest: Substring
-  private let whole: String
+  private var rest: ArraySlice<Character>
 
   static func parse(_ text: String) -> PolicyNode {
-    var reader = FlowText(rest: text[...], whole: text)
+    var reader = FlowText(rest: Array(text)[...])
     return reader.value()
   }
 
-  private init(rest: Substring, whole: String) {
-    self.rest = rest
-    self.whole = whole
-  }
+  private init(rest: ArraySlice<Character>) { self.rest = rest }
 
-  private var position: SourcePosition {
-    SourcePosition(line: 1, column: whole.distance(from: whole.startIndex, to: rest.startIndex) + 1)
-  }
+  private var position: SourcePosition { SourcePosition(line: 1, column: rest.startIndex + 1) }
 
   private mutating func skipBlanks() { rest = rest.drop { $0 == " " || $0 == "\n" } }
 

@@ -5,14 +5,23 @@ import Testing
 @Suite struct TimeWindowTests {
   private func time(_ text: String) throws -> UnixTime { try #require(TimeText.date(text)) }
 
-  private func decision(_ policy: String, at time: UnixTime, who: String = "alice") throws -> Decision {
-    var parser = PolicyParser(timeZones: AccessPolicyTests.zones)
-    let policy = parser.parse(FlowText.parse(policy))
-    try #require(parser.errors.isEmpty, "\(parser.errors)")
-    var request = People.request(who, "")
-    request.subject?.expiresAt = UnixTime(milliseconds: .max)
-    request.now = time
-    return policy.decide(request)
+  /// Parsed once: it is asked for every minute of four days.
+  private struct Asked {
+    let policy: AccessPolicy
+    private var request: AccessRequest
+
+    init(_ text: String) throws {
+      var parser = PolicyParser(timeZones: People.zones)
+      policy = parser.parse(FlowText.parse(text))
+      try #require(parser.errors.isEmpty, "\(parser.errors)")
+      request = People.request("alice", "")
+      request.subject?.expiresAt = UnixTime(milliseconds: .max)
+    }
+
+    mutating func decision(at time: UnixTime) -> Decision {
+      request.now = time
+      return policy.decide(request)
+    }
   }
 
   /// Whoever waits until `validUntil` and asks again misses no change: compared with asking every minute of four days around
@@ -26,19 +35,21 @@ import Testing
     "{date: {after: '2027-03-27T22:15:00', before: 2027-03-29}}",
   ])
   func nothingChangesBeforeItIsTold(_ criterion: String) throws {
-    let policy = "{allow: {or: [\(criterion)]}}"
+    var asked = try Asked("{allow: {or: [\(criterion)]}}")
     var now = try time("2027-03-26")
     let end = try time("2027-03-30")
-    var known = try decision(policy, at: now)
+    var known = asked.decision(at: now)
     var changes = 0
     while now < end {
       now = now.adding(seconds: 60)
       if let until = known.validUntil, until <= now {
-        let anew = try decision(policy, at: until)
+        let anew = asked.decision(at: until)
         if anew.isAllowed != known.isAllowed { changes += 1 }
         known = anew
       }
-      #expect(try decision(policy, at: now).isAllowed == known.isAllowed, "\(CivilTime(now).text)")
+      // Thousands of expectations that hold are slow; one that does not hold is told.
+      let isAllowed = asked.decision(at: now).isAllowed
+      if isAllowed != known.isAllowed { Issue.record("at \(CivilTime(now).text) it is \(isAllowed)") }
     }
     #expect(changes > 0)
   }
@@ -56,7 +67,7 @@ import Testing
   @Test func whatNeverHoldsIsTold() {
     for (criterion, warns) in [
       ("date: {after: 2027-01-02, before: 2027-01-01}", true), ("date: {after: 2027-01-01, before: 2027-01-02}", false),
-      ("time_of_day: {timezone: UTC, after: '22:00', before: 6:00}", true), ("device: {type: any}", true),
+      ("time_of_day: {timezone: UTC, after: '22:00', before: 6:00}", true),
     ] {
       var parser = PolicyParser()
       _ = parser.parse(FlowText.parse("{allow: {or: [{\(criterion)}]}}"))

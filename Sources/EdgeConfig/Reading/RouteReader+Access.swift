@@ -3,7 +3,8 @@ internal import Policy
 extension RouteReader {
   /// `policy`, with what the older keys add: one more rule that allows.
   func visitPolicy(_ from: RouteFrom?) -> (policy: AccessPolicy, isPublic: Bool) {
-    let written = section.policy("policy") ?? .denyAll
+    let purpose: PolicyPurpose = from?.scheme == .ssh ? .login : .visit
+    let written = section.policy("policy", for: purpose) ?? .denyAll
     let isPublic = section.flag("allow_public_unauthenticated_access") ?? false
     let isForEverybodySignedIn = section.flag("allow_any_authenticated_user") ?? false
     let lists = ["allowed_users", "allowed_domains", "allowed_idp_claims"].compactMap { section.setting($0) }
@@ -31,7 +32,9 @@ extension RouteReader {
       .object([
         .init("allow", PolicyNode(.object([.init("or", PolicyNode(.list(criteria)))])))
       ]))
-    return (written.merging(section.policy(rule, source: section.place.source)), isPublic)
+    return (
+      written.merging(section.policy(rule, for: purpose, isWritten: false, source: section.place.source)), isPublic
+    )
   }
 
   private func listedCriteria() -> [PolicyNode] {

@@ -64,7 +64,7 @@ struct RouteReader {
       )
     }
     return RouteTunnel(
-      publishPolicy: section.policy("upstream_tunnel.ssh_policy") ?? .denyAll,
+      publishPolicy: section.policy("upstream_tunnel.ssh_policy", for: .publish) ?? .denyAll,
       isShared: section.choice("tunnel_sharing") == "allowed")
   }
 

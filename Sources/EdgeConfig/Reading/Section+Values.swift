@@ -185,13 +185,17 @@ extension Section {
   }
 
   /// A policy, or one that denies everybody after an error.
-  func policy(_ name: String) -> AccessPolicy? {
+  func policy(_ name: String, for purpose: PolicyPurpose) -> AccessPolicy? {
     guard let setting = setting(name) else { return nil }
-    return policy(setting.node.policyNode, source: setting.place.source)
+    return policy(setting.node.policyNode, for: purpose, source: setting.place.source)
   }
 
-  func policy(_ node: PolicyNode, source: String) -> AccessPolicy {
-    var parser = PolicyParser(timeZones: WorldTimeZones.rules)
+  /// - Parameter isWritten: in the policy language; not made of older keys.
+  func policy(
+    _ node: PolicyNode, for purpose: PolicyPurpose, isWritten: Bool = true, source: String
+  ) -> AccessPolicy {
+    var parser = PolicyParser(
+      for: purpose, isWritten: isWritten, source: source, timeZones: WorldTimeZones.rules)
     let policy = parser.parse(node)
     for error in parser.errors {
       findings.error(Place(source: source, position: error.position), error.message, error.suggestion)

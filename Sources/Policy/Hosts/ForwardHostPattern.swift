@@ -78,8 +78,8 @@ struct ForwardHostPattern: Sendable, Equatable {
         tail = tail.dropFirst()
       }
     case .claim(let path):
-      return path.values(in: subject.claims).contains { value in
-        guard case .string(let text) = value, let label = Self.label(text) else { return false }
+      return path.values(in: subject.claims).hasText { text in
+        guard let label = Self.label(text) else { return false }
         return name.starts(with: label) && matches(name.dropFirst(label.count), rest, subject, &tries)
       }
     case .emailLocalPart:

@@ -1,14 +1,5 @@
 /// For explanations and logs.
 extension TimeWindow {
-  /// What reasons begin with: the criterion's name with hyphens.
-  var reasonStem: String {
-    switch self {
-    case .date: "date"
-    case .weekdays: "day-of-week"
-    case .timeOfDay: "time-of-day"
-    }
-  }
-
   /// `after 09:00 and before 17:30 in Europe/Zurich`
   var words: String {
     switch self {
