@@ -8,56 +8,59 @@ import Synchronization
 extension Identity {
   /// Sends a browser to the provider. The cookies are those of the request: older attempts in them are cleared when
   /// there are many.
+  ///
+  /// `client`: of the route that asks (`Session.client`). `choosesAccount`: the person wants another account than the one the
+  /// provider would take by itself.
   package func beginSignIn(
-    returnTo: SignInReturn, cookies: [(String, String)]
+    returnTo: SignInReturn, cookies: [(String, String)], client: String? = nil, choosesAccount: Bool = false
   ) async throws(IdentityError) -> SignInStart {
     if case .path(let path) = returnTo, !SignInReturn.isLocal(path) {
       throw IdentityError(.badRequest, "The address to return to is not on this host.")
     }
+    try checkStore()
     let settings = settings
-    let provider = settings.configuration.provider
-    let metadata = try await logged { () async throws(IdentityError) in try await settings.provider.discover() }
-    let attempt = SignInAttempt(returnTo: returnTo, now: clock(), random: random)
-    var parameters = [
-      ("response_type", "code"), ("client_id", provider.clientID), ("redirect_uri", redirectURI(settings)),
-      ("scope", provider.scopes.joined(separator: " ")), ("state", attempt.state), ("nonce", attempt.nonce),
-      ("code_challenge", attempt.challenge), ("code_challenge_method", "S256"),
-    ]
-    let ours = Set(parameters.map(\.0))
-    parameters += provider.requestParameters.filter { !ours.contains($0.0) }
-    let separator = metadata.authorizationEndpoint.contains("?") ? "&" : "?"
+    guard let provider = settings.provider(of: client) else { throw Self.clientIsGone }
+    let attempt = SignInAttempt(returnTo: returnTo, client: client, now: clock(), random: random)
+    let redirect = try await logged { () async throws(IdentityError) in
+      try await provider.authorizationURL(
+        AuthorizationRequest(
+          redirectURI: redirectURI(settings), state: attempt.state, nonce: attempt.nonce, challenge: attempt.challenge,
+          choosesAccount: choosesAccount))
+    }
     let cookieName = settings.configuration.cookieName
+    events.tell([.browserSignInStarted])
     return SignInStart(
-      redirect: metadata.authorizationEndpoint + separator + QueryString.encode(parameters),
+      redirect: redirect,
       cookie: AttemptCookie(
         name: SignInAttempt.cookieName(attempt.state, cookieName),
         value: try attempt.sealed(key: settings.keys.attempt),
-        maxAge: SignInAttempt.lifetime),
+        maxAge: SignInAttempt.cookieLifetime),
       clearCookies: surplusAttempts(cookies, settings))
   }
 
   /// Takes the provider's answer: query and cookies of `/oauth2/callback`.
   package func finishSignIn(
-    query: [(String, String)], cookies: [(String, String)]
+    query: [(String, String)], cookies: [(String, String)], browser: SessionBrowser? = nil, source: String = ""
   ) async throws(IdentityError) -> SignInFinish {
     do throws(IdentityError) {
-      let finish = try await finish(query, cookies)
+      let finish = try await finish(query, cookies, browser, source)
       browserSignIns.ended(approved: true)
       return finish
     } catch {
       browserSignIns.ended(approved: false)
+      events.tell([.browserSignInFailed(reason: error.message)])
       throw error
     }
   }
 
   private func finish(
-    _ query: [(String, String)], _ cookies: [(String, String)]
+    _ query: [(String, String)], _ cookies: [(String, String)], _ browser: SessionBrowser?, _ source: String
   ) async throws(IdentityError) -> SignInFinish {
     let settings = settings
     return try await logged { () async throws(IdentityError) in
       let (attempt, cookieName) = try self.attempt(query, cookies, settings)
-      let metadata = try await settings.provider.discover()
-      try Self.checkIssuer(try QueryString.single("iss", in: query), metadata)
+      guard let provider = settings.provider(of: attempt.client) else { throw Self.clientIsGone }
+      try await provider.checkCallback(issuer: try QueryString.single("iss", in: query))
       if let error = try QueryString.single("error", in: query) {
         throw Self.refusal(error, try QueryString.single("error_description", in: query) ?? "")
       }
@@ -67,91 +70,61 @@ extension Identity {
       guard self.usedStates.withLock({ $0.use(attempt.state) }) else {
         throw IdentityError(.expired, "This sign-in has already been completed. Please open the page again.")
       }
-      let session = try await self.signIn(code: code, attempt, metadata, settings)
+      let callback = AuthorizationCallback(
+        code: code, redirectURI: redirectURI(settings), nonce: attempt.nonce, verifier: attempt.verifier)
+      let answer = try await exchanges.pass(source: source) { () async throws(IdentityError) in
+        try await provider.signIn(callback)
+      }
+      let session = try await self.start(answer, from: provider, client: attempt.client, settings, browser)
       return SignInFinish(session: session, returnTo: attempt.returnTo, clearCookie: cookieName)
     }
   }
 
-  private func signIn(
-    code: String, _ attempt: SignInAttempt, _ metadata: ProviderMetadata, _ settings: Settings
+  private func start(
+    _ answer: ProviderAnswer, from provider: any SignInProvider, client: String?, _ settings: Settings,
+    _ browser: SessionBrowser?
   ) async throws(IdentityError) -> Session {
     let configuration = settings.configuration
-    let answer = try await settings.provider.requestTokens([
-      ("grant_type", "authorization_code"), ("code", code), ("redirect_uri", redirectURI(settings)),
-      ("code_verifier", attempt.verifier),
-    ])
-    guard let token = answer.idToken else {
-      throw IdentityError(
-        .tokenRefused, "The identity provider did not say who signed in.",
-        diagnostics: "no id_token from \(metadata.tokenEndpoint); idp_scopes must contain openid")
-    }
-    let idToken = try await settings.provider.verify(
-      token,
-      expect: IDToken.Expectation(
-        issuer: metadata.issuer, clientID: configuration.provider.clientID, nonce: attempt.nonce,
-        accessToken: answer.accessToken, now: clock()))
-    var merger = ClaimMerger(idToken: idToken.claims)
-    try await addUserinfo(&merger, of: idToken.subject, accessToken: answer.accessToken, settings)
+    let tokens = answer.tokens
     let handle = SessionHandle(random: random)
     let now = clock()
     let expiresAt = now.adding(seconds: configuration.sessionLifetime)
-    let subject = merger.subject(
-      sessionID: handle.sessionID, issuer: metadata.issuer, userID: idToken.subject,
-      configuration: configuration.provider, expiresAt: expiresAt)
+    let subject = answer.person.claims.subject(
+      sessionID: handle.sessionID, issuer: answer.person.issuer, userID: answer.person.userID,
+      configuration: provider.configuration, expiresAt: expiresAt)
     let session = Session(
-      id: handle.sessionID, subject: subject, provider: configuration.provider.name, issuedAt: now,
-      expiresAt: expiresAt, authenticatedAt: now)
+      id: handle.sessionID, subject: subject, provider: provider.configuration.name, issuedAt: now,
+      expiresAt: expiresAt, authenticatedAt: now, client: client, browser: browser)
     var entry = SessionDirectory.Entry(
-      session: session, handle: handle, providerFingerprint: settings.providerFingerprint)
-    entry.refresh = answer.refreshToken.map {
-      .init(token: $0, dueAt: now.adding(seconds: refreshInterval(after: answer, settings)))
+      session: session, handle: handle, providerFingerprint: provider.configuration.fingerprint)
+    entry.refresh = tokens.refreshToken.map {
+      .init(token: $0, dueAt: now.adding(seconds: refreshInterval(after: tokens, settings)))
     }
     if configuration.keepsProviderTokens {
-      entry.tokens = ProviderTokens(accessToken: answer.accessToken, idToken: answer.idToken)
+      entry.tokens = ProviderTokens(accessToken: tokens.accessToken, idToken: tokens.idToken)
+    }
+    if let token = tokens.idToken, token.utf8.count <= ProviderSignOuts.longestHint,
+      await Self.endSessionEndpoint(provider) != nil
+    {
+      entry.logoutHint = token
     }
     try await begin(entry, settings)
     return session
   }
 
-  /// What the token left out. A provider whose userinfo fails still signs people in, with what the token says; one whose
-  /// userinfo is about somebody else does not.
-  func addUserinfo(
-    _ merger: inout ClaimMerger, of subject: String, accessToken: String?, _ settings: Settings
-  ) async throws(IdentityError) {
-    guard let accessToken, merger.lacksAnything(groupsClaim: settings.configuration.provider.groupsClaim) else {
-      return
-    }
-    let userinfo: ClaimValue?
-    do throws(IdentityError) { userinfo = try await settings.provider.userinfo(accessToken: accessToken) } catch {
-      logger.warning("userinfo not read", metadata: ["error": "\(error)"])
-      return
-    }
-    guard let userinfo else { return }
-    guard userinfo.text("sub") == subject else {
-      throw IdentityError(
-        .tokenRefused, "The identity provider's answers are about different people.",
-        diagnostics:
-          "userinfo is about \(quoted(userinfo.text("sub") ?? "nobody")), the ID token about \(quoted(subject))")
-    }
-    merger.add(userinfo: userinfo)
-  }
-
   /// Stored first: a session that a restart would lose is not handed out.
   private func begin(_ entry: SessionDirectory.Entry, _ settings: Settings) async throws(IdentityError) {
     let session = entry.session
-    do throws(StoreError) {
-      try await store.put(
-        SessionRecord.kind, session.id, SessionRecord.encode(entry, tokenKey: settings.keys.tokens),
-        expiresAt: session.expiresAt)
-    } catch {
-      throw IdentityError(.storage, "The sign-in could not be stored. Please try again.", diagnostics: "\(error)")
-    }
+    try await putPatiently(
+      SessionRecord.kind, session.id, SessionRecord.encode(entry, tokenKey: settings.keys.tokens),
+      expiresAt: session.expiresAt)
     let surplus = sessions.insert(entry, limitPerPerson: Self.maximumSessionsPerPerson)
     await end(surplus, reason: "the same person has signed in too often")
-    guard entry.providerFingerprint == self.settings.providerFingerprint else {
+    guard self.settings.accepts(entry) else {
       await end([session.id], reason: "the identity provider was changed")
       throw IdentityError(.expired, "The identity provider was changed at this moment. Please sign in again.")
     }
+    events.tell([.signedIn(session)])
     logger.info(
       "signed in",
       metadata: [
@@ -186,21 +159,21 @@ extension Identity {
     return (attempt, name)
   }
 
-  /// RFC 9207: the answer must come from the provider that was asked.
-  private static func checkIssuer(_ issuer: String?, _ metadata: ProviderMetadata) throws(IdentityError) {
-    if issuer == nil, !metadata.namesIssuerInCallback { return }
-    guard issuer == metadata.issuer else {
-      throw IdentityError(
-        .tokenRefused, "The answer did not come from the identity provider that was asked.",
-        diagnostics: "the callback names the issuer \(quoted(issuer ?? "")); \(quoted(metadata.issuer)) was expected")
-    }
-  }
+  private static let clientIsGone = IdentityError(
+    .expired, "Signing in works differently now. Please open the page again.",
+    diagnostics: "the route's client is not in the configuration any more")
 
   private static func refusal(_ error: String, _ description: String) -> IdentityError {
     let details = "the provider sent error \(quoted(error)) \(quoted(description))"
     switch error {
     case "access_denied":
       return IdentityError(.providerRefused, "The sign-in was cancelled or denied.", diagnostics: details)
+    case "redirect_uri_mismatch", "application_suspended":
+      // GitHub tells these to the callback, where another provider shows a page of its own.
+      return IdentityError(
+        .providerMisbehaved,
+        "The identity provider does not take this edge's sign-ins. Whoever runs it must look at its log.",
+        diagnostics: "\(details); compare the app's callback URL with authenticate_service_url")
     case "server_error", "temporarily_unavailable":
       return IdentityError(
         .providerUnreachable, "The identity provider has a problem of its own. Please try again.", diagnostics: details)
@@ -227,12 +200,14 @@ extension Identity {
     "\(settings.configuration.authenticateURL)/oauth2/callback"
   }
 
-  /// Failures of others are written to the log, with what the page does not show.
+  /// Failures of others are written to the log, with what the page does not show, up to a bound.
   private func logged<Value>(
     _ body: () async throws(IdentityError) -> Value
   ) async throws(IdentityError) -> Value {
     do throws(IdentityError) { return try await body() } catch {
-      logger.warning("sign-in failed", metadata: ["kind": "\(error.kind)", "error": "\(error)"])
+      if signInWarnings.admit() {
+        logger.warning("sign-in failed", metadata: ["kind": "\(error.kind)", "error": "\(error)"])
+      }
       throw error
     }
   }

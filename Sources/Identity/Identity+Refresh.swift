@@ -51,11 +51,39 @@ extension Identity {
 
   private func refresh(_ entry: SessionDirectory.Entry) async {
     let settings = settings
-    guard let token = entry.refresh?.token, entry.providerFingerprint == settings.providerFingerprint else { return }
+    guard let token = entry.refresh?.token, settings.accepts(entry),
+      let provider = settings.provider(of: entry.session.client)
+    else { return }
     do throws(IdentityError) {
-      let answer = try await settings.provider.requestTokens([
-        ("grant_type", "refresh_token"), ("refresh_token", token),
-      ])
+      try await refresh(entry, by: token, provider, settings)
+    } catch {
+      var error = error
+      if error.kind == .withdrawn, provider.sharesGrants, let other = sessions.otherGrant(than: entry, at: clock()) {
+        do throws(IdentityError) { return try await refresh(entry, by: other, provider, settings) } catch let second {
+          error = second
+        }
+      }
+      switch error.kind {
+      case .expired, .withdrawn, .tokenRefused:
+        // The provider has withdrawn the grant, or vouches for somebody else. Other sessions of theirs are asked about now,
+        // not in their turn.
+        logger.notice("refresh refused", metadata: ["session": "\(entry.session.id)", "error": "\(error)"])
+        sessions.hasten(like: entry, at: clock())
+        await end([entry.session.id], reason: "the identity provider ended it")
+      default:
+        logger.warning("refresh failed", metadata: ["session": "\(entry.session.id)", "error": "\(error)"])
+        if let wait = error.retryAfter, wait > Self.retryInterval {
+          let next = clock().adding(seconds: wait)
+          sessions.update(entry.session.id) { $0.refresh?.dueAt = next }
+        }
+      }
+    }
+  }
+
+  private func refresh(
+    _ entry: SessionDirectory.Entry, by token: String, _ provider: any SignInProvider, _ settings: Settings
+  ) async throws(IdentityError) {
+    let proved = try await provider.renew(token, of: entry.session.subject) { answer in
       // The new token first: the old one may be worthless from now on, whatever the rest says.
       let next = SessionDirectory.RefreshState(
         token: answer.refreshToken ?? token, dueAt: clock().adding(seconds: refreshInterval(after: answer, settings)))
@@ -65,48 +93,19 @@ extension Identity {
         let old = entry.tokens ?? ProviderTokens(accessToken: nil, idToken: nil)
         entry.tokens = keepsTokens ? old.refreshed(by: answer) : nil
       }
-      if answer.refreshToken != nil || keepsTokens, let updated = sessions.entry(entry.session.id, at: clock()) {
+      if next.token != entry.refresh?.token || keepsTokens, let updated = sessions.entry(entry.session.id, at: clock()) {
         await write(updated)
       }
-      try await takeOver(answer, for: entry.session, settings)
-    } catch {
-      switch error.kind {
-      case .expired, .tokenRefused:
-        // The provider has withdrawn the grant, or vouches for somebody else.
-        logger.notice("refresh refused", metadata: ["session": "\(entry.session.id)", "error": "\(error)"])
-        await end([entry.session.id], reason: "the identity provider ended it")
-      default:
-        logger.warning("refresh failed", metadata: ["session": "\(entry.session.id)", "error": "\(error)"])
-      }
     }
+    if let proved { await takeOver(proved, for: entry.session, provider.configuration) }
   }
 
-  private func takeOver(_ answer: TokenAnswer, for session: Session, _ settings: Settings) async throws(IdentityError) {
+  private func takeOver(
+    _ person: ProvedPerson, for session: Session, _ configuration: ProviderConfiguration
+  ) async {
     let old = session.subject
-    var merger: ClaimMerger
-    if let token = answer.idToken {
-      let metadata = try await settings.provider.discover()
-      let idToken = try await settings.provider.verify(
-        token,
-        expect: IDToken.Expectation(
-          issuer: metadata.issuer, clientID: settings.configuration.provider.clientID, subject: old.userID,
-          accessToken: answer.accessToken, now: clock()))
-      merger = ClaimMerger(idToken: idToken.claims)
-      try await addUserinfo(&merger, of: old.userID, accessToken: answer.accessToken, settings)
-    } else {
-      // Several providers send no ID token on refresh; userinfo then says what is true now.
-      guard let accessToken = answer.accessToken,
-        let userinfo = try await settings.provider.userinfo(accessToken: accessToken)
-      else { return }
-      guard userinfo.text("sub") == old.userID else {
-        throw IdentityError(.tokenRefused, "The identity provider's answers are about different people.")
-      }
-      merger = ClaimMerger(idToken: userinfo)
-      merger.add(userinfo: .object(old.claims))
-    }
-    merger.keepProviderSession(of: old.claims)
-    let subject = merger.subject(
-      sessionID: session.id, issuer: old.issuer, userID: old.userID, configuration: settings.configuration.provider,
+    let subject = person.claims.subject(
+      sessionID: session.id, issuer: old.issuer, userID: old.userID, configuration: configuration,
       expiresAt: session.expiresAt)
     guard subject != old else { return }
     let updated = sessions.update(session.id) { entry in
@@ -115,6 +114,7 @@ extension Identity {
     }
     guard let updated else { return }
     observers.tell([.changed(sessionID: session.id)])
+    events.tell([.claimsChanged(updated.session)])
     await write(updated)
   }
 }

@@ -13,12 +13,18 @@ package struct IdentityConfiguration: Sendable {
   /// `cookie_expire`, in seconds: how long a session lasts.
   package var sessionLifetime: Int64 = 14 * 3600
   package var provider: ProviderConfiguration
+  /// What routes with an `idp_client_id` of their own sign in with: other clients of the same provider.
+  package var routeClients: [ProviderConfiguration] = []
   /// `signing_key`: a P-256 key for assertions; without one it is derived from the shared secret.
   package var signingKey: PrivateKey?
   package var sshNewSource = SSHNewSource.notify
   package var sshSignInCheck = SSHSignInCheck.auto
+  /// `programmatic_redirect_domain_whitelist`: of `LoopbackTarget.hosts`, those where tokens may be sent.
+  package var loopbackHosts = Set(LoopbackTarget.hosts)
   /// `ssh_sign_in_timeout`, in seconds: how long a code waits for its browser.
   package var sshSignInTimeout: Int64 = 15 * 60
+  /// `workload_max_session`, in seconds: how long a job's key stands for its service account at most.
+  package var workloadMaxSession: Int64 = 3600
   /// `jwt_groups_filter`: only these groups go into the assertion.
   package var groupsFilter: [String]?
   /// Claims beyond the usual ones that go into the assertion (`jwt_claims_headers`).
@@ -61,15 +67,13 @@ package struct ProviderConfiguration: Sendable, Equatable {
   }
 
   /// Names the issuer and the client: sessions belong to it, and end when it changes.
-  var fingerprint: String { Base64.encodeURL(Array(Digest.sha256("\(issuer)\n\(clientID)").prefix(12))) }
+  package var fingerprint: String { Base64.encodeURL(Array(Digest.sha256("\(issuer)\n\(clientID)").prefix(12))) }
 
   /// Whether an address without `email_verified` is believed. Anybody can open an account, with any address in it, in
   /// the shared tenants of Entra.
   var trustsUnverifiedEmail: Bool {
     if let emailTrusted { return emailTrusted }
-    let shared = ["/common", "/organizations", "/consumers", "{tenantid}"]
-    let address = issuer.lowercased()
-    return !(address.contains("login.microsoftonline.") && shared.contains { address.contains($0) })
+    return !TenantIssuer.isShared(issuer: issuer, provider: name)
   }
 
   package static func == (left: Self, right: Self) -> Bool {

@@ -9,12 +9,16 @@ package struct IdentityError: Error, Sendable, Hashable, CustomStringConvertible
     case wrongBrowser
     /// Somebody has already answered.
     case alreadyDecided
+    /// Authorized, but the digits that were asked for at the ssh prompt never came.
+    case notConfirmed
     /// The key is bound to another person (security rule 8).
     case keyHeldByAnother
     /// Not this person's to decide, or unknown to them.
     case forbidden
     /// The provider says no, or the person cancelled there.
     case providerRefused
+    /// The provider does not vouch for the person any more: the account is gone, or the grant is withdrawn.
+    case withdrawn
     /// The provider's token did not pass a check.
     case tokenRefused
     /// The provider answered in a way no provider should.
@@ -33,19 +37,22 @@ package struct IdentityError: Error, Sendable, Hashable, CustomStringConvertible
   package let message: String
   /// For the log only.
   package let diagnostics: String
+  /// When trying again may help, in seconds, if that is known.
+  package let retryAfter: Int64?
 
-  package init(_ kind: Kind, _ message: String, diagnostics: String = "") {
+  package init(_ kind: Kind, _ message: String, diagnostics: String = "", retryAfter: Int64? = nil) {
     self.kind = kind
     self.message = message
     self.diagnostics = diagnostics
+    self.retryAfter = retryAfter
   }
 
   /// The status of the HTTP answer.
   package var status: Int {
     switch kind {
     case .badRequest, .expired, .wrongBrowser: 400
-    case .forbidden, .providerRefused: 403
-    case .alreadyDecided, .keyHeldByAnother: 409
+    case .forbidden, .providerRefused, .withdrawn: 403
+    case .alreadyDecided, .notConfirmed, .keyHeldByAnother: 409
     case .tokenRefused, .providerMisbehaved: 502
     case .providerUnreachable, .tooMany, .storage, .configuration: 503
     }

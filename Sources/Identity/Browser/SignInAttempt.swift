@@ -6,6 +6,8 @@ import Policy
 struct SignInAttempt: Sendable, Hashable {
   /// How long a person may take at the provider, in seconds.
   static let lifetime: Int64 = 600
+  /// The cookie stays longer, so that whoever comes back too late is told so, and led back to where they began.
+  static let cookieLifetime: Int64 = 3600
   /// Older attempts beyond this many are cleared: browsers send every cookie with every request.
   static let maximumPerBrowser = 8
 
@@ -15,13 +17,16 @@ struct SignInAttempt: Sendable, Hashable {
   let verifier: String
   let startedAt: UnixTime
   let returnTo: SignInReturn
+  /// As `Session.client`.
+  let client: String?
 
-  init(returnTo: SignInReturn, now: UnixTime, random: RandomSource) {
+  init(returnTo: SignInReturn, client: String? = nil, now: UnixTime, random: RandomSource) {
     state = Base64.encodeURL(random(16))
     nonce = Base64.encodeURL(random(16))
     verifier = Base64.encodeURL(random(32))
     startedAt = now
     self.returnTo = returnTo
+    self.client = client
   }
 
   var challenge: String { Base64.encodeURL(Digest.sha256(Array(verifier.utf8))) }
@@ -35,12 +40,13 @@ struct SignInAttempt: Sendable, Hashable {
   }
 
   func sealed(key: [UInt8]) throws(IdentityError) -> String {
-    let content: ClaimValue = .object([
+    var members: [String: ClaimValue] = [
       "state": .string(state), "nonce": .string(nonce), "verifier": .string(verifier), "at": .time(startedAt),
       "return": returnTo.claim,
-    ])
+    ]
+    if let client { members["client"] = .string(client) }
     do throws(CryptoError) {
-      return Base64.encodeURL(try SealedBox.seal(key: key, JSONWriter.bytes(content), aad: Self.aad))
+      return Base64.encodeURL(try SealedBox.seal(key: key, JSONWriter.bytes(.object(members)), aad: Self.aad))
     } catch {
       throw IdentityError(.storage, "The sign-in could not be started.", diagnostics: "\(error)")
     }
@@ -57,6 +63,7 @@ struct SignInAttempt: Sendable, Hashable {
     self.verifier = verifier
     self.startedAt = startedAt
     self.returnTo = returnTo
+    client = value.text("client")
   }
 
   private static let aad = Array("sign-in attempt".utf8)

@@ -8,6 +8,7 @@ struct LogoutToken: Sendable {
   /// Which session of theirs at the provider ended; with it only what came from that one ends here.
   let providerSession: String?
   let id: String
+  let issuer: String
 
   static let event = "http://schemas.openid.net/event/backchannel-logout"
   /// Seconds a token may be on its way; ids are remembered for longer.
@@ -17,7 +18,7 @@ struct LogoutToken: Sendable {
 
   init(_ token: SignedToken, keys: ProviderKeys, expect: IDToken.Expectation) throws(TokenFault) {
     let claims = try token.claims(verifiedBy: keys)
-    try IDToken.checkIssuer(claims, expect)
+    issuer = try IDToken.checkIssuer(claims, expect)
     try IDToken.checkAudience(claims, expect)
     let now = Double(expect.now.milliseconds) / 1000
     guard let issued = claims.member("iat")?.asNumber, issued <= now + Self.skew, issued > now - Self.longestWay else {

@@ -1,3 +1,4 @@
+import Logging
 import Policy
 
 /// What we ask of a provider over HTTP: discovery, keys, tokens, and who somebody is.
@@ -5,24 +6,43 @@ import Policy
 /// Discovery is lazy and kept; keys are kept and fetched again when a token names one that is not known, a few times a
 /// minute at most. However many sign-ins wait, each document is fetched once at a time.
 actor ProviderClient {
-  let configuration: ProviderConfiguration
+  nonisolated let configuration: ProviderConfiguration
+  nonisolated let clock: UnixClock
+  nonisolated let logger: Logger
   private let fetcher: any Fetcher
-  private let clock: UnixClock
   private var metadata: Kept<ProviderMetadata>?
   private var keys: Kept<ProviderKeys>?
   private var metadataFetch: Task<Result<ProviderMetadata, IdentityError>, Never>?
   private var keysFetch: Task<Result<ProviderKeys, IdentityError>, Never>?
-  private var refetches = RefetchBudget()
+  /// For each kind of token its own: logout tokens come from anybody, and forged ones must not keep sign-ins from new keys.
+  private var refetches: [SignedToken.Trade: RefetchBudget] = [:]
+  private var keysFailure: KeysFailure?
+  /// Whether userinfo names the groups of people who have some, as far as that was seen.
+  var userinfoNamesGroups: Bool?
 
   private struct Kept<Value: Sendable> {
     var value: Value
     var since: UnixTime
   }
 
+  private struct KeysFailure {
+    var error: IdentityError
+    var since: UnixTime
+  }
+
+  /// How long a failure to fetch the keys answers all who ask, in seconds: whoever sends tokens must not make us ask a
+  /// provider that is down again and again.
+  private static let keysFailureLifetime: Int64 = 2
   /// How long a document is used without asking again, in seconds.
   private static let documentLifetime: Int64 = 3600
+  /// How long discovery serves while it is asked again.
+  private static let staleLifetime: Int64 = 86_400
 
-  init(configuration: ProviderConfiguration, fetcher: any Fetcher, clock: @escaping UnixClock) {
+  init(
+    configuration: ProviderConfiguration, fetcher: any Fetcher, clock: @escaping UnixClock,
+    logger: Logger = Logger(label: "identity")
+  ) {
+    self.logger = logger
     self.configuration = configuration
     self.fetcher = fetcher
     self.clock = clock
@@ -32,10 +52,12 @@ actor ProviderClient {
     let now = clock()
     if let metadata, now < metadata.since.adding(seconds: Self.documentLifetime) { return metadata.value }
     let fetch = metadataFetch ?? startDiscovery()
+    // Its endpoints were checked a while ago and are asked again meanwhile; nobody waits for a provider that is slow.
+    if let metadata, now < metadata.since.adding(seconds: Self.staleLifetime) { return metadata.value }
     switch await fetch.value {
     case .success(let metadata): return metadata
     case .failure(let error):
-      // What was true an hour ago serves better than nothing: its endpoints were checked then.
+      // What was true yesterday serves better than nothing.
       if let metadata, error.kind == .providerUnreachable { return metadata.value }
       throw error
     }
@@ -67,7 +89,8 @@ actor ProviderClient {
       let now = clock()
       if let keys, now < keys.since.adding(seconds: Self.documentLifetime) {
         do throws(TokenFault) { return try check(signed, keys.value) } catch {
-          guard error.mayBeStaleKeys, keysFetch != nil || refetches.take(at: now) else { throw error }
+          guard error.mayBeStaleKeys, keysFetch != nil || refetches[trade, default: RefetchBudget()].take(at: now)
+          else { throw error }
         }
       }
       return try check(signed, try await freshKeys())
@@ -99,7 +122,15 @@ actor ProviderClient {
     guard let endpoint = try await discover().userinfoEndpoint else { return nil }
     var request = FetchRequest(.get, endpoint)
     request.headers = [("Authorization", "Bearer \(accessToken)"), ("Accept", "application/json")]
-    return try document(try await fetch(request), url: endpoint)
+    // As long as an ID token may be: what it says is kept as long as the session.
+    request.maximumBytes = SignedToken.maximumLength
+    let response = try await fetch(request)
+    if response.status == 401 || response.status == 403 && !response.asksForScope {
+      throw IdentityError(
+        .withdrawn, "The identity provider does not let this account in any more. Please sign in again.",
+        diagnostics: "\(endpoint) answered with status \(response.status) to an access token it gave")
+    }
+    return try document(response, url: endpoint)
   }
 
   private func startDiscovery() -> Task<Result<ProviderMetadata, IdentityError>, Never> {
@@ -108,7 +139,8 @@ actor ProviderClient {
       do throws(IdentityError) {
         let url = ProviderMetadata.url(issuer: configuration.issuer)
         let document = try document(try await fetch(FetchRequest(.get, url)), url: url)
-        result = .success(try ProviderMetadata(document, configuredIssuer: configuration.issuer))
+        result = .success(try ProviderMetadata(
+          document, configuredIssuer: configuration.issuer, provider: configuration.name))
       } catch {
         result = .failure(error)
       }
@@ -126,12 +158,23 @@ actor ProviderClient {
 
   private func freshKeys() async throws(IdentityError) -> ProviderKeys {
     if let keysFetch { return try await keysFetch.value.get() }
+    let now = clock()
+    if let failure = keysFailure, failure.since <= now,
+      now < failure.since.adding(seconds: Self.keysFailureLifetime)
+    {
+      throw failure.error
+    }
     let url = try await discover().keysURL
     // Somebody else may have started while this waited.
     if let keysFetch { return try await keysFetch.value.get() }
     let task = Task { () -> Result<ProviderKeys, IdentityError> in
       let result = await fetchKeys(url)
-      if case .success(let value) = result { keys = Kept(value: value, since: clock()) }
+      switch result {
+      case .success(let value):
+        keys = Kept(value: value, since: clock())
+        keysFailure = nil
+      case .failure(let error): keysFailure = KeysFailure(error: error, since: clock())
+      }
       keysFetch = nil
       return result
     }
@@ -172,9 +215,7 @@ actor ProviderClient {
       }
       return response
     } catch {
-      throw IdentityError(
-        error.kind == .tooLarge ? .providerMisbehaved : .providerUnreachable,
-        "The identity provider cannot be reached at the moment. Please try again.", diagnostics: "\(error)")
+      throw IdentityError(fetching: error)
     }
   }
 }

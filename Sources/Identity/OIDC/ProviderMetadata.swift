@@ -14,16 +14,21 @@ struct ProviderMetadata: Sendable, Hashable {
   let clientAuthentication: ClientAuthentication
   /// RFC 9207: the callback must name the issuer.
   let namesIssuerInCallback: Bool
+  /// What `prompt` may say, if the provider lists it.
+  let prompts: [String]
 
   static func url(issuer: String) -> String {
     (issuer.hasSuffix("/") ? String(issuer.dropLast()) : issuer) + "/.well-known/openid-configuration"
   }
 
-  init(_ document: ClaimValue, configuredIssuer: String) throws(IdentityError) {
+  init(_ document: ClaimValue, configuredIssuer: String, provider: String = "oidc") throws(IdentityError) {
     guard let issuer = document.text("issuer") else {
       throw Self.unusable("it names no issuer", configuredIssuer)
     }
-    guard issuer == configuredIssuer else {
+    guard
+      issuer == configuredIssuer
+        || TenantIssuer.isTemplate(issuer, of: configuredIssuer, provider: provider)
+    else {
       throw IdentityError(
         .providerMisbehaved,
         "The identity provider calls itself another name than the edge was told. Whoever runs this edge finds both "
@@ -55,6 +60,7 @@ struct ProviderMetadata: Sendable, Hashable {
     let methods = document.member("token_endpoint_auth_methods_supported")?.asTexts ?? ["client_secret_basic"]
     clientAuthentication =
       methods.contains("client_secret_basic") || !methods.contains("client_secret_post") ? .basic : .post
+    prompts = document.member("prompt_values_supported")?.asTexts ?? []
     namesIssuerInCallback = document.member("authorization_response_iss_parameter_supported")?.asBool ?? false
   }
 

@@ -4,11 +4,12 @@ import Policy
 /// A JWS in compact form, taken apart but not yet believed.
 struct SignedToken: Sendable {
   /// Longer tokens than any provider makes are not worth parsing.
-  private static let maximumLength = 256 << 10
+  static let maximumLength = 256 << 10
 
   let algorithm: TokenAlgorithm
   let keyID: String?
-  private let signedBytes: [UInt8]
+  /// Header and payload as they came: what the signature is over.
+  let signedBytes: [UInt8]
   private let signature: [UInt8]
   private let payload: [UInt8]
 
@@ -46,6 +47,9 @@ struct SignedToken: Sendable {
     self.signature = signature
     self.payload = payload
   }
+
+  /// Whom the token names as its issuer, before anybody has checked it: to choose whose keys to check it with.
+  var unverifiedIssuer: String? { (try? JSONReader.parse(payload))?.text("iss") }
 
   /// The claims, once one of the provider's keys has made the signature. The key decides which algorithms it takes.
   func claims(verifiedBy keys: ProviderKeys) throws(TokenFault) -> ClaimValue {

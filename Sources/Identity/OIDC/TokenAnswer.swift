@@ -9,6 +9,13 @@ struct TokenAnswer: Sendable {
   /// How long the access token is good for, in seconds, if the provider says so.
   let lifetime: Int64?
 
+  init(idToken: String? = nil, accessToken: String?, refreshToken: String?, lifetime: Int64?) {
+    self.idToken = idToken
+    self.accessToken = accessToken
+    self.refreshToken = refreshToken
+    self.lifetime = lifetime
+  }
+
   init(_ response: FetchResponse, url: String) throws(IdentityError) {
     let document = try? JSONReader.parse(response.body)
     guard response.status == 200 else { throw Self.refusal(response.status, document, url) }

@@ -13,6 +13,8 @@ final class SessionDirectory: Sendable {
     var providerFingerprint: String
     var refresh: RefreshState?
     var tokens: ProviderTokens?
+    /// The ID token that the person came with, where the provider wants it back when they sign out.
+    var logoutHint: String?
   }
 
   /// What the background refresh needs to ask the provider again.
@@ -111,9 +113,43 @@ final class SessionDirectory: Sendable {
     }
   }
 
-  /// Sessions that did not come from this provider and client.
-  func sessions(notFrom providerFingerprint: String) -> [String] {
-    state.withLock { $0.entries.values.filter { $0.providerFingerprint != providerFingerprint }.map(\.session.id) }
+  /// Every live session of a person, the latest first.
+  func sessions(of subject: Subject, at now: UnixTime) -> [ListedSession] {
+    let own = state.withLock { state in
+      state.entries.values.filter { now < $0.session.expiresAt && $0.session.subject.isSamePerson(as: subject) }
+    }
+    return own.map { ListedSession(session: $0.session, acceptsCookies: $0.acceptsCookies) }
+      .sorted { ($0.session.issuedAt, $0.session.id) > ($1.session.issuedAt, $1.session.id) }
+  }
+
+  /// Sessions that did not come from a provider and client that is still there.
+  func sessions(unless isAccepted: (Entry) -> Bool) -> [String] {
+    state.withLock { $0.entries.values.filter { !isAccepted($0) }.map(\.session.id) }
+  }
+
+  /// The latest grant of the same person and client that is another one.
+  func otherGrant(than entry: Entry, at now: UnixTime) -> String? {
+    state.withLock { state in
+      state.entries.values.filter { other in
+        other.providerFingerprint == entry.providerFingerprint && now < other.session.expiresAt
+          && other.session.id != entry.session.id && other.refresh.map { $0.token != entry.refresh?.token } ?? false
+          && other.session.subject.isSamePerson(as: entry.session.subject)
+      }
+      .max { $0.session.issuedAt < $1.session.issuedAt }?.refresh?.token
+    }
+  }
+
+  /// Makes the refresh of a person's other sessions due at once.
+  func hasten(like entry: Entry, at now: UnixTime) {
+    state.withLock { state in
+      for (id, other) in state.entries where other.refresh != nil && id != entry.session.id {
+        guard other.providerFingerprint == entry.providerFingerprint,
+          other.session.subject.isSamePerson(as: entry.session.subject), other.refresh.map({ $0.dueAt > now }) == true
+        else { continue }
+        state.entries[id]?.refresh?.dueAt = now
+        state.nextRefresh = min(state.nextRefresh, now)
+      }
+    }
   }
 
   /// Entries whose refresh is due, the longest waiting first; each is put off, so that nobody takes it twice.

@@ -25,10 +25,19 @@ enum SessionRecord {
     ]
     if let email = subject.email { members["email"] = .string(email) }
     if let name = subject.name { members["name"] = .string(name) }
+    if let client = session.client { members["client"] = .string(client) }
+    if let browser = session.browser {
+      members["browser"] = .object(["address": .string(browser.address), "agent": .string(browser.agent)])
+    }
     if let refresh = entry.refresh,
       let sealed = try? SealedBox.seal(key: tokenKey, Array(refresh.token.utf8), aad: Array(session.id.utf8))
     {
       members["refresh_token"] = .string(Base64.encodeURL(sealed))
+    }
+    if let hint = entry.logoutHint,
+      let sealed = try? SealedBox.seal(key: tokenKey, Array(hint.utf8), aad: hintContext(session.id))
+    {
+      members["logout_hint"] = .string(Base64.encodeURL(sealed))
     }
     if let tokens = entry.tokens?.sealed(key: tokenKey, sessionID: session.id) { members["tokens"] = .string(tokens) }
     return JSONWriter.bytes(.object(members))
@@ -52,16 +61,26 @@ enum SessionRecord {
       claims: value.member("claims")?.asMembers ?? [:], expiresAt: expiresAt)
     let session = Session(
       id: record.id, subject: subject, provider: provider, issuedAt: issuedAt, expiresAt: expiresAt,
-      authenticatedAt: authenticatedAt, version: Int(exactly: version) ?? 1)
+      authenticatedAt: authenticatedAt, client: value.text("client"), version: Int(exactly: version) ?? 1,
+      browser: value.member("browser").flatMap { browser in
+        guard let address = browser.text("address"), let agent = browser.text("agent") else { return nil }
+        return SessionBrowser(address: address, agent: agent)
+      })
     var entry = SessionDirectory.Entry(session: session, acceptsCookies: cookies, providerFingerprint: fingerprint)
     if let text = value.text("refresh_token"), let sealed = Base64.decodeURL(text),
       let token = SealedBox.open(key: tokenKey, sealed, aad: Array(record.id.utf8))
     {
       entry.refresh = .init(token: String(decoding: token, as: UTF8.self), dueAt: refreshAt)
     }
+    entry.logoutHint = value.text("logout_hint").flatMap { Base64.decodeURL($0) }
+      .flatMap { SealedBox.open(key: tokenKey, $0, aad: hintContext(record.id)) }
+      .map { String(decoding: $0, as: UTF8.self) }
     entry.tokens = value.text("tokens").flatMap {
       ProviderTokens(sealed: $0, key: tokenKey, sessionID: record.id)
     }
     return entry
   }
+
+  /// Never taken for another sealed text of the same session.
+  private static func hintContext(_ sessionID: String) -> [UInt8] { Array("\(sessionID)\nlogout hint".utf8) }
 }
