@@ -16,8 +16,12 @@ package struct EdgeConfiguration: Sendable, Equatable {
   package var assertion: AssertionConfiguration
   package var identityProvider: IdentityProviderConfiguration
   package var serviceAccounts: [ServiceAccountConfiguration]
+  /// `workload_max_session`.
+  package var workloadMaxSession: Milliseconds
   /// `signout_redirect_url`.
   package var signedOutURL: String?
+  /// `programmatic_redirect_domain_whitelist`: of `loopbackNames`.
+  package var loopbackHosts: [String] = Self.loopbackNames
   /// Present when `ssh_address` is.
   package var ssh: SSHConfiguration?
   package var storage: StorageConfiguration
@@ -33,6 +37,9 @@ package struct EdgeConfiguration: Sendable, Equatable {
   package var routes: [RouteConfiguration]
   /// Whether the file (or the environment) has `routes`, if only an empty list.
   package var routesAreWritten: Bool
+
+  /// Where programmatic login may send a token, as URLs spell them (security rule 20).
+  package static let loopbackNames = ["localhost", "127.0.0.1", "[::1]"]
 
   /// Security rule 33: why this must not take the place of a running configuration unless somebody asks for it by HUP.
   package func refusal(toReplace running: EdgeConfiguration) -> Diagnostic? {
@@ -142,6 +149,8 @@ package struct IdentityProviderConfiguration: Sendable, Equatable {
   package var requestParameters: [RequestParameter]
   /// `idp_email_trusted`; none: the kind of provider decides.
   package var emailIsTrusted: Bool?
+  /// The claim that lists groups.
+  package var groupsClaim: String
 }
 
 package struct RequestParameter: Sendable, Hashable {

@@ -97,6 +97,12 @@ package struct RouteUpstreamTLS: Sendable, Equatable {
   package var clientKey: SecretString?
 }
 
+/// `idp_client_id` and its secret of one route.
+package struct RouteClient: Sendable, Equatable {
+  package var id: String
+  package var secret: SecretString
+}
+
 package struct RouteHTTP: Sendable, Equatable {
   package var preservesHostHeader: Bool
   /// `host_rewrite`: the Host of every request to the service.
@@ -128,4 +134,6 @@ package struct RouteHTTP: Sendable, Equatable {
   /// `https://host[:port]`, lower case.
   package var allowedOrigins: [String]
   package var shaping = RouteShaping()
+  /// Whom its visitors sign in as a client; none: the edge's own.
+  package var client: RouteClient?
 }

@@ -34,13 +34,13 @@ extension ConfigurationKey {
       "The kind of identity provider; people see this word in the sign-in prompt"),
     .init(
       .global, "idp_provider_url", .url,
-      "The provider's issuer URL, exactly as it names itself; not needed for `google` and for gitlab.com"),
+      "The provider's issuer URL, exactly as it names itself, or the address of a GitHub or GitLab server; not needed for `google`, github.com and gitlab.com"),
     .init(.global, "idp_client_id", .text, "This edge's name at the provider"),
     .init(.global, "idp_client_secret", .text, secret: true, "This edge's password at the provider"),
     .init(.global, "idp_client_secret_file", .path, "A file with the `idp_client_secret`"),
     .init(
       .global, "idp_scopes", .list, default: "openid,profile,email,offline_access",
-      "What is asked of the provider; `google`, `gitlab`, `cognito` and `onelogin` have others, which they take"),
+      "What is asked of the provider; `github`, `google`, `gitlab`, `cognito` and `onelogin` have others, which they take"),
     .init(.global, "idp_request_params", .map, "Further parameters of the sign-in request"),
     .init(
       .global, "idp_email_trusted", .flag,
@@ -56,24 +56,27 @@ extension ConfigurationKey {
     .init(
       .global, "bearer_token_format", .choice(["default", "idp_access_token", "idp_identity_token", "jwt"]),
       default: "default", .notYet(bearers), "Bearer tokens that programs may present"),
-    .init(.global, "identity_providers", .map, .notYet(bearers), "Issuers of workload tokens"),
+    .init(
+      .global, "identity_providers", .map,
+      .notYet("issuers of workload tokens are written as `workload` of an entry of `service_accounts`"),
+      "Issuers of workload tokens"),
     .init(
       .global, "service_accounts", .list,
-      "Programs that publish without a browser: objects with `name`, `public_keys` or `ssh_ca`, `expires`, `routes`, and if you like `source_addresses`"
+      "Programs that publish or visit without a browser: objects with `name`, `public_keys`, `ssh_ca`, `tokens` or `workload`, `expires`, `routes`, and if you like `source_addresses`"
     ),
     .init(
       .global, "admins", .policy, .notYet("the administrators' pages come with a later version"),
       "Who may see and end everything"),
     .init(.global, "administrators", .list, .removed("write a policy as `admins`"), "-"),
     .init(
-      .global, "workload_max_session", .duration, default: "1h", .notYet(bearers),
-      "How long access by a workload token lasts"),
+      .global, "workload_max_session", .duration, default: "1h",
+      "How long an ssh key stands for its service account after a job has shown its token; the token's own end comes first"),
     .init(
       .global, "signout_redirect_url", .url,
       "Where people go after signing out, instead of staying on the page that says so"),
     .init(
-      .global, "programmatic_redirect_domain_whitelist", .list, default: "localhost",
-      .notYet("programmatic login comes with a later version"), "Where programmatic login may redirect to"),
+      .global, "programmatic_redirect_domain_whitelist", .list, default: "localhost,127.0.0.1,[::1]",
+      "Where programmatic login may send a token: of these three, for any port"),
     .init(.global, "authenticate_internal_service_url", .url, .noEffect(oneProcess), "Split services"),
     .init(
       .global, "authenticate_callback_path", .path, default: "/oauth2/callback",

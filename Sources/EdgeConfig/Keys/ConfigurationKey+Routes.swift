@@ -50,6 +50,11 @@ extension ConfigurationKey {
     .init(.route, "allowed_users", .list, "Addresses or user ids that may visit"),
     .init(.route, "allowed_domains", .list, "Domains whose addresses may visit"),
     .init(.route, "allowed_idp_claims", .map, "Claims with the values that may visit"),
+    .init(
+      .route, "idp_client_id", .text,
+      "Visitors sign in with this client of the identity provider, not with the edge's own; one for all routes of a host"),
+    .init(.route, "idp_client_secret", .text, secret: true, "The password of that client"),
+    .init(.route, "idp_client_secret_file", .path, "A file with the `idp_client_secret`"),
     .init(.route, "timeout", .duration, "For a whole exchange; 0 is none"),
     .init(.route, "idle_timeout", .duration, "For silence on a stream; 0 is none"),
     .init(.route, "max_request_bytes", .number, "As the global key, for this route"),
@@ -143,8 +148,6 @@ extension ConfigurationKey {
     .init(.route, "logo_url", .url, .later("there is no portal on the web yet"), "Picture in the portal"),
     .init(.route, "sub_policies", .list, .notYet("write `policy`"), "Policies of the console"),
     .init(.route, "allowed_groups", .list, .removed("write a policy with `groups`"), "-"),
-    .init(.route, "idp_client_id", .text, .notYet(ownClient), "Another client at the provider"),
-    .init(.route, "idp_client_secret", .text, secret: true, .notYet(ownClient), "Another client at the provider"),
     .init(.route, "identity_providers", .list, .notYet(bearers), "Issuers of workload tokens"),
     .init(.route, "bearer_token_format", .text, .notYet(bearers), "Bearer tokens of programs"),
     .init(.route, "idp_access_token_allowed_audiences", .list, .notYet(bearers), "Audiences of bearer tokens"),
@@ -182,6 +185,5 @@ extension ConfigurationKey {
 
   private static let here = "it is not part of this version"
   private static let bearers = "programs cannot present bearer tokens in this version"
-  private static let ownClient = "one client for all routes in this version"
   private static let sshRoutes = "ssh routes are served by a later version"
 }

@@ -33,19 +33,35 @@ extension ConfigurationReader {
     let kind = providerKind()
     let issuer = issuerURL(kind)
     let clientID = required("idp_client_id", "this edge's name at the identity provider")
-    let secret = clientSecret()
+    let secret = section.clientSecret("this edge's password at the identity provider")
     let written = section.texts("idp_scopes").map(\.text)
     let scopes = section.isWritten("idp_scopes") ? written : kind?.scopes ?? written
-    if let setting = section.setting("idp_scopes"), !scopes.contains("openid") {
-      section.error(setting, "`openid` is missing", "without it the provider does not say who signed in")
-    }
+    if let kind { checkScopes(scopes, kind) }
     var parameters = section.pairs("idp_request_params").map { RequestParameter(name: $0.name, value: $0.value) }
     parameters += (kind?.parameters ?? []).filter { usual in !parameters.contains { $0.name == usual.name } }
     let emailIsTrusted = section.flag("idp_email_trusted")
     guard let kind, let issuer, let clientID, let secret else { return nil }
     return IdentityProviderConfiguration(
       name: kind.name, issuerURL: issuer, clientID: clientID, clientSecret: SecretString(secret), scopes: scopes,
-      requestParameters: parameters, emailIsTrusted: emailIsTrusted)
+      requestParameters: parameters, emailIsTrusted: emailIsTrusted, groupsClaim: kind.groupsClaim)
+  }
+
+  private func checkScopes(_ scopes: [String], _ kind: ProviderKind) {
+    guard let setting = section.setting("idp_scopes") else { return }
+    if kind.speaksOpenIDConnect {
+      if !scopes.contains("openid") {
+        section.error(setting, "`openid` is missing", "without it the provider does not say who signed in")
+      }
+      return
+    }
+    if let other = scopes.first(where: { ["openid", "profile", "email", "offline_access"].contains($0) }) {
+      findings.warning(
+        setting.place, "`\(other)` is no scope of GitHub", "take `idp_scopes` out, or write `user:email` and `read:org`")
+    }
+    if !scopes.contains("user:email"), !scopes.contains("user") {
+      findings.warning(
+        setting.place, "without `user:email` nobody has an address: no policy on `email` or `domain` can match")
+    }
   }
 
   private func providerKind() -> ProviderKind? {
@@ -58,10 +74,6 @@ extension ConfigurationReader {
         setting,
         "`apple` is not supported: it answers sign-ins by a POST from its own site, which no cookie of this edge follows"
       )
-    case "github":
-      section.error(
-        setting, "`github` is not supported in this version: it does not speak OpenID Connect",
-        "put Dex between the two, with its connector for GitHub")
     case "hosted": section.error(setting, "the hosted service of Pomerium cannot be used", "name a provider of yours")
     default: return section.choice("idp_provider").flatMap(ProviderKind.named)
     }
@@ -69,7 +81,14 @@ extension ConfigurationReader {
   }
 
   private func issuerURL(_ kind: ProviderKind?) -> String? {
-    if !section.isWritten("idp_provider_url"), let issuer = kind?.issuer { return issuer }
+    if !section.isWritten("idp_provider_url"), let kind, let issuer = kind.issuer {
+      if issuer == ProviderKind.sharedTenants {
+        findings.warning(
+          section.place, "without `idp_provider_url` everybody with an account of Microsoft's can sign in",
+          "name your tenant, as \(kind.issuerForm ?? issuer)")
+      }
+      return issuer
+    }
     let what = kind?.issuerForm.map { "the issuer URL, as \($0)" } ?? "the issuer URL of the identity provider"
     guard let text = required("idp_provider_url", what),
       let setting = section.setting("idp_provider_url"), let url = url(text, setting)
@@ -86,7 +105,15 @@ extension ConfigurationReader {
       section.error(setting, "this is the discovery document", "leave out /.well-known/openid-configuration")
       return nil
     }
-    return text
+    if let kind, !kind.speaksOpenIDConnect, !url.path.isEmpty, url.path != "/" {
+      section.error(setting, "expected the address of the server only", "write \(url.origin)")
+      return nil
+    }
+    switch kind?.endsInSlash {
+    case true?: return text.hasSuffix("/") ? text : text + "/"
+    case false?: return text.hasSuffix("/") ? String(text.dropLast()) : text
+    case nil: return text
+    }
   }
 
   /// An absolute https URL, with any path and query.
@@ -101,21 +128,20 @@ extension ConfigurationReader {
     return text
   }
 
-  private func clientSecret() -> String? {
-    guard let (text, setting) = section.textOrFile("idp_client_secret") else {
-      if !section.isWritten("idp_client_secret"), !section.isWritten("idp_client_secret_file") {
+  /// Programs on the machine of the browser, and no others: a token sent elsewhere would be a stranger's (security rule 20).
+  func loopbackHosts() -> [String] {
+    let known = EdgeConfiguration.loopbackNames
+    guard section.isWritten("programmatic_redirect_domain_whitelist") else { return known }
+    return section.texts("programmatic_redirect_domain_whitelist").compactMap { name, place in
+      let host = name.lowercased() == "::1" ? "[::1]" : name.lowercased()
+      guard known.contains(host) else {
         findings.error(
-          section.place, "`idp_client_secret` is missing: this edge's password at the identity provider",
-          "or `idp_client_secret_file`")
+          place, "`\(name)`: programmatic login sends tokens to programs on the visitor's own machine only",
+          "of `localhost`, `127.0.0.1` and `[::1]`, those that you want; or leave the key out")
+        return nil
       }
-      return nil
+      return host
     }
-    let secret = setting.key.name == "idp_client_secret" ? text : text.trimmingBlanks
-    if secret.isEmpty {
-      section.error(setting, "it is empty")
-      return nil
-    }
-    return secret
   }
 
   private func required(_ name: String, _ what: String) -> String? {
@@ -131,6 +157,24 @@ extension ConfigurationReader {
       section.error(setting, message, suggestion)
       return nil
     }
+  }
+}
+
+extension Section {
+  /// `idp_client_secret`, or its file.
+  func clientSecret(_ what: String) -> String? {
+    guard let (text, setting) = textOrFile("idp_client_secret") else {
+      if !isWritten("idp_client_secret"), !isWritten("idp_client_secret_file") {
+        findings.error(place, "`idp_client_secret` is missing: \(what)", "or `idp_client_secret_file`")
+      }
+      return nil
+    }
+    let secret = setting.key.name == "idp_client_secret" ? text : text.trimmingBlanks
+    if secret.isEmpty {
+      error(setting, "it is empty")
+      return nil
+    }
+    return secret
   }
 }
 

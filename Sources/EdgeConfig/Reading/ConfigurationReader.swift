@@ -37,11 +37,12 @@ struct ConfigurationReader {
       otherHosts: [section.address("ssh_address", defaultPort: 22)?.host, metrics?.address.host]
         .compactMap { $0 }, hasSSH: section.isWritten("ssh_address"), flags: flags
     ).run()
+    RouteClientChecks(findings: findings, routes: routes, provider: provider).run()
     guard let authenticateURL, let provider else { return nil }
     return EdgeConfiguration(
       path: path, files: section.context.watchedFiles.map(\.path), listener: listener, authenticateURL: authenticateURL,
       sharedSecret: sharedSecret, cookie: cookie, assertion: assertion, identityProvider: provider,
-      serviceAccounts: serviceAccounts, signedOutURL: signedOutURL(), ssh: ssh,
+      serviceAccounts: serviceAccounts, workloadMaxSession: workloadMaxSession(), signedOutURL: signedOutURL(), loopbackHosts: loopbackHosts(), ssh: ssh,
       storage: storage, flags: flags, logs: logs, metrics: metrics,
       shutdownTimeout: section.duration("shutdown_timeout") ?? 0,
       reconnectGrace: section.duration("reconnect_grace") ?? 0,

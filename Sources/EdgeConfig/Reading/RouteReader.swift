@@ -113,7 +113,25 @@ struct RouteReader {
       allowsWebSockets: section.flag("allow_websockets") ?? true, allowedUpgrades: upgrades(),
       allowedOrigins: origins())
     http.shaping = shaping(headers.templates, isTunnel: isTunnel)
+    http.client = client()
     return http
+  }
+
+  /// A client of its own at the identity provider. Which it is decides who gets in, so nothing is guessed.
+  private func client() -> RouteClient? {
+    let names = ["idp_client_id", "idp_client_secret", "idp_client_secret_file"]
+    guard let first = names.compactMap({ section.setting($0) }).first else { return nil }
+    let scheme = section.text("from")?.prefix { $0 != ":" }.lowercased()
+    guard scheme == "https" || scheme == "http" || scheme == nil else {
+      section.error(first, "only routes that browsers visit sign in with a client of their own", "take it out")
+      return nil
+    }
+    guard let id = section.text("idp_client_id"), !id.isEmpty else {
+      section.error(first, "`idp_client_id` is missing: whose secret is it?", "write both, or neither")
+      return nil
+    }
+    let secret = section.clientSecret("what the client `\(id)` proves itself with")
+    return secret.map { RouteClient(id: id, secret: SecretString($0)) }
   }
 
   private func upgrades() -> [String] {

@@ -1,4 +1,4 @@
-/// A kind of identity provider that speaks OpenID Connect, and what is particular about it.
+/// A kind of identity provider, and what is particular about it.
 struct ProviderKind: Sendable {
   /// As `idp_provider` names it.
   let name: String
@@ -6,6 +6,12 @@ struct ProviderKind: Sendable {
   var issuer: String?
   /// `idp_scopes` where the usual ones would be refused.
   var scopes: [String]?
+  /// False for those that speak plain OAuth.
+  var speaksOpenIDConnect = true
+  /// The claim that lists groups.
+  var groupsClaim = "groups"
+  /// Whether issuers of this kind end in a slash, where that is known.
+  var endsInSlash: Bool?
   /// Sent with every sign-in unless `idp_request_params` says otherwise.
   var parameters: [RequestParameter] = []
   /// What `idp_provider_url` looks like, for who forgot it.
@@ -13,16 +19,22 @@ struct ProviderKind: Sendable {
 
   static let all: [ProviderKind] = [
     ProviderKind(name: "oidc"),
-    ProviderKind(name: "auth0", issuerForm: "https://TENANT.auth0.com/"),
-    // Version 2.0, of one tenant: the issuer of `common` is a template that no token names.
-    ProviderKind(name: "azure", issuerForm: "https://login.microsoftonline.com/TENANT-ID/v2.0"),
+    ProviderKind(name: "auth0", endsInSlash: true, issuerForm: "https://TENANT.auth0.com/"),
     ProviderKind(
-      name: "cognito", scopes: ["openid", "profile", "email"],
+      name: "azure", issuer: sharedTenants, endsInSlash: false,
+      parameters: [RequestParameter(name: "prompt", value: "select_account")],
+      issuerForm: "https://login.microsoftonline.com/TENANT-ID/v2.0"),
+    ProviderKind(
+      name: "cognito", scopes: ["openid", "profile", "email"], groupsClaim: "cognito:groups",
       issuerForm: "https://cognito-idp.REGION.amazonaws.com/POOL-ID"),
-    ProviderKind(name: "gitlab", issuer: "https://gitlab.com", scopes: ["openid", "profile", "email"]),
+    ProviderKind(
+      name: "github", issuer: "https://github.com", scopes: ["user:email", "read:org"], speaksOpenIDConnect: false,
+      endsInSlash: false),
+    ProviderKind(
+      name: "gitlab", issuer: "https://gitlab.com", scopes: ["openid", "profile", "email"], endsInSlash: false),
     // No offline_access there: a refresh token is asked for by a parameter, and given with a fresh consent only.
     ProviderKind(
-      name: "google", issuer: "https://accounts.google.com", scopes: ["openid", "profile", "email"],
+      name: "google", issuer: "https://accounts.google.com", scopes: ["openid", "profile", "email"], endsInSlash: false,
       parameters: [
         RequestParameter(name: "access_type", value: "offline"),
         RequestParameter(name: "prompt", value: "consent select_account"),
@@ -33,6 +45,9 @@ struct ProviderKind: Sendable {
       issuerForm: "https://SUBDOMAIN.onelogin.com/oidc/2"),
     ProviderKind(name: "ping", issuerForm: "https://auth.pingone.com/ENVIRONMENT-ID/as"),
   ]
+
+  /// Entra for everybody: accounts of every tenant, and private ones.
+  static let sharedTenants = "https://login.microsoftonline.com/common/v2.0"
 
   static func named(_ name: String) -> ProviderKind? { all.first { $0.name == name } }
 }

@@ -3,6 +3,7 @@ import HTTPWire
 import Identity
 import Policy
 import Routing
+import Synchronization
 
 /// Whether a request gets in, and where to.
 enum Admission {
@@ -12,12 +13,16 @@ enum Admission {
     case signIn(OwnRequest.Place)
     /// The same for another path (`path_with_escaped_slashes_action`).
     case redirect(path: String)
+    /// A signed token is shown: nobody knows yet whose it is.
+    case verify(String, BearerVisit)
     case refuse(VisitorRefusal, session: Session?)
   }
 
   /// What a relayed request rests on. Only `decide` makes one.
   struct Grant {
     fileprivate(set) var visitor: KnownVisitor?
+    /// What the visitor showed for it, where that was no cookie.
+    fileprivate(set) var bearer: ShownBearer?
     /// When it ends by itself.
     fileprivate(set) var validUntil: UnixTime?
     fileprivate(set) var generation: UInt64
@@ -42,7 +47,8 @@ enum Admission {
 
   /// From top to bottom: host, our own paths, route, session, decision, origin.
   static func admit(
-    _ head: RequestHead, serverName: String?, certificate: VisitorCertificate?, remoteAddress: String, loop: LoopState
+    _ head: RequestHead, serverName: String?, certificate: VisitorCertificate?, remoteAddress: String, loop: LoopState,
+    verified: WorkloadAnswer? = nil
   ) -> Verdict {
     // Host. Where the handshake named one of our hosts, the request must be for the same.
     guard let authority = head.authority else { return .refuse(.badRequest("There is no Host field."), session: nil) }
@@ -95,26 +101,69 @@ enum Admission {
     }
 
     // Session.
+    let cookie = loop.cookies.find(in: head.headers)
+    if cookie == .several { return .refuse(.badRequest("There are two session cookies."), session: nil) }
+    var bearer: ShownBearer?
     var visitor: KnownVisitor?
-    switch loop.cookies.find(in: head.headers) {
-    case .none: break
-    case .several: return .refuse(.badRequest("There are two session cookies."), session: nil)
-    case .one(let value): visitor = loop.visitor(cookie: value, host: name.text)
+    switch shown(by: head, on: plan, host: name, remoteAddress: remoteAddress, loop: loop, verified: verified) {
+    case .nothing: if case .one(let value) = cookie { visitor = loop.visitor(cookie: value, host: name.text) }
+    case .known(let shown, let known): (bearer, visitor) = (shown, known)
+    case .other(let verdict): return verdict
     }
 
+    if visitor != nil, !plan.route.isPublic, loop.shared.isStoreLost.load(ordering: .relaxed) {
+      return .refuse(.storeLost, session: nil)
+    }
     return decide(
-      head, path: path, plan: plan, visitor: visitor, certificate: certificate, remoteAddress: remoteAddress,
-      generation: table.generation, loop: loop)
+      head, path: path, plan: plan, visitor: visitor, bearer: bearer, certificate: certificate,
+      remoteAddress: remoteAddress, generation: table.generation, loop: loop)
+  }
+
+  private enum Shown {
+    /// No token that is for the edge: the cookie counts.
+    case nothing
+    case known(ShownBearer, KnownVisitor)
+    case other(Verdict)
+  }
+
+  /// Who shows a token. Where one is for the edge it counts alone: with a wrong one nobody is let in by a cookie.
+  private static func shown(
+    by head: RequestHead, on plan: RoutePlan, host: HostName, remoteAddress: String, loop: LoopState,
+    verified: WorkloadAnswer?
+  ) -> Shown {
+    let shown: ShownBearer
+    switch BearerReader.find(in: head.headers, takesSigned: loop.takesSignedTokens) {
+    case .none: return .nothing
+    case .several: return .other(.refuse(.badRequest("There are two tokens for the edge."), session: nil))
+    case .unreadable:
+      return .other(.refuse(.invalidToken(plan.route, "There is no token, or one that is none."), session: nil))
+    case .one(let found): shown = found
+    }
+    let visit = BearerVisit(host: host.text, route: plan.audience, source: remoteAddress)
+    let answer = loop.visitor(token: shown.token, visit)
+    switch (answer, verified) {
+    case (.known(let visitor), _): return .known(shown, visitor)
+    case (.refused(let why), _), (.unverified, .refused(let why)?):
+      return .other(.refuse(.invalidToken(plan.route, why), session: nil))
+    case (.unverified, nil): return .other(.verify(shown.token, visit))
+    case (.unverified, .admitted(let session)?):
+      return .known(shown, KnownVisitor(session: session, epoch: loop.shared.currentEpoch))
+    case (.notOurs, _), (.unverified, .notOurs?):
+      guard shown.isForEdge else { return .nothing }
+      return .other(.refuse(.invalidToken(plan.route, "The token is none of this edge."), session: nil))
+    }
   }
 
   private static func decide(
-    _ head: RequestHead, path: String, plan: RoutePlan, visitor: KnownVisitor?, certificate: VisitorCertificate?,
-    remoteAddress: String, generation: UInt64, loop: LoopState
+    _ head: RequestHead, path: String, plan: RoutePlan, visitor: KnownVisitor?, bearer: ShownBearer?,
+    certificate: VisitorCertificate?, remoteAddress: String, generation: UInt64, loop: LoopState
   ) -> Verdict {
     let route = plan.route
+    // Whoever signed in with another client of the provider is nobody here.
+    let visitor = visitor?.isSignedIn(for: route) == true ? visitor : nil
     let now = loop.shared.clock()
     var grant = Grant(
-      visitor: visitor, validUntil: nil, generation: generation,
+      visitor: visitor, bearer: bearer, validUntil: nil, generation: generation,
       epoch: loop.shared.currentEpoch, upgrade: upgrade(of: head, plan: plan), tellsIdentity: true,
       certificate: certificate)
 
@@ -183,8 +232,9 @@ enum Admission {
       if decision.dependsOnCertificate { grant.limit(to: shownUntil) }
     }
 
-    // Origin: a cookie comes along whoever made the browser send it (security rule 18), and so does a certificate.
-    if visitor != nil || grant.provenCertificate != nil,
+    // Origin: a cookie comes along whoever made the browser send it (security rule 18), and so does a certificate. A token is
+    // sent by whoever knows it.
+    if visitor != nil && bearer == nil || grant.provenCertificate != nil,
       !head.method.isSafe || grant.upgrade != nil || MethodOverride.methods(in: head).contains(where: { !$0.isSafe }),
       RequestOrigin.isForeign(head, route: route, endsTLS: loop.configuration.tls != nil)
     {
@@ -212,7 +262,14 @@ enum Admission {
     let table = loop.routes()
     guard let route = table.route(id: plan.route.id) else { return .refuse(.noSuchPath, session: nil) }
     var visitor: KnownVisitor?
-    if let known = grant.visitor {
+    if let bearer = grant.bearer {
+      let visit = BearerVisit(
+        host: head.authority.flatMap { HostName($0.host)?.text } ?? "", route: route.audience, source: remoteAddress)
+      guard case .known(let known) = loop.visitor(token: bearer.token, visit) else {
+        return .refuse(.invalidToken(route, "The token has expired or was revoked."), session: nil)
+      }
+      visitor = known
+    } else if let known = grant.visitor {
       let epoch = loop.shared.currentEpoch
       if let session = loop.shared.identity.session(id: known.session.id) {
         visitor = session == known.session ? known : KnownVisitor(session: session, epoch: epoch)
@@ -224,7 +281,8 @@ enum Admission {
       }
     }
     return decide(
-      head, path: head.path, plan: loop.plan(route), visitor: visitor, certificate: grant.certificate,
+      head, path: head.path, plan: loop.plan(route), visitor: visitor, bearer: grant.bearer,
+      certificate: grant.certificate,
       remoteAddress: remoteAddress, generation: table.generation, loop: loop)
   }
 

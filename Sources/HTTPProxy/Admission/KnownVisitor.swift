@@ -28,6 +28,11 @@ final class KnownVisitor {
     self.epoch = epoch
   }
 
+  /// Whether the session is one that the route takes: people sign in with its client, programs with none.
+  func isSignedIn(for route: Route) -> Bool {
+    session.client == route.http.signInClient || session.subject.serviceAccount != nil
+  }
+
   /// A kept decision: until when it holds (`.some(nil)`: for good), or `nil` when there is none.
   func allowance(_ route: RouteID, generation: UInt64, now: UnixTime) -> UnixTime?? {
     guard let known = allowed[route], known.generation == generation else { return nil }

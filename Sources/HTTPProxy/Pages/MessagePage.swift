@@ -1,6 +1,7 @@
 import HTTPWire
 import Identity
 import Logging
+import PlainText
 import Routing
 
 /// A page with a headline, some words and perhaps a link; JSON for programs.
@@ -45,7 +46,7 @@ extension OwnPages {
     var response = message(
       request, status: error.status, error: Self.code(of: error), title: Self.title(of: error), text: error.message,
       more: "\(more ?? next)\(help)")
-    if retries { response.headers.add("Retry-After", "10") }
+    if retries { response.headers.add("Retry-After", String(error.retryAfter ?? 10)) }
     return response
   }
 
@@ -57,7 +58,9 @@ extension OwnPages {
   }
 
   private static func title(of error: IdentityError) -> String {
-    switch error.status {
+    if error.kind == .notConfirmed { return "The digits were not typed" }
+    if error.kind == .keyHeldByAnother { return "This key is somebody else's" }
+    return switch error.status {
     case 403: "Not allowed"
     case 409: "This has been decided already"
     case 502: "The identity provider answered wrongly"

@@ -13,7 +13,8 @@ extension OwnPages {
       return refusal(.badRequest("The request carries two cookies of the same name."), request, session: nil)
     case .absent: visitor = Visitor(request: request, session: nil)
     case .value(let value):
-      visitor = Visitor(request: request, session: identity.session(cookie: value, host: request.host))
+      let session = identity.session(cookie: value, host: request.host)
+      visitor = Visitor(request: request, session: session.flatMap { $0.client == nil ? $0 : nil })
     }
     let isPost = request.method == .post
     guard isPost || request.method == .get || request.method == .head else {
@@ -25,15 +26,28 @@ extension OwnPages {
     case ("/.pomerium/", false), ("/.pomerium/user", false): return await details(visitor)
     case ("/.pomerium/sign_in", _): return await signIn(visitor)
     case ("/oauth2/callback", false): return await finishSignIn(visitor)
-    case ("/.pomerium/sign_out", false): return signOutPage(visitor)
-    case ("/.pomerium/sign_out", true): return await signOut(visitor)
+    case ("/.pomerium/sign_out", false):
+      return isFrontChannelLogout(visitor) ? await frontChannelLogout(visitor) : await signOutPage(forSignOut(visitor))
+    case ("/.pomerium/sign_out", true): return await signOut(forSignOut(visitor))
     case ("/.pomerium/signed_out", false): return await signedOutPage(visitor)
+    case (Self.providerSignOutPath, false): return await providerSignOut(visitor)
     case ("/.pomerium/backchannel_logout", true): return await backChannelLogout(request)
-    case ("/.pomerium/session_binding_info", false): return await keysPage(visitor)
-    case ("/.pomerium/session_binding/revoke", true): return await revokeKey(visitor)
+    case ("/.pomerium/frontchannel_logout", false): return await frontChannelLogout(visitor)
+    case (Self.accessPath, false): return await accessPage(visitor)
+    case (Self.revokeKeyPath, true): return await revokeKey(visitor)
+    case (Self.endSessionPath, true): return await endSession(visitor)
+    case (Self.endConnectionPath, true): return await endConnection(visitor)
+    case (Self.revokeTokenPath, true): return await revokeToken(visitor)
+    case (Identity.programLoginPath, false): return await programLoginPage(forProgram(visitor))
+    case (Identity.programLoginPath, true): return await answerProgramLogin(forProgram(visitor))
+    case (Self.programTokenPath, true): return redeemProgramCode(request)
+    case (Self.programLogoutPath, true): return await revokeProgramToken(request)
+    case (Self.workloadKeyPath, true): return await bindWorkloadKey(request)
     case ("/robots.txt", false): return .text("User-agent: *\nDisallow: /\n")
     case ("/ping", false), ("/healthz", false): return .text("OK\n")
-    case ("/readyz", false): return configuration.isReady() ? .text("OK\n") : .text("not ready\n", status: 503)
+    case ("/readyz", false):
+      let note = configuration.readinessNote()
+      return configuration.isReady() ? .text("OK\n" + note) : .text("not ready\n" + note, status: 503)
     default:
       if !isPost, let answer = wellKnown(request) { return answer }
       return refusal(Self.paths.contains(request.path) ? .methodNotAllowed : .noSuchPath, request, session: nil)
@@ -43,7 +57,9 @@ extension OwnPages {
   private static let paths: Set<String> = [
     "/", "/.pomerium", "/.pomerium/", "/.pomerium/user", "/oauth2/callback", "/.pomerium/signed_out",
     "/.pomerium/backchannel_logout",
-    "/.pomerium/session_binding_info", "/.pomerium/session_binding/revoke", "/robots.txt", "/ping", "/healthz",
+    providerSignOutPath, "/.pomerium/frontchannel_logout", accessPath, revokeKeyPath, endSessionPath, endConnectionPath,
+    revokeTokenPath, "/robots.txt", "/ping", "/healthz",
+    programTokenPath, programLogoutPath, workloadKeyPath,
     "/readyz",
   ]
 
@@ -59,7 +75,8 @@ extension OwnPages {
   func begin(_ returnTo: SignInReturn, _ visitor: Visitor) async -> OwnResponse {
     do throws(IdentityError) {
       let start = try await identity.beginSignIn(
-        returnTo: returnTo, cookies: RequestCookies(visitor.request.headers).pairs)
+        returnTo: returnTo, cookies: RequestCookies(visitor.request.headers).pairs, client: visitor.client,
+        choosesAccount: choosesAccount(visitor.request))
       var response = OwnResponse.redirect(start.redirect)
       response.headers.add(
         "Set-Cookie", EdgeCookie.set(start.cookie.name, start.cookie.value, maxAge: start.cookie.maxAge))
@@ -71,9 +88,9 @@ extension OwnPages {
   }
 
   /// The cookie that makes this browser the session's, on the host it is asked for.
-  func sessionCookie(_ session: Session, host: String) -> String? {
+  func sessionCookie(_ session: Session, host: String, name: String? = nil) -> String? {
     identity.cookieValue(for: session, host: host).map {
-      EdgeCookie.set(identity.cookieName, $0, maxAge: session.expiresAt.seconds - clock().seconds)
+      EdgeCookie.set(name ?? identity.cookieName, $0, maxAge: session.expiresAt.seconds - clock().seconds)
     }
   }
 }
@@ -82,6 +99,8 @@ extension OwnPages {
 struct Visitor: Sendable {
   var request: OwnRequest
   var session: Session?
+  /// Whom they sign in with, if they must; nil: the edge's own client.
+  var client: String?
 
   /// The query's pairs, decoded.
   var query: [(String, String)] { QueryString.parse(request.query ?? "") }

@@ -22,7 +22,7 @@ extension OwnPages {
     do throws(IdentityError) {
       request = try identity.verifySignInRequest(query: visitor.query)
     } catch {
-      return failure(error, visitor.request)
+      return requestRefused(error, visitor)
     }
     // Signed by us, but the route may be gone since: nobody is sent, and no session given, to a name that is not served.
     guard let host = HostName(request.host), routes.current().servesHost(host) else {
@@ -30,7 +30,8 @@ extension OwnPages {
         visitor.request, status: 400, error: "unknown_return_address", title: "Signing in did not work",
         text: "The page you came from, \(request.host), is not served here any more.")
     }
-    guard let session = visitor.session else { return await begin(.request(request), visitor) }
+    let asking = visitor.of(client: client(ofPage: request.returnURL), self)
+    guard let session = asking.session else { return await begin(.request(request), asking) }
     return handOver(session, request, visitor.request)
   }
 
@@ -40,11 +41,12 @@ extension OwnPages {
     let finish: SignInFinish
     do throws(IdentityError) {
       finish = try await identity.finishSignIn(
-        query: visitor.query, cookies: RequestCookies(visitor.request.headers).pairs)
+        query: visitor.query, cookies: RequestCookies(visitor.request.headers).pairs,
+        browser: SessionBrowser(
+          address: visitor.request.remoteAddress, agent: visitor.request.headers.first("user-agent") ?? ""),
+        source: visitor.request.remoteAddress)
     } catch {
-      let again: HTML =
-        "<div class=\"actions\"><a class=\"button primary\" href=\"/.pomerium/\">Start again</a></div>\n"
-      return failure(error, visitor.request, more: again)
+      return signInFailed(error, visitor)
     }
     var response =
       switch finish.returnTo {
@@ -52,7 +54,9 @@ extension OwnPages {
         OwnResponse.redirect(isReturnable(path) ? authenticateURL(path) : authenticateURL("/.pomerium/"))
       case .request(let request): handOver(finish.session, request, visitor.request)
       }
-    if let cookie = sessionCookie(finish.session, host: visitor.request.host) {
+    forgetChoice(visitor.request, in: &response)
+    let name = sessionCookieName(of: finish.session.client)
+    if let cookie = sessionCookie(finish.session, host: visitor.request.host, name: name) {
       response.headers.add("Set-Cookie", cookie)
     }
     response.headers.add("Set-Cookie", EdgeCookie.expire(finish.clearCookie))

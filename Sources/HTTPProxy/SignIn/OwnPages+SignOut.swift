@@ -1,23 +1,29 @@
 import HTTPWire
 import Identity
-import Logging
+import PlainText
 import Policy
 import Routing
 
 /// Signing out: a page says what will end and offers "this browser only"; the form does it (security rule 21).
 extension OwnPages {
-  func signOutPage(_ visitor: Visitor) -> OwnResponse {
+  func signOutPage(_ visitor: Visitor) async -> OwnResponse {
     let request = visitor.request
     guard let session = visitor.session else {
       return .redirect(authenticateURL("/.pomerium/signed_out", onward(visitor)))
     }
     let tunnels = tunnels(of: session)
     let keys = identity.bindings(of: session).filter { $0.sessionID == session.id }
+    let live = await live(session, ofSessionOnly: true)
+    // Those of tunnels are told of by their tunnels.
+    let shells = live.filter { $0.connection.shells > 0 || $0.tunnels.isEmpty }.map(\.connection)
+    let tokens = identity.programTokens(of: session).filter { $0.sessionID == session.id }
     guard RequestAudience(request).wantsHTML else {
       return .json(
         .object([
           ("tunnels", .list(tunnels.map { .string($0.name.description) })),
-          ("keys", .list(keys.map { .string($0.fingerprint) })), ("request_id", .string(request.requestID)),
+          ("keys", .list(keys.map { .string($0.fingerprint) })),
+          ("connections", .list(live.map(\.object))),
+          ("tokens", .list(tokens.map { .string($0.host) })), ("request_id", .string(request.requestID)),
         ]))
     }
     let token = identity.csrfToken(session: session, purpose: Self.purpose)
@@ -25,11 +31,12 @@ extension OwnPages {
       "<input type=\"hidden\" name=\"\(name)\" value=\"\(url: value)\">\n"
     }
     let ends: HTML =
-      tunnels.isEmpty && keys.isEmpty
-      ? "<p>No tunnel is open and no ssh key is signed in with this session.</p>\n"
+      tunnels.isEmpty && keys.isEmpty && shells.isEmpty && tokens.isEmpty
+      ? "<p>No tunnel or shell is open, and no ssh key or program is signed in with this session.</p>\n"
       : """
       <h2>Signing out everywhere ends</h2>
-      <ul class="plain">\(tunnels.map { tunnelItem($0) })\(keys.map { keyItem($0) })</ul>
+      <ul class="plain">\(tunnels.map { tunnelItem($0) })\(shells.map { shellItem($0) })\
+      \(keys.map { keyItem($0) })\(tokens.map { tokenItem($0) })</ul>
 
       """
     return Page(
@@ -38,8 +45,8 @@ extension OwnPages {
         <p class="eyebrow">Sign out</p>
         <h1>Sign out of this edge?</h1>
         <p class="lead">You are signed in as <strong>\(session.subject.displayName)</strong>.</p>
-        \(ends)<p><strong>This browser only</strong> signs you out of every page here and leaves your ssh connections and tunnels as they \
-        are.</p>
+        \(ends)<p><strong>This browser only</strong> signs you out of every page here and leaves your ssh connections, tunnels and \
+        programs as they are.</p>
         <form method="post" action="/.pomerium/sign_out">
         <input type="hidden" name="csrf" value="\(url: token)">
         \(back)<div class="actions">
@@ -59,18 +66,32 @@ extension OwnPages {
     case .success(let read): form = read
     case .failure(let problem): return formFailure(problem, request)
     }
+    var note: String?
     if let session = visitor.session {
       guard let token = form["csrf"], identity.checkCSRF(token, session: session, purpose: Self.purpose) else {
         return formFailure(.foreignOrigin, request)
       }
+      // While the session is there to ask.
+      note = identity.noteProviderSignOut(sessionID: session.id)
       switch form["scope"] {
       case "everything": await identity.signOut(sessionID: session.id)
       case "browser": await identity.signOutBrowser(sessionID: session.id)
       default: return refusal(.badRequest("The form does not say what to end."), request, session: nil)
       }
+      for other in clientSessions(request) where other.id != session.id {
+        if form["scope"] == "everything" {
+          await identity.signOut(sessionID: other.id)
+        } else {
+          await identity.signOutBrowser(sessionID: other.id)
+        }
+      }
     }
     var response = OwnResponse.redirect(authenticateURL("/.pomerium/signed_out", onward(form.fields)), status: 303)
     response.headers.add("Set-Cookie", EdgeCookie.expire(identity.cookieName))
+    if let note { response.headers.add("Set-Cookie", providerSignOutCookie(note)) }
+    expireClientCookies(request, in: &response)
+    // They came from a page that was not theirs to open: the link back is for another account.
+    if !onward(form.fields).isEmpty { rememberChoice(in: &response) }
     return response
   }
 
@@ -98,44 +119,12 @@ extension OwnPages {
         <h1>You are signed out.</h1>
         <p class="lead">Pages behind this edge will ask you to sign in again.</p>
         <div class="actions">\(link)</div>
-        \(await providerSignOut())
+        \(await providerSignOutLink())
         """, requestID: request.requestID
     ).response()
     // Not a redirect: browsers count it to the form that was sent, which may lead to this host only.
     if let onward = configuration.signedOutURL { response.headers.add("Refresh", "0; url=\(onward)") }
     return response
-  }
-
-  /// Their provider may still know them, and sign them in without asking.
-  private func providerSignOut() async -> HTML {
-    guard let url = await identity.providerSignOutURL else { return "" }
-    return """
-      <p class="small after">Your identity provider, \(identity.providerName), may still remember you: \
-      <a href="\(url: url)">sign out there, too</a>.</p>
-
-      """
-  }
-
-  /// The provider says that somebody signed out there (OpenID Connect Back-Channel Logout 1.0, section 2.5). No browser and no
-  /// cookie: the token's signature is what counts.
-  func backChannelLogout(_ request: OwnRequest) async -> OwnResponse {
-    let fields = QueryString.parse(String(decoding: request.body, as: UTF8.self)).filter { $0.0 == "logout_token" }
-    guard fields.count == 1, let token = fields.first?.1 else {
-      return Self.logoutRefused("one logout_token was expected")
-    }
-    do throws(IdentityError) {
-      try await identity.backChannelLogout(token)
-      return .text("", status: 200)
-    } catch {
-      logger.warning(
-        "back-channel logout refused",
-        metadata: ["request-id": "\(request.requestID)", "reason": "\(error.diagnostics.printable())"])
-      return Self.logoutRefused(error.message)
-    }
-  }
-
-  private static func logoutRefused(_ why: String) -> OwnResponse {
-    .json(.object([("error", .string("invalid_request")), ("error_description", .string(why))]), status: 400)
   }
 
   private static let purpose = "sign-out"
@@ -157,5 +146,20 @@ extension OwnPages {
 
   private func keyItem(_ key: KeyBinding) -> HTML {
     "<li><code>\(key.fingerprint)</code><br><span class=\"small\">every ssh connection of this \(key.keyType) key</span></li>"
+  }
+
+  private func shellItem(_ connection: LiveConnection) -> HTML {
+    let what: HTML =
+      switch connection.shells {
+      case 0: "an ssh connection"
+      case 1: "a shell"
+      default: "\(connection.shells) shells"
+      }
+    return
+      "<li>\(what) from <code>\(connection.sourceAddress)</code><br><span class=\"small\">\(connection.clientVersion)</span></li>"
+  }
+
+  private func tokenItem(_ token: ProgramToken) -> HTML {
+    "<li>the token of a program for \(token.host)</li>"
   }
 }

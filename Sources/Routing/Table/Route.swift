@@ -172,6 +172,8 @@ package struct HTTPRouteSettings: Sendable, Equatable {
   /// Origins, beside the route's own, whose pages may send cookie-admitted unsafe requests (security rule 18).
   package var allowedOrigins: [String] = []
   package var shaping = RequestShaping()
+  /// The client that visitors must have signed in with, as their sessions name it; nil: the edge's own.
+  package var signInClient: String?
 
   package init() {}
 
@@ -188,6 +190,6 @@ package struct HTTPRouteSettings: Sendable, Equatable {
       && left.prefixRewrite == right.prefixRewrite && left.allowsCORSPreflight == right.allowsCORSPreflight
       && left.allowsWebSockets == right.allowsWebSockets
       && left.allowedUpgrades == right.allowedUpgrades && left.allowedOrigins == right.allowedOrigins
-      && left.shaping == right.shaping
+      && left.shaping == right.shaping && left.signInClient == right.signInClient
   }
 }

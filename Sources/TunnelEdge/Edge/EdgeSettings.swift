@@ -24,12 +24,14 @@ struct EdgeSettings: Sendable {
   var hostKeyFingerprints: [String]
   var serviceAccounts: ServiceAccounts
   private let hostCertificates: HostCertificates
+  private let uncoveredNames: [String]
 
   /// `sharedSecret`: for a file without one, made at the start of the process, as `ticketKeys` are.
   init(
     _ configuration: EdgeConfiguration, sharedSecret: [UInt8], ticketKeys: TicketKeys = TicketKeys(), audit: AuditLog?
   ) throws(EdgeSettingsError) {
     routes = configuration.routes.compactMap(Route.init)
+    Self.nameClients(of: &routes, configuration)
     if !configuration.flags.matchAnyIncomingPort {
       for index in routes.indices where routes[index].origin.scheme.isWeb && routes[index].origin.port == nil {
         routes[index].origin.port = 443
@@ -39,6 +41,7 @@ struct EdgeSettings: Sendable {
     reservedHosts = Self.reservedHosts(configuration)
     identity = try Self.identity(configuration, sharedSecret: sharedSecret)
     http = try Self.http(configuration, ticketKeys: ticketKeys)
+    uncoveredNames = http.tls.map { ListenerTLS.uncovered(ListenerTLS.servedNames(configuration), by: $0) } ?? []
     let hostKeys = try Self.hostKeys(configuration)
     hostCertificates = try HostCertificates(configuration.ssh?.hostCertificates ?? [], hostKeys: hostKeys)
     ssh = Self.ssh(configuration, hostKeys: hostKeys, audit: audit)
@@ -54,6 +57,7 @@ struct EdgeSettings: Sendable {
   func pages(_ readiness: Readiness) -> OwnPagesConfiguration {
     var pages = pages
     pages.isReady = { readiness.isReady }
+    pages.readinessNote = { readiness.note }
     return pages
   }
 
@@ -61,6 +65,7 @@ struct EdgeSettings: Sendable {
   func warnings(at now: UnixTime) -> [String] {
     serviceAccounts.warnings(at: now) + hostCertificates.warnings(at: now)
       + (http.tls.map { ListenerTLS.warnings($0, at: now) } ?? [])
+      + [ListenerTLS.warning(uncovered: uncoveredNames)].compactMap { $0 }
   }
 
   /// As `check` makes them: to see what would keep an edge from starting with this file, beyond what loading it tells.
@@ -74,6 +79,19 @@ struct EdgeSettings: Sendable {
     let listeners = [configuration.ssh?.address.host, configuration.metrics?.address.host]
     let names = listeners.compactMap { $0 }.filter { $0 != "localhost" }
     return Set(([configuration.authenticateURL.host] + names).compactMap { HostName($0) })
+  }
+
+  /// By the name that sessions of the client bear.
+  private static func nameClients(of routes: inout [Route], _ configuration: EdgeConfiguration) {
+    let own = configuration.identityProvider
+    let written = Dictionary(
+      configuration.routes.compactMap { route in route.http.client.map { (route.id, $0.id) } },
+      uniquingKeysWith: { first, _ in first })
+    for index in routes.indices {
+      guard let client = written[routes[index].id.rawValue], client != own.clientID else { continue }
+      routes[index].http.signInClient =
+        ProviderConfiguration(name: own.name, issuer: own.issuerURL, clientID: client, clientSecret: "").fingerprint
+    }
   }
 
   /// A certificate or key of a route that is none must not wait for its first visitor.
@@ -97,14 +115,18 @@ struct EdgeSettings: Sendable {
     provider.scopes = written.scopes
     provider.requestParameters = written.requestParameters.map { ($0.name, $0.value) }
     provider.emailTrusted = written.emailIsTrusted
+    provider.groupsClaim = written.groupsClaim
     var identity = IdentityConfiguration(
       authenticateURL: configuration.authenticateURL.text, sharedSecret: sharedSecret, provider: provider)
+    identity.routeClients = routeClients(configuration, beside: provider)
     identity.cookieSecret = configuration.cookie.secret?.reveal()
     identity.cookieName = configuration.cookie.name
     identity.sessionLifetime = configuration.cookie.lifetime / 1000
+    identity.workloadMaxSession = configuration.workloadMaxSession / 1000
     if let pem = configuration.assertion.signingKeyPEM {
       identity.signingKey = try key(pem.reveal(), name: "signing_key")
     }
+    identity.loopbackHosts = Set(configuration.loopbackHosts)
     identity.groupsFilter = configuration.assertion.groupsFilter
     identity.assertionClaims = configuration.assertion.claimHeaders.map(\.claim)
     identity.issuerIsURI = configuration.assertion.issuerIsURI
@@ -120,6 +142,20 @@ struct EdgeSettings: Sendable {
         }
     }
     return identity
+  }
+
+  /// Clients of routes, each once; the edge's own is none of them.
+  private static func routeClients(
+    _ configuration: EdgeConfiguration, beside own: ProviderConfiguration
+  ) -> [ProviderConfiguration] {
+    var clients: [ProviderConfiguration] = []
+    for written in configuration.routes.compactMap(\.http.client) where written.id != own.clientID {
+      var client = own
+      client.clientID = written.id
+      client.clientSecret = written.secret.reveal()
+      if !clients.contains(client) { clients.append(client) }
+    }
+    return clients
   }
 
   private static func http(
@@ -311,6 +347,12 @@ extension ServiceAccount {
     self.init(
       name: written.name, keys: written.keys,
       authorities: written.authorities.map { Authority(key: $0.key, principals: $0.principals) },
-      expiresAt: written.expiresAt, sources: written.sources, hosts: Set(written.hosts))
+      workloads: written.workloads.map { workload in
+        WorkloadTrust(
+          issuer: WorkloadIssuer(name: workload.issuer, keysURL: workload.keysURL), audience: workload.audience,
+          conditions: workload.conditions)
+      },
+      expiresAt: written.expiresAt, sources: written.sources, hosts: Set(written.hosts),
+      tokenHashes: Set(written.tokenHashes))
   }
 }
