@@ -45,7 +45,8 @@ extension Identity {
     guard (Self.shortestProviderSession...Self.longestProviderSession).contains(providerSession.utf8.count) else {
       throw IdentityError(
         .badRequest, "Sessions with such short names are ended over the back channel only.",
-        diagnostics: "sid has \(providerSession.utf8.count) bytes; names of at least \(Self.shortestProviderSession) cannot be "
+        diagnostics:
+          "sid has \(providerSession.utf8.count) bytes; names of at least \(Self.shortestProviderSession) cannot be "
           + "guessed: let the provider use /.pomerium/backchannel_logout")
     }
     let concerned = sessions.sessions(at: clock()) { session in
@@ -88,7 +89,8 @@ extension Identity {
     let noted = code.flatMap { code in
       code.utf8.count <= 64 ? providerSignOuts.withLock { $0.redeem(code, now: now) } : nil
     }
-    guard let provider = settings.provider(of: noted?.client), let endpoint = await Self.endSessionEndpoint(provider) else {
+    guard let provider = settings.provider(of: noted?.client), let endpoint = await Self.endSessionEndpoint(provider)
+    else {
       return nil
     }
     var parameters = [("client_id", provider.configuration.clientID)]

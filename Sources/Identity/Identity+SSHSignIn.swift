@@ -9,7 +9,8 @@ extension Identity: SSHSignInDesk {
   /// What a verified key is good for; notes its use.
   package func logIn(_ request: SSHSignInRequest) -> KeyLogin {
     let source = SourceAddress(request.sourceAddress).description
-    guard let (binding, _) = bindingDirectory.binding(request.keyFingerprint, request.scope) else {
+    guard let (binding, _) = bindingDirectory.binding(request.keyFingerprint, request.scope), binding.isRemembered
+    else {
       let others = BindingScope.allCases.filter { $0 != request.scope }
       let isBoundOtherwise = others.contains { bindingDirectory.binding(request.keyFingerprint, $0) != nil }
       return .signIn(isBoundOtherwise ? .otherScope : .unknownKey)
@@ -33,6 +34,7 @@ extension Identity: SSHSignInDesk {
 
   /// Begins to wait for a browser, or joins the wait of another connection of the same key.
   package func beginSSHSignIn(_ request: SSHSignInRequest) throws(IdentityError) -> SSHSignIn {
+    try checkStore()
     let configuration = settings.configuration
     let waiter = SSHSignInWaiter()
     let newCode = Base64.encodeURL(random(16))
@@ -70,17 +72,21 @@ extension Identity: SSHSignInDesk {
   }
 
   /// Authorize. Grants the binding, or asks for digits at the ssh prompt first (security rule 10).
+  /// - Parameter remembersKey: whether later connections of the key are let in, too, until the session ends.
   package func approve(
-    code: String, session: Session, browserAddress: String
+    code: String, session: Session, browserAddress: String, remembersKey: Bool = true
   ) async throws(IdentityError) -> SSHApproval {
     let now = clock()
     guard let session = sessions.session(session.id, at: now) else {
       throw IdentityError(.forbidden, "Your session has ended. Please sign in again.")
     }
-    let entry = try withCodes { codes throws(IdentityError) in
-      try codes.beginApproval(code, by: session.id, now: now)
+    if let digits = codes.withLock({ $0.digits(code, shownTo: session.id, now: now) }) {
+      return .confirmInTerminal(digits: digits)
     }
-    if mustConfirm(entry, browserAddress: browserAddress) {
+    let entry = try withCodes { codes throws(IdentityError) in
+      try codes.beginApproval(code, by: session.id, now: now, remembersKey: remembersKey)
+    }
+    if mustConfirm(entry, session, browserAddress: browserAddress) {
       let digits = sixDigits()
       tell(codes.withLock { $0.askForDigits(code, digits: digits) })
       return .confirmInTerminal(digits: digits)
@@ -94,9 +100,12 @@ extension Identity: SSHSignInDesk {
     guard let session = sessions.session(session.id, at: now) else {
       throw IdentityError(.forbidden, "Your session has ended. Please sign in again.")
     }
-    let notice = try withCodes { codes throws(IdentityError) in try codes.deny(code, now: now) }
+    let (fingerprint, notice) = try withCodes { codes throws(IdentityError) in
+      (try codes.entry(code, now: now).request.keyFingerprint, try codes.deny(code, now: now))
+    }
     tell(notice)
     logger.notice("ssh sign-in denied", metadata: ["user": "\(session.subject.displayName)"])
+    events.tell([.keyDenied(fingerprint: fingerprint, by: session)])
   }
 
   func confirm(code: String, digits: String) async -> SSHConfirmation {
@@ -131,14 +140,15 @@ extension Identity: SSHSignInDesk {
   /// In memory at once, so that two people cannot both get the key; then in the store; then those who wait are told.
   private func grant(_ entry: SignInCodes.Entry, to session: Session) async throws(IdentityError) -> KeyBinding {
     do throws(IdentityError) {
-      let (binding, known, previous) = try bindingDirectory.insert(entry.request, session: session)
-      do throws(StoreError) {
-        try await store.put(KeyBinding.kind, binding.id, binding.encoded, expiresAt: binding.expiresAt)
-        try await store.put(
+      let (binding, known, previous) = try bindingDirectory.insert(
+        entry.request, session: session, isRemembered: entry.remembersKey)
+      do throws(IdentityError) {
+        try await putPatiently(KeyBinding.kind, binding.id, binding.encoded, expiresAt: binding.expiresAt)
+        try await putPatiently(
           KnownKey.kind, known.fingerprint, known.encoded, expiresAt: clock().adding(seconds: KnownKey.lifetime))
       } catch {
         bindingDirectory.restore(previous, insteadOf: binding)
-        throw IdentityError(.storage, "The approval could not be stored. Please try again.", diagnostics: "\(error)")
+        throw error
       }
       // A sign-out while the store was written has removed it from memory.
       if !bindingDirectory.contains(binding.id) || sessions.session(session.id, at: clock()) == nil {
@@ -153,6 +163,7 @@ extension Identity: SSHSignInDesk {
           "fingerprint": "\(binding.fingerprint)", "user": "\(binding.userName)", "scope": "\(binding.scope.rawValue)",
           "source": "\(binding.sourceAddress)", "session": "\(session.id)",
         ])
+      events.tell([.keyBound(binding, session)])
       return binding
     } catch {
       switch error.kind {
@@ -164,12 +175,13 @@ extension Identity: SSHSignInDesk {
     }
   }
 
-  private func mustConfirm(_ entry: SignInCodes.Entry, browserAddress: String) -> Bool {
+  private func mustConfirm(_ entry: SignInCodes.Entry, _ session: Session, browserAddress: String) -> Bool {
     switch settings.configuration.sshSignInCheck {
     case .page: false
     case .terminal: true
     case .auto:
-      bindingDirectory.known(entry.request.keyFingerprint) == nil
+      // Seen first by this person: what somebody else approved before says nothing about whose key it is.
+      bindingDirectory.known(entry.request.keyFingerprint)?.owner != KnownKey.owner(of: session.subject)
         && !entry.source.isSameClient(as: SourceAddress(browserAddress))
     }
   }
@@ -188,6 +200,7 @@ extension Identity: SSHSignInDesk {
     return PendingSSHSignIn(
       code: entry.code, scope: entry.request.scope, keyFingerprint: entry.request.keyFingerprint,
       keyType: entry.request.keyType, keyFirstSeen: known?.firstSeen, keyLastUser: known?.lastUser,
+      keyOwner: known?.owner,
       sourceAddress: entry.source.description, clientVersion: entry.request.clientVersion,
       username: entry.request.username, hostKeyFingerprints: entry.request.hostKeyFingerprints,
       createdAt: entry.createdAt, expiresAt: entry.expiresAt, openedBy: entry.openedBy, digits: digits)

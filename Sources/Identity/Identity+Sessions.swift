@@ -5,7 +5,9 @@ import Store
 import Synchronization
 
 extension Identity {
-  package func session(id: String) -> Session? { sessions.session(id, at: clock()) }
+  package func session(id: String) -> Session? {
+    sessions.session(id, at: clock()) ?? (ServiceAccounts.isSession(id) ? workloads.session(id: id) : nil)
+  }
 
   /// The session a cookie of this host stands for. `host` is lower case, without a port.
   package func session(cookie value: String, host: String) -> Session? {
@@ -18,6 +20,20 @@ extension Identity {
     sessions.handle(of: session.id, at: clock())?.cookieValue(host: host, key: settings.keys.cookie)
   }
 
+  /// Every live session of this person, in whatever browser.
+  package func sessions(of session: Session) -> [ListedSession] {
+    sessions.sessions(of: session.subject, at: clock())
+  }
+
+  /// Ends one of one's own sessions with everything that hangs on it. Somebody else's looks like one that does not exist.
+  package func endSession(id: String, by session: Session) async throws(IdentityError) {
+    let now = clock()
+    guard let own = sessions.session(session.id, at: now), let ended = sessions.session(id, at: now),
+      ended.subject.isSamePerson(as: own.subject)
+    else { throw IdentityError(.forbidden, "You have no such session.") }
+    await end([ended.id], reason: "ended by its person")
+  }
+
   /// Ends the session with everything that hangs on it. Observers have heard of it when this returns.
   package func signOut(sessionID: String) async { await end([sessionID], reason: "signed out") }
 
@@ -27,6 +43,7 @@ extension Identity {
     handOvers.withLock { $0.removeAll(sessionID: sessionID) }
     journeys.withLock { $0.removeAll(sessionID: sessionID) }
     observers.tell([.browserEnded(sessionID: sessionID)])
+    events.tell([.browserSignedOut(entry.session)])
     await write(entry)
   }
 
@@ -55,7 +72,7 @@ extension Identity {
   }
 
   /// The JSON of `/.well-known/pomerium/jwks.json`.
-  package var jwks: String { settings.assertions.keySet }
+  package var jwks: String { settings.assertions.keySet(at: clock()) }
 
   /// Memory first, so that nothing is admitted any more; then those who must act; then the store.
   func end(_ sessionIDs: [String], reason: String) async {
@@ -67,6 +84,7 @@ extension Identity {
     guard !ended.isEmpty else { return }
     let ids = Set(ended.map(\.id))
     let bindings = bindingDirectory.removeAll(sessionIDs: ids)
+    let tokens = tokenDirectory.removeAll(sessionIDs: ids)
     handOvers.withLock { handOvers in
       for id in ids { handOvers.removeAll(sessionID: id) }
     }
@@ -75,6 +93,9 @@ extension Identity {
     }
     for notice in codes.withLock({ $0.endConfirmations(of: ids) }) { tell(notice) }
     observers.tell(ended.map { .ended(sessionID: $0.id) })
+    // A key may have opened connections of other sessions of its person, too.
+    observers.tell(bindings.map { .bindingRevoked(fingerprint: $0.fingerprint, sessionID: $0.sessionID) })
+    events.tell(ended.map { .sessionEnded($0, reason: reason) })
     for session in ended {
       logger.info(
         "session ended",
@@ -82,6 +103,7 @@ extension Identity {
       await delete(SessionRecord.kind, session.id)
     }
     for binding in bindings { await delete(KeyBinding.kind, binding.id) }
+    for token in tokens { await delete(ProgramToken.kind, token.id) }
   }
 
   /// Writes a session as it is; one that ended meanwhile is not left behind.

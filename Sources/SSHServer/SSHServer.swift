@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import Policy
 import Routing
+import SSHProtocol
 import Synchronization
 
 /// The door for publishers: listens, and gives every connection a handler of its own.
@@ -13,6 +14,7 @@ package final class SSHServer: Sendable {
   private let group: any EventLoopGroup
   private let listeners = Mutex<[any Channel]>([])
   private let summaries = Mutex<RepeatedTask?>(nil)
+  private let reviews = PendingReviews()
 
   package init(
     configuration: SSHServerConfiguration, authenticator: any Authenticator, routes: CurrentRoutes,
@@ -52,6 +54,8 @@ package final class SSHServer: Sendable {
   /// How many clients are connected.
   package var connectionCount: Int { state.all.count }
 
+  var live: [ConnectionHandle] { state.all }
+
   /// Takes effect for connections to come; what is live is decided again with `reconsider`.
   package func replace(configuration: SSHServerConfiguration) { state.replace(configuration: configuration) }
 
@@ -64,14 +68,32 @@ package final class SSHServer: Sendable {
 
   /// Every connection concerned decides its bindings again and ends if its session has.
   package func reconsider(_ scope: ReconsiderScope) {
-    for connection in state.all {
-      connection.perform { handler in
-        switch scope {
-        case .everything: handler.reconsider()
-        case .session(let id): if handler.publisher?.subject.sessionID == id { handler.reconsider() }
-        }
+    guard reviews.add(scope) else { return }
+    // The table and the sessions are read where a connection decides, so that a pass that waits is as good as a new one.
+    group.any().execute { [state, reviews] in
+      let review = reviews.take()
+      for connections in Dictionary(grouping: state.all, by: { ObjectIdentifier($0.eventLoop) }).values {
+        connections.first?.eventLoop.execute { Self.look(at: connections[...], review) }
       }
     }
+  }
+
+  /// On the loop of all these connections. Where it takes long, others have their turn in between.
+  private static func look(at connections: ArraySlice<ConnectionHandle>, _ review: Review) {
+    let end = NIODeadline.now() + .milliseconds(2)
+    var rest = connections
+    while let connection = rest.popFirst() {
+      connection.perform { handler in
+        guard let publisher = handler.publisher,
+          review.concerns(session: publisher.subject.sessionID, key: publisher.key.fingerprint)
+        else { return }
+        handler.reconsider()
+      }
+      if NIODeadline.now() >= end { break }
+    }
+    guard !rest.isEmpty else { return }
+    // A task that is due at once would be run before anything is read or written.
+    _ = connections.first?.eventLoop.scheduleTask(in: .milliseconds(1)) { [rest] in look(at: rest, review) }
   }
 
   /// Stops accepting, lets open streams finish, and tells every client why it is disconnected; over at the deadline.

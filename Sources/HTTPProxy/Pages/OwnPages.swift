@@ -12,17 +12,20 @@ package final class OwnPages: Sendable {
   let identity: Identity
   let routes: CurrentRoutes
   let registry: TunnelRegistry
+  /// Absent where no ssh port is open.
+  let connections: (any LiveConnections)?
   let clock: UnixClock
   let logger: Logger
   private let current: Mutex<OwnPagesConfiguration>
 
   package init(
     identity: Identity, configuration: OwnPagesConfiguration, routes: CurrentRoutes, registry: TunnelRegistry,
-    clock: @escaping UnixClock, logger: Logger
+    connections: (any LiveConnections)? = nil, clock: @escaping UnixClock, logger: Logger
   ) {
     self.identity = identity
     self.routes = routes
     self.registry = registry
+    self.connections = connections
     self.clock = clock
     self.logger = logger
     current = Mutex(configuration)
@@ -37,10 +40,13 @@ package final class OwnPages: Sendable {
 extension OwnPages: PageSource {
   /// `/.pomerium/…` and `/.well-known/pomerium…` on every host; on the authenticate host everything.
   package func respond(to request: OwnRequest) async -> OwnResponse {
-    switch request.place {
-    case .authenticateHost: await respondOnAuthenticateHost(request)
-    case .route: await respondOnRouteHost(request)
-    case .unknownHost: refusal(.unknownHost, request, session: nil)
+    let asking = AskingRequest(address: request.remoteAddress, requestID: request.requestID)
+    return await AskingRequest.$current.withValue(asking) {
+      switch request.place {
+      case .authenticateHost: await respondOnAuthenticateHost(request)
+      case .route: await respondOnRouteHost(request)
+      case .unknownHost: refusal(.unknownHost, request, session: nil)
+      }
     }
   }
 }
@@ -59,6 +65,8 @@ package struct OwnPagesConfiguration: Sendable {
   package var signedOutURL: String?
   /// `/readyz`: whether requests are welcome.
   package var isReady: @Sendable () -> Bool
+  /// What `/readyz` adds.
+  package var readinessNote: @Sendable () -> String = { "" }
 
   package init(
     knownHosts: [String] = [], hostKeyFingerprints: [String] = [], administrator: String? = nil,

@@ -16,6 +16,8 @@ struct Page {
   var hasCountdown = false
   /// Whether a form on the page posts to this host. Browsers then must name their origin, so the referrer policy lets them.
   var hasForm = false
+  /// Where else its form may lead: browsers count what a posted form is redirected to.
+  var formTargets: [String] = []
   /// Keeps scripts of the same origin from looking into the page: for pages on a publisher's host that name a person.
   var isSandboxed = false
 
@@ -67,7 +69,7 @@ struct Page {
   private var contentPolicy: String {
     var policy =
       "default-src 'none'; style-src '\(Self.styleHash)'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
-    policy += hasForm ? "; form-action 'self'" : "; form-action 'none'"
+    policy += hasForm ? "; form-action \((["'self'"] + formTargets).joined(separator: " "))" : "; form-action 'none'"
     if hasCountdown { policy += "; script-src '\(Self.countdownHash)'" }
     if isSandboxed {
       policy += "; sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
@@ -82,12 +84,12 @@ struct Page {
 
 /// The pages of the account, which lead to each other.
 enum AccountPage: CaseIterable {
-  case details, keys, signOut
+  case details, access, signOut
 
   private var link: (path: String, name: String) {
     switch self {
     case .details: ("/.pomerium/", "Account")
-    case .keys: ("/.pomerium/session_binding_info", "Keys")
+    case .access: (OwnPages.accessPath, "Keys and sessions")
     case .signOut: ("/.pomerium/sign_out", "Sign out")
     }
   }

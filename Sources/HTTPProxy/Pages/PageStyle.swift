@@ -66,8 +66,9 @@ enum PageStyle {
     ul.plain li{padding:.5rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
     ul.plain li:first-child{border-top:1px solid var(--line)}
     .key{border:1px solid var(--line);border-radius:12px;padding:1rem 1.125rem;margin:1rem 0}
-    .key h2{margin:0 0 .25rem;font-size:.9375rem;font-weight:600;overflow-wrap:anywhere}
+    .key h3{margin:0 0 .25rem;font-size:.9375rem;font-weight:600;overflow-wrap:anywhere}
     .key dl{margin:.75rem 0;border-top:0}
+    .key ul.plain{margin:.75rem 0;font-size:.9375rem}
     .key dl>div{border-bottom:0;padding:.125rem 0;grid-template-columns:8.5rem 1fr;font-size:.9375rem}
     .path{list-style:none;display:flex;margin:1.75rem 0;padding:0}
     .path li{flex:1;position:relative;text-align:center;font-size:.875rem;min-width:0;padding:1.625rem .125rem 0}
@@ -97,6 +98,11 @@ enum PageStyle {
     summary{cursor:pointer;color:var(--accent);font-weight:600;font-size:.9375rem}
     details p,details ul{margin:.5rem 0 0}
     details ul{padding-left:1.125rem}
+    fieldset{border:1px solid var(--line);border-radius:12px;padding:.5rem 1.125rem .75rem;margin:1.25rem 0;min-width:0}
+    legend{padding:0 .375rem;margin-left:-.375rem;font-weight:600;font-size:.9375rem}
+    label{display:flex;gap:.625rem;align-items:baseline;padding:.3125rem 0;cursor:pointer}
+    label small{display:block;color:var(--soft);font-size:.8125rem}
+    input[type=radio]{accent-color:var(--accent);flex:none;margin:0}
     .timer{font-variant-numeric:tabular-nums}
     .timer,.after{margin:1rem 0 0}
     @media (max-width:34rem){main{padding:1.5rem 1.25rem;border-radius:14px}h1{font-size:1.4375rem}\

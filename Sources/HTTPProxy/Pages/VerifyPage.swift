@@ -34,7 +34,7 @@ struct VerifyPage {
     whoever holds that key would act under your name.</p></div>
     <form method="post" action="/.pomerium/sign_in?user_code=\(url: pending.code)">
     <input type="hidden" name="csrf" value="\(url: token)">
-    <div class="actions">
+    \(memory)<div class="actions">
     <button class="grow danger" type="submit" name="confirm" value="false" data-expires>Deny</button>
     \(authorize)
     </div>
@@ -68,6 +68,22 @@ struct VerifyPage {
       : ""
   }
 
+  /// What Authorize means for connections to come.
+  private var memory: HTML {
+    guard mayApprove else { return "" }
+    let what: HTML = pending.scope == .edge ? "publish and use the edge" : "log in to hosts"
+    return """
+      <fieldset>
+      <legend>Remember this key?</legend>
+      <label><input type="radio" name="remember" value="session" checked><span>Until \(PageTime.text(session.expiresAt)), when your \
+      session ends<small>New connections of this key may \(what) without asking again.</small></span></label>
+      <label><input type="radio" name="remember" value="once"><span>No, only what waits now<small>The next connection asks \
+      again.</small></span></label>
+      </fieldset>
+
+      """
+  }
+
   private var secondsLeft: Int { Int(max(0, pending.expiresAt.seconds - now.seconds)) }
 
   private var otherAccount: String {
@@ -94,7 +110,7 @@ struct VerifyPage {
 
         """)
     }
-    if let other = pending.keyLastUser, other != session.subject.displayName {
+    if let other = pending.keyUsedByAnother(than: session) {
       notes.append(
         """
         <div class="note warn" role="alert"><p><strong>This key was last used by \(other).</strong> One key belongs to one person.</p></div>
@@ -118,11 +134,14 @@ struct VerifyPage {
   }
 
   private var keyTag: HTML {
-    pending.keyFirstSeen == nil ? "<span class=\"tag warn\">first seen</span>" : "<span class=\"tag\">known</span>"
+    knownSince == nil ? "<span class=\"tag warn\">first seen</span>" : "<span class=\"tag\">known</span>"
   }
 
+  /// As this person's key: what somebody else approved is no reason to trust it.
+  private var knownSince: UnixTime? { pending.keyKnownSince(to: session) }
+
   private var keyHistory: HTML {
-    guard let since = pending.keyFirstSeen else {
+    guard let since = knownSince else {
       return "<small>Compare: <code>ssh-keygen -lf ~/.ssh/id_….pub</code></small>"
     }
     return "<small>Known since \(PageTime.text(since))</small>"

@@ -27,10 +27,11 @@ extension OwnPages {
         <div><dt>Until</dt><dd>\(PageTime.element(session.expiresAt, now: now))</dd></div>
         <div><dt>Signed in with</dt><dd>\(session.provider)<small>\(subject.issuer)</small><small>as <code>\(subject.userID)</code></small></dd></div>
         </dl>
-        <h2>Your tunnels</h2>
+        \(Self.claims(of: subject))<h2>Your tunnels</h2>
         \(tunnelList(tunnels(of: session), none: "You publish nothing at the moment."))\(refusedList(of: session, now: now))
-        <h2>Your ssh keys</h2>
-        <p>\(Self.keyCount(identity.bindings(of: session).count)) <a href="/.pomerium/session_binding_info">Look at them or revoke one</a></p>
+        <h2>Keys and sessions</h2>
+        <p>\(Self.keyCount(identity.bindings(of: session).count)) <a href="\(url: Self.accessPath)">Look at everything that acts as you, and \
+        end what you do not know</a></p>
         <div class="actions"><a class="button" href="/.pomerium/sign_out">Sign out…</a></div>
 
         """, requestID: request.requestID, account: .details
@@ -43,10 +44,51 @@ extension OwnPages {
     if let email = subject.email { members.append(("email", .string(email))) }
     if let name = subject.name { members.append(("name", .string(name))) }
     members.append(("groups", .list(subject.groups.map { .string($0) })))
+    members.append(("claims", .object(Self.shownClaims(of: subject).map { ($0.0, .string($0.1)) })))
     members.append(("session_id", .string(session.id)))
     members.append(("signed_in_at", .string(PageTime.iso(session.authenticatedAt))))
     members.append(("expires_at", .string(PageTime.iso(session.expiresAt))))
     return .json(.object(members))
+  }
+
+  // MARK: Claims
+
+  /// What the provider said, as policies see it; in the order of names.
+  private static func claims(of subject: Subject) -> HTML {
+    let shown = shownClaims(of: subject)
+    guard !shown.isEmpty else { return "" }
+    let rows = shown.map { name, value -> HTML in "<div><dt>\(name)</dt><dd>\(value)</dd></div>\n" }
+    return """
+      <details>
+      <summary>What your identity provider says of you</summary>
+      <dl>
+      \(rows)</dl>
+      </details>
+
+      """
+  }
+
+  private static func shownClaims(of subject: Subject) -> [(String, String)] {
+    subject.claims.filter { !hiddenClaims.contains($0.key) }.sorted { $0.key < $1.key }.prefix(mostClaims)
+      .map { ($0.key, text(of: $0.value)) }
+  }
+
+  /// Of the protocol, not of the person: they bind tokens together, or name the session at the provider.
+  private static let hiddenClaims: Set<String> = [
+    "iss", "aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash", "s_hash", "sid", "session_state",
+    "typ",
+  ]
+  private static let mostClaims = 64
+
+  private static func text(of claim: ClaimValue) -> String {
+    switch claim {
+    case .string(let text): text
+    case .list(let values): values.prefix(mostClaims).map(text).joined(separator: ", ")
+    case .object(let members): members.keys.sorted().prefix(mostClaims).joined(separator: ", ")
+    case .bool(let flag): flag ? "yes" : "no"
+    case .number(let number): Int64(exactly: number).map(String.init) ?? String(number)
+    case .null: "nothing"
+    }
   }
 
   /// Tunnels that this session holds open.
@@ -60,21 +102,22 @@ extension OwnPages {
     return "<ul class=\"plain\">\(tunnels.map { tunnelItem($0) })</ul>"
   }
 
-  func tunnelItem(_ binding: Binding) -> HTML {
+  /// - Parameter more: follows what is said of it.
+  func tunnelItem(_ binding: Binding, more: HTML = "") -> HTML {
     let scheme = binding.origin.scheme
     let name = scheme.isWeb ? binding.name.description : binding.origin.url
     switch binding.state {
     case .attached where scheme.isServed:
       var origin = "https://\(name)"
       if let port = binding.origin.port, port != 443 { origin += ":\(port)" }
-      return "<li><a href=\"\(url: origin)/\">\(name)</a> <span class=\"tag\">published</span></li>"
-    case .attached: return tunnel(name, not: "reachable", scheme.whyNotServed ?? "")
-    case .detached(let reason): return tunnel(name, not: "published", reason.rawValue)
+      return "<li><a href=\"\(url: origin)/\">\(name)</a> <span class=\"tag\">published</span>\(more)</li>"
+    case .attached: return tunnel(name, not: "reachable", scheme.whyNotServed ?? "", more)
+    case .detached(let reason): return tunnel(name, not: "published", reason.rawValue, more)
     }
   }
 
-  private func tunnel(_ name: String, not what: HTML, _ reason: String) -> HTML {
-    "<li>\(name) <span class=\"tag warn\">not \(what)</span><br><span class=\"small\">\(reason)</span></li>"
+  private func tunnel(_ name: String, not what: HTML, _ reason: String, _ more: HTML) -> HTML {
+    "<li>\(name) <span class=\"tag warn\">not \(what)</span><br><span class=\"small\">\(reason)</span>\(more)</li>"
   }
 
   /// What ssh clients asked for in vain that go on with other tunnels: with `-N` they cannot say it themselves.

@@ -15,7 +15,10 @@ extension OwnPages {
     }
     switch request.path {
     case "/.pomerium/callback/", "/.pomerium/callback": return receive(request)
+    case Identity.programLoginPath: return startProgramLogin(request)
     case "/.pomerium", "/.pomerium/": return .redirect(authenticateURL("/.pomerium/"))
+    // People look for it where they are; it is shown on the authenticate host.
+    case Self.accessPath: return .redirect(authenticateURL(Self.accessPath))
     case "/.pomerium/sign_out":
       return .redirect(authenticateURL("/.pomerium/sign_out", [("pomerium_redirect_uri", origin(of: request) + "/")]))
     case "/.pomerium/sign_in":
@@ -27,7 +30,7 @@ extension OwnPages {
 
   private static let routePaths: Set<String> = [
     "/.pomerium", "/.pomerium/", "/.pomerium/callback", "/.pomerium/callback/", "/.pomerium/sign_in",
-    "/.pomerium/sign_out",
+    "/.pomerium/sign_out", accessPath, Identity.programLoginPath,
   ]
 
   /// Sets a nonce here and sends the browser to the authenticate host with its hash.

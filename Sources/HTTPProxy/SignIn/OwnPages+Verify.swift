@@ -1,6 +1,7 @@
 import HTTPWire
 import Identity
 import Logging
+import PlainText
 import Policy
 import Routing
 
@@ -47,7 +48,11 @@ extension OwnPages {
     do throws(IdentityError) {
       switch form["confirm"] {
       case "true":
-        switch try await identity.approve(code: code, session: session, browserAddress: request.remoteAddress) {
+        // A form without the question is one of a program that knows the reference's.
+        let remembersKey = form["remember"] == "session" || !form.fields.contains { $0.0 == "remember" }
+        let approval = try await identity.approve(
+          code: code, session: session, browserAddress: request.remoteAddress, remembersKey: remembersKey)
+        switch approval {
         case .granted(let binding): return grantedPage(binding, session, request)
         case .confirmInTerminal(let digits):
           return digitsPage(digits, try identity.pendingSSHSignIn(code: code), request)
@@ -81,7 +86,7 @@ extension OwnPages {
 
   private func codeFailure(_ error: IdentityError, _ request: OwnRequest) -> OwnResponse {
     let more: HTML =
-      error.status == 400
+      error.status == 400 || error.kind == .notConfirmed
       ? "<p>If you want to sign in with ssh, start the ssh command again and open the new link that it prints.</p>\n"
       : "<div class=\"actions\"><a class=\"button\" href=\"/.pomerium/session_binding_info\">Your keys</a></div>\n"
     return failure(error, request, more: more)
@@ -109,18 +114,22 @@ extension OwnPages {
     }
     let now = clock()
     let what = binding.scope == .edge ? "publish and use the edge" : "log in to hosts"
+    let memory: HTML =
+      binding.isRemembered
+      ? "Until your session ends, its new connections are let in without asking."
+      : "It is not remembered: its next connection asks again."
     return Page(
       title: "Signed in",
       content: """
         <p class="eyebrow">Done</p>
         <h1>You are signed in. Go back to your terminal.</h1>
-        <p class="lead">Until your session ends, this key may \(what) as <strong>\(session.subject.displayName)</strong>.</p>
+        <p class="lead">This key may \(what) as <strong>\(session.subject.displayName)</strong>. \(memory)</p>
         <dl>
         <div><dt>Key</dt><dd>\(binding.keyType)<br><code>\(binding.fingerprint)</code></dd></div>
         <div><dt>From</dt><dd><code>\(binding.sourceAddress)</code></dd></div>
         <div><dt>Until</dt><dd>\(PageTime.element(binding.expiresAt, now: now))</dd></div>
         </dl>
-        <div class="actions"><a class="button" href="/.pomerium/session_binding_info">Your keys</a>\
+        <div class="actions"><a class="button" href="/.pomerium/session_binding_info">Keys and sessions</a>\
         <a class="button" href="/.pomerium/">Your account</a></div>
 
         """, requestID: request.requestID

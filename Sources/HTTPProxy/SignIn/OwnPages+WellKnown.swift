@@ -22,7 +22,7 @@ extension OwnPages {
         ("issuer", .string(origin + "/")),
         ("authentication_callback_endpoint", .string(authenticateURL("/oauth2/callback"))),
         ("jwks_uri", .string(origin + "/.well-known/pomerium/jwks.json")),
-        ("frontchannel_logout_uri", .string(authenticateURL("/.pomerium/sign_out"))),
+        ("frontchannel_logout_uri", .string(authenticateURL("/.pomerium/frontchannel_logout"))),
         ("backchannel_logout_uri", .string(authenticateURL("/.pomerium/backchannel_logout"))),
       ]))
     response.headers.add("Access-Control-Allow-Origin", "*")

@@ -7,13 +7,19 @@ struct AssertionSigner: Sendable {
   /// In seconds.
   static let lifetime: Int64 = 300
 
-  /// A JWKS document (RFC 7517).
-  let keySet: String
+  /// How long a key that signs no more is still published: until the last assertion under it has ended, and caches of the
+  /// key set with it. No longer, because a key may have been replaced for a reason.
+  static let retirement = lifetime + 60
+
+  private let ownKey: ClaimValue
+  private let retired: [(key: ClaimValue, until: UnixTime)]
   private let key: PrivateKey
   private let algorithm: SignatureAlgorithm
   private let header: String
 
-  init(key: PrivateKey) throws(IdentityError) {
+  /// - Parameter previous: what signed until now.
+  init(key: PrivateKey, after previous: AssertionSigner? = nil, now: UnixTime = .init(seconds: 0)) throws(IdentityError)
+  {
     let name: String
     switch key.publicKey.type {
     case .ecdsa(.p256): (algorithm, name) = (.ecdsaSHA256, "ES256")
@@ -31,7 +37,19 @@ struct AssertionSigner: Sendable {
     for (name, value) in [("crv", parts.crv), ("x", parts.x), ("y", parts.y), ("n", parts.n), ("e", parts.e)] {
       if let value { members[name] = .string(value) }
     }
-    keySet = JSONWriter.text(.object(["keys": .list([.object(members)])]))
+    let ownKey = ClaimValue.object(members)
+    self.ownKey = ownKey
+    var retired = previous?.retired ?? []
+    if let previous { retired.append((previous.ownKey, now.adding(seconds: Self.retirement))) }
+    self.retired = Array(retired.filter { $0.key != ownKey && now < $0.until }.suffix(Self.mostRetired))
+  }
+
+  private static let mostRetired = 4
+
+  /// A JWKS document (RFC 7517).
+  func keySet(at now: UnixTime) -> String {
+    let keys = [ownKey] + retired.filter { now < $0.until }.map(\.key)
+    return JSONWriter.text(.object(["keys": .list(keys)]))
   }
 
   func sign(

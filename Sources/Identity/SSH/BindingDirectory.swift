@@ -9,6 +9,15 @@ final class BindingDirectory: Sendable {
     var known: [String: KnownKey] = [:]
     /// Used since they were last written.
     var unwritten: Set<String> = []
+    /// Keys of jobs, by fingerprint: no person's until then.
+    var reserved: [String: UnixTime] = [:]
+    /// No binding expires before.
+    var nextExpiry = UnixTime(milliseconds: .max)
+
+    mutating func set(_ binding: KeyBinding) {
+      bindings[binding.id] = binding
+      nextExpiry = min(nextExpiry, binding.expiresAt)
+    }
   }
 
   private let sessions: SessionDirectory
@@ -22,7 +31,7 @@ final class BindingDirectory: Sendable {
 
   func load(_ bindings: [KeyBinding], _ known: [KnownKey]) {
     state.withLock { state in
-      for binding in bindings { state.bindings[binding.id] = binding }
+      for binding in bindings { state.set(binding) }
       for key in known { state.known[key.fingerprint] = key }
     }
   }
@@ -44,13 +53,14 @@ final class BindingDirectory: Sendable {
 
   /// Binds a key to a session's person, unless another person holds it in any scope (security rule 8).
   func insert(
-    _ request: SSHSignInRequest, session: Session
+    _ request: SSHSignInRequest, session: Session, isRemembered: Bool = true
   ) throws(IdentityError) -> (KeyBinding, KnownKey, previous: KeyBinding?) {
     let now = clock()
     guard bindings(of: session.subject).count < KeyBinding.maximumPerPerson else {
       throw IdentityError(.tooMany, "You have bound too many keys. Revoke some of them on the keys page first.")
     }
     let inserted: (KeyBinding, KnownKey, KeyBinding?)? = state.withLock { state in
+      if let until = state.reserved[request.keyFingerprint], now < until { return nil }
       for scope in BindingScope.allCases {
         let id = KeyBinding.id(fingerprint: request.keyFingerprint, scope: scope)
         if let (_, holder) = live(state.bindings[id]), !holder.subject.isSamePerson(as: session.subject) { return nil }
@@ -61,22 +71,44 @@ final class BindingDirectory: Sendable {
       let binding = KeyBinding(
         id: id, fingerprint: request.keyFingerprint, keyType: request.keyType, scope: request.scope,
         sessionID: session.id, userName: session.subject.displayName, sourceAddress: source,
-        sources: Self.sources(previous?.sources ?? [], adding: source), clientVersion: request.clientVersion,
-        approvedAt: now, lastUsedAt: now, lastSource: source, expiresAt: session.expiresAt)
+        sources: isRemembered ? Self.sources(previous?.sources ?? [], adding: source) : previous?.sources ?? [],
+        clientVersion: request.clientVersion,
+        approvedAt: now, lastUsedAt: now, lastSource: source, expiresAt: session.expiresAt,
+        isRemembered: isRemembered || previous?.isRemembered ?? false)
+      let owner = KnownKey.owner(of: session.subject)
+      let earlier = state.known[request.keyFingerprint].flatMap { $0.owner == owner ? $0.firstSeen : nil }
       let known = KnownKey(
-        fingerprint: request.keyFingerprint, firstSeen: state.known[request.keyFingerprint]?.firstSeen ?? now,
-        lastUser: session.subject.displayName)
-      state.bindings[id] = binding
+        fingerprint: request.keyFingerprint, firstSeen: earlier ?? now, lastUser: session.subject.displayName,
+        owner: owner)
+      state.set(binding)
       state.known[request.keyFingerprint] = known
       return (binding, known, previous)
     }
     guard let inserted else {
       throw IdentityError(
         .keyHeldByAnother,
-        "This key is bound to another person. They must revoke it first, or you connect with a key of your own.")
+        "This key is bound to another person, or to a job. They must revoke it first, or you connect with a key of your own."
+      )
     }
     return inserted
   }
+
+  /// Keeps a key for a job's service account (security rules 8 and 13). A key that is a person's, or ever was here, is not for
+  /// a job: whoever shows a token has not proved that they hold the key.
+  func reserve(_ fingerprint: String, until: UnixTime) -> Bool {
+    state.withLock { state in
+      let isPersons =
+        state.known[fingerprint] != nil
+        || BindingScope.allCases.contains { scope in
+          live(state.bindings[KeyBinding.id(fingerprint: fingerprint, scope: scope)]) != nil
+        }
+      guard !isPersons else { return false }
+      state.reserved[fingerprint] = until
+      return true
+    }
+  }
+
+  func release(_ fingerprint: String) { state.withLock { _ = $0.reserved.removeValue(forKey: fingerprint) } }
 
   /// Undoes an insertion that the store did not take.
   func restore(_ previous: KeyBinding?, insteadOf binding: KeyBinding) {
@@ -121,11 +153,30 @@ final class BindingDirectory: Sendable {
     }
   }
 
+  /// Takes out those whose own time is over; sessions that end take theirs with them.
+  func removeExpired(at now: UnixTime) -> [KeyBinding] {
+    state.withLock { state in
+      guard now >= state.nextExpiry else { return [] }
+      let expired = state.bindings.values.filter { now >= $0.expiresAt }
+      for binding in expired {
+        state.bindings[binding.id] = nil
+        state.unwritten.remove(binding.id)
+      }
+      state.nextExpiry = state.bindings.values.map(\.expiresAt).min() ?? UnixTime(milliseconds: .max)
+      return expired
+    }
+  }
+
   func takeUnwritten() -> [KeyBinding] {
     state.withLock { state in
       defer { state.unwritten = [] }
       return state.unwritten.compactMap { state.bindings[$0] }
     }
+  }
+
+  /// It could not be written: at the next chance.
+  func keepUnwritten(_ id: String) {
+    state.withLock { if $0.bindings[id] != nil { $0.unwritten.insert(id) } }
   }
 
   func contains(_ id: String) -> Bool { state.withLock { $0.bindings[id] != nil } }
@@ -142,7 +193,10 @@ final class BindingDirectory: Sendable {
   private static let maximumKnown = 100_000
 
   private func live(_ binding: KeyBinding?) -> (KeyBinding, Session)? {
-    guard let binding, let session = sessions.session(binding.sessionID, at: clock()) else { return nil }
+    let now = clock()
+    guard let binding, now < binding.expiresAt, let session = sessions.session(binding.sessionID, at: now) else {
+      return nil
+    }
     return (binding, session)
   }
 

@@ -28,6 +28,8 @@ package struct KeyBinding: Sendable, Hashable, Identifiable {
   package var lastUsedAt: UnixTime
   package var lastSource: String
   package var expiresAt: UnixTime
+  /// False: it lets in the connections it was approved for, and no later ones.
+  package var isRemembered = true
 
   static let maximumSources = 32
   static let maximumPerPerson = 256

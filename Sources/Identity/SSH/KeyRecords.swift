@@ -1,3 +1,4 @@
+import EdgeCrypto
 import Policy
 import Store
 
@@ -6,26 +7,38 @@ struct KnownKey: Sendable, Hashable {
   var fingerprint: String
   var firstSeen: UnixTime
   var lastUser: String
+  /// Who that is, as `owner(of:)` says; nobody known in records of old.
+  var owner: String?
 
   static let kind = RecordKind("key")
   /// A key not approved for this long counts as never seen.
   static let lifetime: Int64 = 180 * 86_400
 
   var encoded: [UInt8] {
-    JSONWriter.bytes(.object(["first_seen": .time(firstSeen), "last_user": .string(lastUser)]))
+    JSONWriter.bytes(
+      .object([
+        "first_seen": .time(firstSeen), "last_user": .string(lastUser), "owner": owner.map { .string($0) } ?? .null,
+      ]))
   }
 
-  init(fingerprint: String, firstSeen: UnixTime, lastUser: String) {
+  init(fingerprint: String, firstSeen: UnixTime, lastUser: String, owner: String?) {
     self.fingerprint = fingerprint
     self.firstSeen = firstSeen
     self.lastUser = lastUser
+    self.owner = owner
+  }
+
+  /// Names a person without saying who it is.
+  static func owner(of subject: Subject) -> String {
+    Base64.encodeURL(Array(Digest.sha256(Array("\(subject.issuer)\n\(subject.userID)".utf8)).prefix(16)))
   }
 
   init?(_ record: StoredRecord) {
     guard let value = try? JSONReader.parse(record.value), let firstSeen = value.member("first_seen")?.asTime,
       let lastUser = value.text("last_user")
     else { return nil }
-    self.init(fingerprint: record.id, firstSeen: firstSeen, lastUser: lastUser)
+    self.init(
+      fingerprint: record.id, firstSeen: firstSeen, lastUser: lastUser, owner: value.text("owner"))
   }
 }
 
@@ -39,7 +52,7 @@ extension KeyBinding {
         "session": .string(sessionID), "user_name": .string(userName), "source": .string(sourceAddress),
         "sources": .list(sources.map { .string($0) }), "client": .string(clientVersion),
         "approved_at": .time(approvedAt), "last_used_at": .time(lastUsedAt), "last_source": .string(lastSource),
-        "expires_at": .time(expiresAt),
+        "expires_at": .time(expiresAt), "remembered": .bool(isRemembered),
       ]))
   }
 
@@ -55,6 +68,7 @@ extension KeyBinding {
     self.init(
       id: record.id, fingerprint: fingerprint, keyType: keyType, scope: scope, sessionID: sessionID,
       userName: userName, sourceAddress: source, sources: sources, clientVersion: client, approvedAt: approvedAt,
-      lastUsedAt: lastUsedAt, lastSource: lastSource, expiresAt: expiresAt)
+      lastUsedAt: lastUsedAt, lastSource: lastSource, expiresAt: expiresAt,
+      isRemembered: value.member("remembered")?.asBool ?? true)
   }
 }

@@ -10,6 +10,8 @@ package struct PendingSSHSignIn: Sendable, Hashable {
   package var keyFirstSeen: UnixTime?
   /// Who used it last, for display.
   package var keyLastUser: String?
+  /// Who that is (`KnownKey.owner(of:)`).
+  var keyOwner: String?
   package var sourceAddress: String
   package var clientVersion: String
   package var username: String
@@ -24,6 +26,17 @@ package struct PendingSSHSignIn: Sendable, Hashable {
   /// Worth a loud warning: the browser is not where the ssh client is.
   package func addressDiffers(from browserAddress: String) -> Bool {
     !SourceAddress(sourceAddress).isSameClient(as: SourceAddress(browserAddress))
+  }
+
+  /// Since when the key has been this person's; nil: they never approved it. What somebody else approved counts for nothing:
+  /// it would let a stranger's key pass for one that is known.
+  package func keyKnownSince(to session: Session) -> UnixTime? {
+    keyOwner == KnownKey.owner(of: session.subject) ? keyFirstSeen : nil
+  }
+
+  /// Whoever used the key last, if that was somebody else.
+  package func keyUsedByAnother(than session: Session) -> String? {
+    keyOwner == KnownKey.owner(of: session.subject) ? nil : keyLastUser
   }
 
   /// Only the session that opened it first.

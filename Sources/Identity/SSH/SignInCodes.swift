@@ -37,6 +37,8 @@ struct SignInCodes {
     /// The session that opened the page first: the only one that may approve.
     var openedBy: String?
     var stage = Stage.waiting
+    /// What Authorize was to mean: the key stays with the person until the session ends, or lets in those who wait, once.
+    var remembersKey = true
     var waiters: [SSHSignInWaiter]
 
     /// Nobody who signed in has looked at it yet, so it may be given up for others (security rule 11).
@@ -57,7 +59,46 @@ struct SignInCodes {
     var source: SourceAddress
   }
 
-  private enum Past { case decided, expired }
+  /// How a code ended, for those who come with it later.
+  private enum Past {
+    case authorized
+    case denied
+    /// It could not be granted.
+    case refused
+    case expired
+    /// Authorized on the page, and its digits never came: the ssh client went away, they were wrong too often, the time was
+    /// over, or the session that authorized ended.
+    case notConfirmed
+
+    /// Of a code that ends without an answer.
+    init(unanswered stage: Stage) {
+      if case .confirming = stage { self = .notConfirmed } else { self = .expired }
+    }
+
+    var error: IdentityError {
+      switch self {
+      case .authorized:
+        IdentityError(
+          .alreadyDecided,
+          "This ssh login is authorized already. Go back to your terminal; if nothing goes on there, connect again.")
+      case .denied:
+        IdentityError(
+          .alreadyDecided, "This ssh login has been denied already. Connect again if you still need it.")
+      case .refused:
+        IdentityError(
+          .alreadyDecided, "This ssh login has already been answered. Connect again if you still need it.")
+      case .expired:
+        IdentityError(
+          .expired, "The ssh connection behind this link is gone or has waited too long. Connect again for a new link.")
+      case .notConfirmed:
+        IdentityError(
+          .notConfirmed,
+          "This ssh login was authorized, but its six digits were not typed at the ssh prompt: ssh has ended or could not "
+            + "ask, they were wrong three times, or it took too long. Nothing was allowed. Connect again for a new link."
+        )
+      }
+    }
+  }
 
   private let limits: Limits
   private var entries: [String: Entry] = [:]
@@ -101,22 +142,19 @@ struct SignInCodes {
     guard var entry = entries[code] else { return }
     entry.waiters.removeAll { $0 === waiter }
     entries[code] = entry
-    if entry.waiters.isEmpty, entry.stage != .deciding { remove(code, as: .expired) }
+    if entry.waiters.isEmpty, entry.stage != .deciding { remove(code, as: Past(unanswered: entry.stage)) }
   }
 
   // MARK: the browser side
 
   func entry(_ code: String, now: UnixTime) throws(IdentityError) -> Entry {
     if let entry = entries[code] {
-      guard now < entry.expiresAt else { throw Self.expired }
+      guard now < entry.expiresAt else { throw Past(unanswered: entry.stage).error }
       return entry
     }
-    switch past[code] {
-    case .decided: throw Self.decided
-    case .expired: throw Self.expired
-    case nil where code.utf8.count < SignInCode.length: throw Self.incomplete
-    case nil: throw IdentityError(.badRequest, "No ssh connection waits for this link. Connect again for a new one.")
-    }
+    if let past = past[code] { throw past.error }
+    guard code.utf8.count >= SignInCode.length else { throw Self.incomplete }
+    throw IdentityError(.badRequest, "No ssh connection waits for this link. Connect again for a new one.")
   }
 
   /// The first signed-in session to open the page owns the code; so does the next one when that session has ended.
@@ -130,24 +168,36 @@ struct SignInCodes {
   }
 
   /// Takes the right to decide: from here on nobody else can, until `settle` or `giveUp`.
-  mutating func beginApproval(_ code: String, by sessionID: String, now: UnixTime) throws(IdentityError) -> Entry {
-    let entry = try entry(code, now: now)
+  mutating func beginApproval(
+    _ code: String, by sessionID: String, now: UnixTime, remembersKey: Bool = true
+  ) throws(IdentityError) -> Entry {
+    var entry = try entry(code, now: now)
     guard entry.openedBy == sessionID else {
       throw IdentityError(
         .forbidden,
         "Only the browser that opened this link first may authorize it. If that was not you, somebody else has the "
           + "link: deny it and connect again.")
     }
-    guard entry.stage == .waiting else { throw Self.decided }
-    entries[code]?.stage = .deciding
+    guard entry.stage == .waiting else { throw Past.authorized.error }
+    entry.remembersKey = remembersKey
+    entry.stage = .deciding
+    entries[code] = entry
     return entry
+  }
+
+  /// The digits that this session was shown for the code: Authorize was pressed again, or the page loaded anew.
+  func digits(_ code: String, shownTo sessionID: String, now: UnixTime) -> String? {
+    guard let entry = entries[code], entry.openedBy == sessionID, now < entry.expiresAt,
+      case .confirming(let digits, _) = entry.stage
+    else { return nil }
+    return digits
   }
 
   /// Asks for digits at the ssh prompt before anything is granted.
   mutating func askForDigits(_ code: String, digits: String) -> Notice? {
     guard let entry = entries[code], entry.stage == .deciding else { return nil }
     entries[code]?.stage = .confirming(digits: digits, triesLeft: limits.tries)
-    if entry.waiters.isEmpty { remove(code, as: .expired) }
+    if entry.waiters.isEmpty { remove(code, as: .notConfirmed) }
     return (entry.waiters, .confirmInTerminal)
   }
 
@@ -166,7 +216,7 @@ struct SignInCodes {
       return .right(entry)
     }
     guard tries > 1 else {
-      remove(code, as: .decided)
+      remove(code, as: .notConfirmed)
       let text = "These were the wrong digits once too often. Connect again for a new link."
       return .failed((entry.waiters, .refused(text)))
     }
@@ -177,7 +227,7 @@ struct SignInCodes {
   /// The binding stands: whoever waits now is let in.
   mutating func settle(_ code: String, _ outcome: SSHSignInOutcome) -> Notice? {
     guard let entry = entries[code] else { return nil }
-    remove(code, as: .decided)
+    if case .approved = outcome { remove(code, as: .authorized) } else { remove(code, as: .refused) }
     return (entry.waiters, outcome)
   }
 
@@ -191,8 +241,8 @@ struct SignInCodes {
   /// Anybody signed in who holds the code may deny it.
   mutating func deny(_ code: String, now: UnixTime) throws(IdentityError) -> Notice {
     let entry = try entry(code, now: now)
-    guard entry.stage != .deciding else { throw Self.decided }
-    remove(code, as: .decided)
+    guard entry.stage != .deciding else { throw Past.authorized.error }
+    remove(code, as: .denied)
     return (entry.waiters, .denied)
   }
 
@@ -202,7 +252,7 @@ struct SignInCodes {
       guard case .confirming = entry.stage, let opener = entry.openedBy else { return false }
       return sessionIDs.contains(opener)
     }
-    for entry in ended { remove(entry.code, as: .expired) }
+    for entry in ended { remove(entry.code, as: .notConfirmed) }
     return ended.map {
       ($0.waiters, .refused("The browser session that authorized this login has ended. Connect again."))
     }
@@ -211,7 +261,7 @@ struct SignInCodes {
   /// The links lead nowhere any more.
   mutating func endAll(_ outcome: SSHSignInOutcome) -> [Notice] {
     let ended = entries.values.filter { $0.stage != .deciding }
-    for entry in ended { remove(entry.code, as: .expired) }
+    for entry in ended { remove(entry.code, as: Past(unanswered: entry.stage)) }
     return ended.map { ($0.waiters, outcome) }
   }
 
@@ -219,7 +269,7 @@ struct SignInCodes {
 
   mutating func removeExpired(at now: UnixTime) -> [Notice] {
     let expired = entries.values.filter { now >= $0.expiresAt && $0.stage != .deciding }
-    for entry in expired { remove(entry.code, as: .expired) }
+    for entry in expired { remove(entry.code, as: Past(unanswered: entry.stage)) }
     return expired.map { ($0.waiters, .expired) }
   }
 
@@ -263,12 +313,8 @@ struct SignInCodes {
     }
   }
 
-  private static let decided = IdentityError(
-    .alreadyDecided, "This ssh login has already been answered. Connect again if you still need it.")
   private static let incomplete = IdentityError(
     .badRequest,
     "This link is not complete: its code has \(SignInCode.length) characters. Some terminals break long lines; copy the "
       + "rest from the next line, too.")
-  private static let expired = IdentityError(
-    .expired, "The ssh connection behind this link is gone or has waited too long. Connect again for a new link.")
 }

@@ -1,4 +1,5 @@
 import NIOCore
+import Policy
 import Routing
 import Synchronization
 
@@ -10,6 +11,7 @@ final class ConnectionHandle: Sendable {
   let traffic = TunnelTraffic()
   /// Whether visitors wait for a channel.
   let demand = PlaceDemand()
+  private let login = Mutex<(person: Subject, at: UnixTime)?>(nil)
   private let handler: NIOLoopBoundBox<ConnectionHandler?>
   private let ended = Atomic(false)
 
@@ -22,6 +24,10 @@ final class ConnectionHandle: Sendable {
   /// Nobody waits any more for what is computed for this connection. May be asked on any thread.
   var isGone: Bool { ended.load(ordering: .relaxed) }
   func markGone() { ended.store(true, ordering: .relaxed) }
+
+  /// Who signed in, and when.
+  var signedIn: (person: Subject, at: UnixTime)? { login.withLock { $0 } }
+  func noteLogin(_ person: Subject, at now: UnixTime) { login.withLock { $0 = (person, now) } }
 
   /// On the loop: set while the connection lives.
   func attach(_ connection: ConnectionHandler?) { handler.value = connection }

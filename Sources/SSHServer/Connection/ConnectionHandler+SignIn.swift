@@ -1,4 +1,5 @@
 import Logging
+import PlainText
 import Policy
 import Routing
 import SSHProtocol
@@ -135,6 +136,7 @@ extension ConnectionHandler {
   func didAuthenticate() {
     guard case .accepted(let publisher) = phase else { return }
     phase = .open(publisher)
+    handle.noteLogin(publisher.subject, at: server.clock())
     logger.info("ssh client signed in", metadata: ["session": "\(publisher.subject.sessionID.prefix(8))"])
     armExpiry()
     armUnused()
@@ -158,11 +160,13 @@ extension ConnectionHandler {
 
   /// Who the publisher is now: the session must live, and the key must still be theirs.
   func currentSubject(of publisher: Publisher) -> Subject? {
-    server.authenticator.subject(
-      sessionID: publisher.subject.sessionID,
-      key: ProvedKey(
-        blob: publisher.key.blob, fingerprint: publisher.key.fingerprint, certificate: publisher.certificate,
-        sourceAddress: publisher.sourceAddress))
+    server.authenticator.subject(sessionID: publisher.subject.sessionID, key: provedKey(of: publisher))
+  }
+
+  private func provedKey(of publisher: Publisher) -> ProvedKey {
+    ProvedKey(
+      blob: publisher.key.blob, fingerprint: publisher.key.fingerprint, certificate: publisher.certificate,
+      sourceAddress: publisher.sourceAddress)
   }
 
   /// Where the person signed out on this very connection, the answer is read first; a client that goes on asking for
@@ -176,7 +180,13 @@ extension ConnectionHandler {
 
   func endWithSession() {
     logger.info("ssh session ended")
-    let text = "Your session has ended. Connect again to sign in."
+    var text = "Your session has ended. Connect again to sign in."
+    if case .open(let publisher) = phase,
+      let why = server.authenticator.reasonForEnd(
+        sessionID: publisher.subject.sessionID, key: provedKey(of: publisher))
+    {
+      text = "Your session has ended. \(why.printable(limit: 300))"
+    }
     end(.byApplication, text, .disconnected, streams: .rightEnded)
   }
 

@@ -35,7 +35,7 @@ package final class Edge: Sendable {
   private let logs: EdgeLogs
   private let logger: Logger
   private let identity: Identity
-  private let store: any RecordStore
+  private let store: SupervisedStore
   private let routes: CurrentRoutes
   private let registry: TunnelRegistry
   private let authenticator: EdgeAuthenticator
@@ -74,11 +74,14 @@ package final class Edge: Sendable {
     state = Mutex(State(configuration: configuration))
     for warning in settings.warnings(at: clock()) { logger.warning("configuration", metadata: ["at": "\(warning)"]) }
     do {
+      let records: any RecordStore
       switch configuration.storage {
-      case .memory: store = MemoryStore(clock: clock)
+      case .memory: records = MemoryStore(clock: clock)
       case .file(let directory):
-        store = try await FileStore(directory: directory, clock: clock, logger: logs.logger("store"))
+        records = try await FileStore(directory: directory, clock: clock, logger: logs.logger("store"))
       }
+      let told = StoreNews(audit: logs.audit, logger: logs.logger("store"))
+      store = SupervisedStore(records, clock: clock) { told.tell($0) }
       identity = try await Identity(
         settings.identity, store: store, fetcher: CurlFetcher(), clock: clock, random: SecureRandom.source,
         logger: logs.logger("identity"))
@@ -92,16 +95,11 @@ package final class Edge: Sendable {
     routes = CurrentRoutes(
       RouteTable(routes: settings.routes, generation: 1, reservedHosts: settings.reservedHosts))
     registry = TunnelRegistry(configuration: settings.registry, clock: clock)
+    identity.replace(serviceAccounts: settings.serviceAccounts)
     authenticator = EdgeAuthenticator(
       identity: identity, audit: logs.audit, hostKeyFingerprints: settings.hostKeyFingerprints,
       serviceAccounts: settings.serviceAccounts, clock: clock)
     let openStreams = OpenStreams()
-    pages = OwnPages(
-      identity: identity, configuration: settings.pages(readiness), routes: routes, registry: registry, clock: clock,
-      logger: logs.logger("pages"))
-    http = HTTPProxy(
-      configuration: settings.http, routes: routes, registry: registry, openStreams: openStreams, identity: identity,
-      pages: pages, group: group, clock: clock, accessLog: logs.access, logger: logs.logger("http"))
     if let configuration = settings.ssh {
       ssh = SSHServer(
         configuration: configuration, authenticator: authenticator, routes: routes, registry: registry,
@@ -109,16 +107,26 @@ package final class Edge: Sendable {
     } else {
       ssh = nil
     }
+    pages = OwnPages(
+      identity: identity, configuration: settings.pages(readiness), routes: routes, registry: registry,
+      connections: ssh, clock: clock, logger: logs.logger("pages"))
+    http = HTTPProxy(
+      configuration: settings.http, routes: routes, registry: registry, openStreams: openStreams, identity: identity,
+      pages: pages, group: group, clock: clock, accessLog: logs.access, witness: logs.audit,
+      logger: logs.logger("http"))
     let source = EdgeCountSource(
-      readiness: readiness, audit: logs.audit, http: http, ssh: ssh, routes: routes, registry: registry
+      readiness: readiness, audit: logs.audit, http: http, ssh: ssh, routes: routes, registry: registry,
+      store: store
     ) { [identity] in (identity.browserSignIns.approved, identity.browserSignIns.failed) }
     metrics = MetricsListener(
       group: group, logger: logs.logger("metrics"), isReady: { [readiness] in readiness.isReady },
+      note: { [readiness] in readiness.note },
       metrics: { await source.counts().text })
   }
 
   private func open(_ inherited: InheritedSockets) async throws(Failure) {
     identity.onChange { [weak self] change in self?.follow(change) }
+    identity.onEvent { [audit = logs.audit] in audit.record(.identity($0, AskingRequest.current)) }
     let configuration = configuration
     var inherited = inherited
     func take(_ door: InheritedSockets.Door, _ address: ListenAddress?) -> [NIOBSDSocket.Handle] {
@@ -202,9 +210,9 @@ package final class Edge: Sendable {
       registry.reviewLeases(endedSession: sessionID)
     case .changed(let sessionID):
       ssh?.reconsider(.session(sessionID))
-    case .browserEnded: break
-    case .bindingRevoked(_, let sessionID):
-      ssh?.reconsider(.session(sessionID))
+    case .browserEnded, .tokenRevoked: break
+    case .bindingRevoked(let fingerprint, let sessionID):
+      ssh?.reconsider(.key(fingerprint))
       registry.reviewLeases(endedSession: sessionID)
     }
   }
@@ -233,6 +241,7 @@ package final class Edge: Sendable {
     registry.configure(settings.registry)
     authenticator.replace(
       hostKeyFingerprints: settings.hostKeyFingerprints, serviceAccounts: settings.serviceAccounts)
+    identity.replace(serviceAccounts: settings.serviceAccounts)
     pages.replace(settings.pages(readiness))
     http.replace(settings.http)
     if let new = settings.ssh { ssh?.replace(configuration: new) }
@@ -259,11 +268,27 @@ package final class Edge: Sendable {
     var nextCheck = ContinuousClock.now + Self.certificateCheck
     while !Task.isCancelled {
       await identity.sweep()
+      logs.audit.sweep()
       logs.flush()
       if ContinuousClock.now > nextCheck {
         nextCheck = ContinuousClock.now + Self.certificateCheck
         warnOfCertificates()
       }
+      try? await Task.sleep(for: .seconds(1))
+    }
+  }
+
+  /// Looks after the store, until cancelled. Beside the other housekeeping, which must not wait for a disk.
+  package func watchStore() async {
+    let following = Task { [identity] in await identity.followStore() }
+    defer { following.cancel() }
+    while !Task.isCancelled {
+      // What is wrong is told by the store itself.
+      try? await store.poll(writes: false)
+      let standing = store.standing
+      http.setStoreLost(standing == .lost)
+      authenticator.setStoreLost(standing == .lost)
+      readiness.storeStanding = standing
       try? await Task.sleep(for: .seconds(1))
     }
   }
@@ -294,7 +319,7 @@ package final class Edge: Sendable {
     async let publishers: Void? = ssh?.drain(deadline: deadline)
     _ = await (visitors, publishers)
     await metrics.stop()
-    if let file = store as? FileStore { await file.close() }
+    await store.close()
     logs.flush()
   }
 

@@ -119,11 +119,13 @@ import Testing
     let browser = PagesBrowser(edge)
     _ = await browser.signIn()
     let route = "https://app.localhost:8443"
+    #expect(await browser.get(route + info).location == PagesEdge.origin + info)
     #expect(await browser.get(route + "/.pomerium/").location == PagesEdge.origin + "/.pomerium/")
     #expect(
       await browser.get(route + "/.pomerium/sign_out").location.hasPrefix(PagesEdge.origin + "/.pomerium/sign_out?"))
     for path in [
-      "/.pomerium/user", "/.pomerium/session_binding_info", "/.pomerium/signed_out", "/.pomerium/jwt",
+      "/.pomerium/user", "/.pomerium/signed_out", "/.pomerium/jwt", "/.pomerium/provider_sign_out",
+      "/.pomerium/frontchannel_logout",
       "/.pomerium/nothing",
       "/oauth2/callback", "/.well-known/pomerium/ssh_known_hosts",
     ] {

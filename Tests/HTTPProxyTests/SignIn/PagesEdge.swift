@@ -15,6 +15,7 @@ struct PagesEdge {
   let provider: PagesProvider
   let registry: TunnelRegistry
   let clock: PageClock
+  let connections = PagesConnections()
 
   static let authenticate = "auth.localhost"
   static let origin = "https://auth.localhost:8443"
@@ -40,7 +41,7 @@ struct PagesEdge {
         knownHosts: ["[auth.localhost]:2222 ssh-ed25519 AAAA"], hostKeyFingerprints: ["ED25519 SHA256:edge"]),
       routes: CurrentRoutes(
         RouteTable(routes: Self.hosts.map { Self.route($0) }, generation: 1)),
-      registry: registry, clock: now, logger: logger)
+      registry: registry, connections: connections, clock: now, logger: logger)
   }
 
   static let hosts = ["app.localhost", "other.localhost", "third.localhost", "suite.localhost"]
@@ -56,6 +57,34 @@ struct PagesEdge {
   private static let fallback = HostName("app.localhost").unsafelyUnwrapped
 }
 
+/// The ssh connections that people have, as far as pages know.
+final class PagesConnections: LiveConnections {
+  private let state = Mutex<(open: [(person: Subject, connection: LiveConnection)], ended: [String])>(([], []))
+
+  var ended: [String] { state.withLock { $0.ended } }
+
+  func open(_ id: String, of session: Session, shells: Int = 0) {
+    let connection = LiveConnection(
+      id: id, sessionID: session.id, keyFingerprint: "SHA256:\(id)", sourceAddress: "203.0.113.5",
+      clientVersion: "SSH-2.0-OpenSSH_9.2", since: session.issuedAt, shells: shells)
+    state.withLock { $0.open.append((session.subject, connection)) }
+  }
+
+  func connections(of person: Subject) async -> [LiveConnection] {
+    state.withLock { $0.open.filter { $0.person.isSamePerson(as: person) }.map(\.connection) }
+  }
+
+  func end(connection id: String, of person: Subject) async -> Bool {
+    state.withLock { state in
+      let before = state.open.count
+      state.open.removeAll { $0.connection.id == id && $0.person.isSamePerson(as: person) }
+      guard state.open.count < before else { return false }
+      state.ended.append(id)
+      return true
+    }
+  }
+}
+
 /// A moment that stands still until it is moved.
 final class PageClock: Sendable {
   private let time = Mutex(UnixTime(seconds: 1_795_270_000))
@@ -68,6 +97,7 @@ final class PagesBrowser {
   let edge: PagesEdge
   private var jars: [String: [(String, String)]] = [:]
   var address = "127.0.0.1"
+  var agent = ""
 
   init(_ edge: PagesEdge) { self.edge = edge }
 
@@ -103,6 +133,7 @@ final class PagesBrowser {
     let host = parts.first.map(String.init) ?? ""
     let path = target.prefix { $0 != "?" }
     var list = HeaderList(headers)
+    if !agent.isEmpty { list.add("User-Agent", agent) }
     if html, !list.contains("accept") { list.add("Accept", "text/html,application/xhtml+xml,*/*;q=0.8") }
     if let jar = jars[host], !jar.isEmpty { list.add("Cookie", jar.map { "\($0.0)=\($0.1)" }.joined(separator: "; ")) }
     return OwnRequest(

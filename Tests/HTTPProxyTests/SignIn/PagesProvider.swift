@@ -11,6 +11,8 @@ final class PagesProvider: Fetcher {
   private let clock: UnixClock
   /// Who signs in next, and the nonce of the sign-in under way.
   private let next = Mutex<(email: String, nonce: String)>(("alice@example.com", ""))
+  /// What the provider calls the session of whoever signs in next.
+  private let sid = Mutex<String?>(nil)
 
   init(clock: @escaping UnixClock) throws {
     key = try PrivateKey.generate(.ecdsa(.p256))
@@ -19,13 +21,15 @@ final class PagesProvider: Fetcher {
 
   func signsIn(_ email: String, nonce: String) { next.withLock { $0 = (email, nonce) } }
 
+  func sessionAtProvider(_ name: String) { sid.withLock { $0 = name } }
+
   func fetch(_ request: FetchRequest) async throws(FetchError) -> FetchResponse {
     let path = request.url.dropFirst(Self.issuer.count)
     switch path {
     case "/.well-known/openid-configuration":
       return answer(
         """
-        {"issuer":"\(Self.issuer)","authorization_endpoint":"\(Self.issuer)/auth","token_endpoint":"\(Self.issuer)/token",\
+        {"issuer":"\(Self.issuer)","end_session_endpoint":"\(Self.issuer)/logout","authorization_endpoint":"\(Self.issuer)/auth","token_endpoint":"\(Self.issuer)/token",\
         "jwks_uri":"\(Self.issuer)/keys","id_token_signing_alg_values_supported":["ES256"],"response_types_supported":["code"],\
         "subject_types_supported":["public"],"code_challenge_methods_supported":["S256"]}
         """)
@@ -45,11 +49,12 @@ final class PagesProvider: Fetcher {
   private func token() -> String {
     let (email, nonce) = next.withLock { $0 }
     let now = clock().seconds
+    let session = sid.withLock { $0 }.map { ",\"sid\":\"\($0)\"" } ?? ""
     let header = "{\"alg\":\"ES256\",\"kid\":\"k1\",\"typ\":\"JWT\"}"
     let claims =
       """
       {"iss":"\(Self.issuer)","sub":"sub-\(email)","aud":"pomerium","iat":\(now),"exp":\(now + 600),"nonce":"\(nonce)",\
-      "email":"\(email)","email_verified":true,"name":"\(email.prefix { $0 != "@" })","groups":["staff"]}
+      "email":"\(email)","email_verified":true,"name":"\(email.prefix { $0 != "@" })","groups":["staff"]\(session)}
       """
     let input = Base64.encodeURL(Array(header.utf8)) + "." + Base64.encodeURL(Array(claims.utf8))
     let signature = (try? key.sign(Array(input.utf8), algorithm: .ecdsaSHA256)) ?? []

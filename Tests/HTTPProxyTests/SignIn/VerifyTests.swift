@@ -158,11 +158,87 @@ import Testing
     _ = await browser.signIn()
     let token = try #require(await browser.get(path(waiting)).field("csrf"))
     let denied = await browser.post(
-      path(waiting), [("csrf", token), ("confirm", "false"), ("create_id_binding", "on")])
+      path(waiting), [("csrf", token), ("confirm", "false"), ("create_id_binding", "on"), ("remember", "session")])
     #expect(denied.status == 200 && denied.text.contains("refused"))
+    #expect(edge.identity.bindings(of: try #require(browser.session)).isEmpty)
     #expect(
       await browser.post(path(waiting), [("csrf", token), ("confirm", "true")]).status == 409, "approve after deny")
     #expect(binding(edge) == nil)
+  }
+
+  /// A fault of the reference: once a key is remembered, looking at its next link approves it, and nobody can say no.
+  @Test func aRememberedKeyIsAskedForOnceMoreAndCanBeDenied() async throws {
+    let edge = try await PagesEdge()
+    let browser = PagesBrowser(edge)
+    _ = await browser.signIn()
+    let waiting = try begin(edge)
+    let token = try #require(await browser.get(path(waiting)).field("csrf"))
+    _ = await browser.post(path(waiting), [("csrf", token), ("confirm", "true"), ("remember", "session")])
+    #expect(binding(edge)?.isRemembered == true)
+    // The same key wants more than it was given.
+    let hosts = try edge.identity.beginSSHSignIn(
+      SSHSignInRequest(
+        keyFingerprint: "SHA256:alice", keyType: "ssh-ed25519", scope: .hosts, sourceAddress: "127.0.0.1",
+        clientVersion: "SSH-2.0-x", username: "root"))
+    let page = await browser.get(path(hosts))
+    #expect(page.text.contains(">Deny<") && edge.identity.keyBinding(fingerprint: "SHA256:alice", scope: .hosts) == nil)
+    let denied = await browser.post(
+      path(hosts), [("csrf", page.field("csrf") ?? ""), ("confirm", "false"), ("remember", "session")])
+    #expect(denied.status == 200)
+    #expect(await hosts.outcome() == .denied)
+    #expect(edge.identity.keyBinding(fingerprint: "SHA256:alice", scope: .hosts) == nil)
+    #expect(binding(edge) != nil, "what was allowed before stays")
+  }
+
+  @Test func aKeyIsRememberedOnlyWhereThePersonSaysSo() async throws {
+    let edge = try await PagesEdge()
+    let browser = PagesBrowser(edge)
+    _ = await browser.signIn()
+    for (key, fields, isRemembered) in [
+      ("SHA256:a", [("remember", "once")], false), ("SHA256:b", [("remember", "session")], true),
+      ("SHA256:c", [], true), ("SHA256:d", [("remember", "for ever")], false),
+      ("SHA256:e", [("remember", "session"), ("remember", "once")], false),
+    ] as [(String, [(String, String)], Bool)] {
+      let waiting = try begin(edge, key: key)
+      let page = await browser.get(path(waiting))
+      #expect(page.text.contains("Remember this key?") && page.text.contains("when your"))
+      let done = await browser.post(
+        path(waiting), [("csrf", page.field("csrf") ?? ""), ("confirm", "true")] + fields)
+      #expect(done.status == 200 && done.text.contains("not remembered") == !isRemembered)
+      #expect(edge.identity.keyBinding(fingerprint: key, scope: .edge)?.isRemembered == isRemembered)
+    }
+  }
+
+  /// Whether ssh has gone, or could not ask: one answer, whatever was quicker.
+  @Test func aLinkWhoseDigitsNeverCameSaysWhatHappened() async throws {
+    let edge = try await PagesEdge(check: .terminal)
+    let browser = PagesBrowser(edge)
+    _ = await browser.signIn()
+    for way in ["hung up before", "hung up after", "wrong"] {
+      let waiting = try begin(edge, key: "SHA256:\(way)")
+      let token = try #require(await browser.get(path(waiting)).field("csrf"))
+      let fields = [("csrf", token), ("confirm", "true")]
+      if way == "hung up before" {
+        waiting.hangUp()
+        #expect(await browser.post(path(waiting), fields).status == 400, "nobody waited any more")
+        continue
+      }
+      let page = await browser.post(path(waiting), fields)
+      #expect(page.status == 200 && page.text.contains("class=\"digits\""))
+      let again = await browser.post(path(waiting), fields)
+      #expect(again.status == 200 && again.text.contains("class=\"digits\""), "pressed twice")
+      if way == "wrong" {
+        for _ in 0..<3 { _ = await waiting.confirm(digits: "x") }
+      } else {
+        waiting.hangUp()
+      }
+      for answer in [await browser.get(path(waiting)), await browser.post(path(waiting), fields)] {
+        #expect(answer.status == 409 && answer.text.contains("The digits were not typed"), "\(way)")
+        #expect(answer.text.contains("Nothing was allowed") && answer.text.contains("start the ssh command again"))
+      }
+      let object = await browser.get(path(waiting), html: false)
+      #expect(object.status == 409 && object.text.contains("\"error\":\"not_confirmed\""))
+    }
   }
 
   @Test func deadCodesSaySoWithoutASignIn() async throws {

@@ -46,6 +46,66 @@ import Testing
     #expect(error?.status == 409)
   }
 
+  @Test func aKeyThatIsNotRememberedLetsInWhatWaitsAndNothingLater() async throws {
+    let harness = try await Harness()
+    let session = try await harness.session()
+    let (first, second) = (
+      try harness.identity.beginSSHSignIn(Harness.request()), try harness.identity.beginSSHSignIn(Harness.request())
+    )
+    try harness.identity.markOpened(code: first.code, by: session)
+    guard
+      case .granted(let once) = try await harness.identity.approve(
+        code: first.code, session: session, browserAddress: "192.0.2.1", remembersKey: false)
+    else {
+      Issue.record("not granted")
+      return
+    }
+    #expect(!once.isRemembered && once.expiresAt == session.expiresAt)
+    guard case .approved = await first.outcome(), case .approved = await second.outcome() else {
+      Issue.record("not both were let in")
+      return
+    }
+    // What was let in goes on, and the key is nobody else's meanwhile.
+    #expect(harness.identity.keyBinding(fingerprint: "SHA256:key", scope: .edge) == once)
+    guard case .signIn(.unknownKey) = harness.identity.logIn(Harness.request()) else {
+      Issue.record("a key that is not remembered is let in")
+      return
+    }
+    let later = try harness.identity.beginSSHSignIn(Harness.request())
+    // A restart forgets nothing of that.
+    let after = try await Harness(clock: harness.clock, store: harness.store, provider: harness.provider)
+    guard case .signIn = after.identity.logIn(Harness.request()) else {
+      Issue.record("a restart made the key remembered")
+      return
+    }
+    try await harness.approve(later, as: session)
+    guard case .bound = harness.identity.logIn(Harness.request()) else {
+      Issue.record("a remembered key is asked for again")
+      return
+    }
+  }
+
+  /// An insider lets their own key be known first, and then sends a colleague the link.
+  @Test func aKeyThatSomebodyElseApprovedIsNewToThisPerson() async throws {
+    let harness = try await Harness()
+    let mallory = try await harness.session("mallory")
+    try await harness.approve(try harness.identity.beginSSHSignIn(Harness.request()), as: mallory)
+    let own = try #require(harness.identity.bindings(of: mallory).first)
+    try await harness.identity.revoke(bindingID: own.id, by: mallory)
+    let victim = try await harness.session("alice")
+    let sent = try harness.identity.beginSSHSignIn(Harness.request())
+    let page = try harness.identity.markOpened(code: sent.code, by: victim)
+    #expect(page.keyKnownSince(to: victim) == nil && page.keyKnownSince(to: mallory) != nil)
+    #expect(page.keyUsedByAnother(than: victim) == "mallory@example.test")
+    guard
+      case .confirmInTerminal = try await harness.identity.approve(
+        code: sent.code, session: victim, browserAddress: "198.51.100.7")
+    else {
+      Issue.record("granted without digits")
+      return
+    }
+  }
+
   @Test func releasesEveryConnectionOfTheKey() async throws {
     let harness = try await Harness()
     let first = try harness.identity.beginSSHSignIn(Harness.request())

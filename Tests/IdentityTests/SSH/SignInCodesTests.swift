@@ -146,7 +146,7 @@ import Testing
       return
     }
     #expect(notice.waiters.count == 2)
-    #expect(kind("c1") == .alreadyDecided)
+    #expect(kind("c1") == .notConfirmed)
   }
 
   @Test mutating func evictsTheOldestOfAFullSource() throws {
@@ -243,6 +243,42 @@ import Testing
       Issue.record("the digits of a session that has ended still count")
       return
     }
+  }
+
+  /// However an authorized login ends without its digits, its link says the same.
+  @Test(arguments: ["ssh went away", "ssh was gone before", "three wrong tries", "time", "sign-out", "new provider"])
+  mutating func digitsThatNeverCameHaveOneAnswer(how: String) throws {
+    let waiter = SSHSignInWaiter()
+    join("c1", waiter: waiter)
+    _ = try codes.open("c1", by: "s1", now: now) { _ in true }
+    _ = try codes.beginApproval("c1", by: "s1", now: now)
+    if how == "ssh was gone before" { codes.leave("c1", waiter) }
+    _ = codes.askForDigits("c1", digits: "123456")
+    switch how {
+    case "ssh went away": codes.leave("c1", waiter)
+    case "three wrong tries": for _ in 0..<3 { _ = codes.checkDigits("c1", "1", now: now) }
+    case "time":
+      let late = #expect(throws: IdentityError.self) { try codes.entry("c1", now: now.adding(seconds: 900)) }
+      #expect(late?.kind == .notConfirmed)
+      _ = codes.removeExpired(at: now.adding(seconds: 900))
+    case "sign-out": _ = codes.endConfirmations(of: ["s1"])
+    case "new provider": _ = codes.endAll(.refused("gone"))
+    default: break
+    }
+    let error = #expect(throws: IdentityError.self) { try codes.entry("c1", now: now) }
+    #expect(error?.kind == .notConfirmed && error?.status == 409)
+    #expect(error?.message.contains("Nothing was allowed") == true)
+  }
+
+  @Test mutating func authorizingAgainShowsTheDigitsAgain() throws {
+    join("c1")
+    _ = try codes.open("c1", by: "s1", now: now) { _ in true }
+    _ = try codes.beginApproval("c1", by: "s1", now: now)
+    #expect(codes.digits("c1", shownTo: "s1", now: now) == nil)
+    _ = codes.askForDigits("c1", digits: "123456")
+    #expect(codes.digits("c1", shownTo: "s1", now: now) == "123456")
+    #expect(codes.digits("c1", shownTo: "s2", now: now) == nil, "another session sees no digits")
+    #expect(codes.digits("c1", shownTo: "s1", now: now.adding(seconds: 900)) == nil)
   }
 
   @Test func aLinkThatWasBrokenByTheTerminalIsPastedWhole() {
