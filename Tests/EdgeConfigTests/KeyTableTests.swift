@@ -137,6 +137,8 @@ import Testing
     "upstream_tunnel.ssh_policy": "upstream_tunnel: {ssh_policy: [{allow: {or: [{user: x}]}}]}",
     "tunnel_sharing": "upstream_tunnel: {}\n    tunnel_sharing: allowed",
     "reconnect_grace": "upstream_tunnel: {}\n    reconnect_grace: 2s", "tunnel_pool": "tunnel_pool: session",
+    "idp_client_id": "idp_client_id: c\n    idp_client_secret: s", "idp_client_secret": "idp_client_id: c\n    idp_client_secret: s",
+    "idp_client_secret_file": "idp_client_id: c\n    idp_client_secret_file: /secrets/client",
     "load_balancing_policy": "load_balancing_policy: MAGLEV", "healthy_panic_threshold": "healthy_panic_threshold: 0",
     "health_checks": "health_checks: [{http: {path: /healthz}}]", "depends_on": "depends_on: [b.example.org]",
     "regex": "regex: /x.*", "regex_priority_order": "regex: /x.*\n    regex_priority_order: 3",

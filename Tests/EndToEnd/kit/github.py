@@ -67,6 +67,7 @@ class GitHub:
     def __init__(self):
         self.port = free_port()
         self.issuer = f"http://127.0.0.1:{self.port}"
+        self.clients = {self.client_id: self.client_secret, "second": "secret of the second app"}
         self.callback = None  # what the app registered; None: whatever is asked for
         self.people = {
             "octocat": Person(
@@ -91,7 +92,7 @@ class GitHub:
         self._codes = {}
         self._tokens = {}  # token -> (login, scopes); in the order they were given
         self._refresh = {}
-        self._consents = set()
+        self._consents = set()  # (login, client)
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler())
         self._server.daemon_threads = True
@@ -108,7 +109,7 @@ class GitHub:
         with self._lock:
             self._tokens = {token: held for token, held in self._tokens.items() if held[0] != login}
             self._refresh = {token: held for token, held in self._refresh.items() if held[0] != login}
-            self._consents = {held for held in self._consents if held != login}
+            self._consents = {held for held in self._consents if held[0] != login}
 
     def remove(self, login):
         """The account is gone."""
@@ -138,6 +139,8 @@ class GitHub:
             code = self._codes.pop(given.get("code"), None)
         if not code or time.time() > code["until"]:
             return error("bad_verification_code", "The code passed is incorrect or expired.")
+        if given["client_id"] != code["client"]:
+            return error("bad_verification_code", "The code passed is incorrect or expired.")
         if given.get("redirect_uri") not in (None, code["redirect_uri"]):
             return error(
                 "redirect_uri_mismatch",
@@ -152,10 +155,9 @@ class GitHub:
         return self._give(code["login"], code["scopes"])
 
     def _refuses_client(self, given):
-        if given.get("client_id") != self.client_id or given.get("client_secret") != self.client_secret:
-            return error(
-                "incorrect_client_credentials", "The client_id and/or client_secret passed are incorrect."
-            )
+        secret = self.clients.get(given.get("client_id"))
+        if secret is None or given.get("client_secret") != secret:
+            return error("incorrect_client_credentials", "The client_id and/or client_secret passed are incorrect.")
         return None
 
     def _give(self, login, scopes):
@@ -213,7 +215,8 @@ class GitHub:
 
     def authorize(self, query, login):
         """A page, or where the browser is sent."""
-        if query.get("client_id") != self.client_id:
+        client = query.get("client_id")
+        if client not in self.clients:
             return 404, "<title>Page not found</title>", None
         wanted = query.get("redirect_uri") or self.callback
         if self.callback and wanted != self.callback:
@@ -224,7 +227,7 @@ class GitHub:
             return 422, "<title>Unprocessable</title>", None
         if not login or query.get("prompt") == "select_account" and "chosen" not in query:
             return 200, self._form("Sign in to GitHub", query, '<input name="login"><button>Sign in</button>'), None
-        if login not in self._consents:
+        if (login, client) not in self._consents:
             buttons = '<button name="authorize" value="0">Cancel</button><button name="authorize" value="1">Authorize</button>'
             if "authorize" not in query:
                 return 200, self._form("Authorize application", query, buttons), None
@@ -232,11 +235,12 @@ class GitHub:
                 return 302, "", self._back(query, wanted, **error(
                     "access_denied", "The user has denied your application access."
                 ))
-            self._consents.add(login)
+            self._consents.add((login, client))
         code = secrets.token_hex(10)
         with self._lock:
             self._codes[code] = {
                 "login": login,
+                "client": client,
                 "scopes": tuple(query.get("scope", "").replace(",", " ").split()),
                 "redirect_uri": wanted,
                 "challenge": query.get("code_challenge"),
