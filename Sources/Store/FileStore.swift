@@ -1,12 +1,19 @@
+import Glibc
 import Logging
 import Policy
 
 /// Records in a SQLite file in a directory of their own (`databroker_storage_type: file`).
 ///
 /// Runs on its own queue, so that waiting for the disk never holds a thread of the shared pool. A write is on the disk
-/// when the call returns. One process at a time uses a directory.
+/// when the call returns. One edge at a time uses a directory; what other programs change in the file is noticed by `poll`.
 package actor FileStore: RecordStore {
+  private struct Key: Hashable {
+    var kind: String
+    var id: String
+  }
+
   private static let fileName = "records.sqlite"
+  private static let lockName = "edge.lock"
   /// "TnEd": tells our files from other SQLite files.
   private static let applicationID: Int64 = 0x546e_4564
   private static let schemaVersion: Int64 = 1
@@ -14,21 +21,37 @@ package actor FileStore: RecordStore {
   private let executor = QueueExecutor(label: "store")
   private let clock: UnixClock
   private let logger: Logger
-  private let connection: SQLiteConnection
+  private let directory: StateDirectory
+  private var lock: StoreLock?
   private let broadcast = ChangeBroadcast()
+  private var connection: SQLiteConnection
+  private var file: FileMark
+  /// Moves when another connection commits; SQLite's own number.
+  private var dataVersion: Int64
+  /// What is stored, to tell what others have changed.
+  private var known: [Key: UInt64]
   private var isClosed = false
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
   /// Opens the store in a directory, which is made with mode 0700 if it is not there; its files have mode 0600.
   package init(directory: String, clock: @escaping UnixClock, logger: Logger) async throws(StoreError) {
-    let file = try StateDirectory(directory).privateFile(Self.fileName)
-    let connection = try SQLiteConnection(path: file)
-    try Self.prepare(connection, file: file)
+    let place = try StateDirectory(directory)
+    lock = try StoreLock(place.privateFile(Self.lockName), directory: directory)
+    self.directory = place
     self.clock = clock
     self.logger = logger
-    self.connection = connection
-    logger.info("store opened", metadata: ["file": "\(file)"])
+    (connection, file) = try Self.open(in: place)
+    known = try Self.versions(connection)
+    dataVersion = try Self.integer("PRAGMA data_version", connection)
+    logger.info("store opened", metadata: ["file": "\(file.path)"])
+  }
+
+  private static func open(in directory: StateDirectory) throws(StoreError) -> (SQLiteConnection, FileMark) {
+    let path = try directory.privateFile(fileName)
+    let connection = try SQLiteConnection(path: path)
+    try prepare(connection, file: path)
+    return (connection, try FileMark(path))
   }
 
   package func record(_ kind: RecordKind, _ id: String) async throws(StoreError) -> StoredRecord? {
@@ -60,7 +83,10 @@ package actor FileStore: RecordStore {
         ])
       return UInt64(clamping: version)
     }
-    if version != nil { broadcast.send(RecordChange(kind: kind, id: id, action: .written)) }
+    if let version {
+      known[Key(kind: kind.rawValue, id: id)] = version
+      broadcast.send(RecordChange(kind: kind, id: id, action: .written))
+    }
     return version
   }
 
@@ -68,6 +94,7 @@ package actor FileStore: RecordStore {
     try checkOpen()
     let removed = try connection.query(
       "DELETE FROM records WHERE kind = ? AND id = ? RETURNING version", [.text(kind.rawValue), .text(id)])
+    known[Key(kind: kind.rawValue, id: id)] = nil
     if !removed.isEmpty { broadcast.send(RecordChange(kind: kind, id: id, action: .deleted)) }
   }
 
@@ -82,9 +109,67 @@ package actor FileStore: RecordStore {
   @discardableResult
   package func removeExpired() async throws(StoreError) -> Int {
     try checkOpen()
-    return try connection.query(
-      "DELETE FROM records WHERE expires <= ? RETURNING version", [.integer(clock().milliseconds)]
-    ).count
+    let removed = try connection.query(
+      "DELETE FROM records WHERE expires <= ? RETURNING kind, id", [.integer(clock().milliseconds)])
+    for row in removed {
+      if case .text(let kind) = row[0], case .text(let id) = row[1] { known[Key(kind: kind, id: id)] = nil }
+    }
+    return removed.count
+  }
+
+  /// The file that is open must be the one that is there, and what others have committed is compared with what is known. A
+  /// file that was removed is made anew: nobody has ended the sessions in it, and whoever knows them writes them again.
+  package func poll(writes: Bool) async throws(StoreError) {
+    try checkOpen()
+    switch try FileMark.look(at: file.path) {
+    case .some(file): break
+    case .some: try reopen()
+    case .none:
+      try reopen()
+      logger.warning(
+        "the store's file was removed; it is made anew, with what is in memory", metadata: ["file": "\(file.path)"])
+      // Whoever still knows them writes them again.
+      for key in known.keys { tell(key, .deleted, isForeign: false) }
+      known = [:]
+    }
+    if writes { _ = try connection.query("UPDATE counter SET version = version + 1 RETURNING version") }
+    let version = try Self.integer("PRAGMA data_version", connection)
+    guard version != dataVersion else { return }
+    try compare()
+    dataVersion = version
+  }
+
+  /// Another file in the place of the one that was open.
+  private func reopen() throws(StoreError) {
+    // First, so that what it still has to write goes into its own file.
+    connection.close()
+    // And what was written beside it belongs to no other.
+    for rest in ["-wal", "-shm"] { _ = unsafe unlink(file.path + rest) }
+    (connection, file) = try Self.open(in: directory)
+    // Of a connection that has just been opened the number says nothing yet.
+    dataVersion = -1
+  }
+
+  private func compare() throws(StoreError) {
+    let now = try Self.versions(connection)
+    for (key, version) in now where known[key] != version { tell(key, .written, isForeign: true) }
+    for key in known.keys where now[key] == nil { tell(key, .deleted, isForeign: true) }
+    known = now
+  }
+
+  private func tell(_ key: Key, _ action: RecordChange.Action, isForeign: Bool) {
+    broadcast.send(RecordChange(kind: RecordKind(key.kind), id: key.id, action: action, isForeign: isForeign))
+  }
+
+  private static func versions(_ connection: SQLiteConnection) throws(StoreError) -> [Key: UInt64] {
+    var versions: [Key: UInt64] = [:]
+    for row in try connection.query("SELECT kind, id, version FROM records") {
+      guard row.count == 3, case .text(let kind) = row[0], case .text(let id) = row[1],
+        case .integer(let version) = row[2]
+      else { continue }
+      versions[Key(kind: kind, id: id)] = UInt64(clamping: version)
+    }
+    return versions
   }
 
   package func changes() async -> AsyncStream<RecordChange> { broadcast.subscribe() }
@@ -92,6 +177,7 @@ package actor FileStore: RecordStore {
   package func close() async {
     isClosed = true
     connection.close()
+    lock = nil
     broadcast.close()
   }
 
@@ -117,8 +203,7 @@ package actor FileStore: RecordStore {
   }
 
   private static func prepare(_ connection: SQLiteConnection, file: String) throws(StoreError) {
-    // Exclusive before WAL: then no shared memory file is made and a second process is refused.
-    try connection.execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+    try connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
     let check = try connection.query("PRAGMA quick_check(1)")
     guard case .text("ok")? = check.first?.first else {
       throw StoreError.corruptFile(file, "its pages do not fit together")

@@ -65,6 +65,8 @@ package final class MemoryStore: RecordStore {
     }
   }
 
+  package func poll(writes: Bool) async throws(StoreError) {}
+
   package func changes() async -> AsyncStream<RecordChange> { broadcast.subscribe() }
 
   package func close() async {

@@ -24,14 +24,24 @@ package protocol RecordStore: Sendable {
   @discardableResult
   func removeExpired() async throws(StoreError) -> Int
 
-  /// What is written and deleted from now on, also by other users of the same store.
+  /// What is written and deleted from now on, also by other users of the same store; of those it is known after `poll`.
   func changes() async -> AsyncStream<RecordChange>
+
+  /// Looks whether the store can be used, and what other processes have changed in it. Called about once a second.
+  /// - Parameter writes: whether it must prove that it can be written, too.
+  func poll(writes: Bool) async throws(StoreError)
+
+  /// Whether it can be relied on now; asked for every sign-in.
+  var health: StoreHealth { get }
 
   /// Ends the use of the store; every later call fails.
   func close() async
 }
 
 extension RecordStore {
+  /// Whether it can be relied on now.
+  package var health: StoreHealth { StoreHealth() }
+
   package func put(
     _ kind: RecordKind, _ id: String, _ value: [UInt8], expiresAt: UnixTime?
   ) async throws(StoreError) {
@@ -89,10 +99,13 @@ package struct RecordChange: Sendable, Hashable {
   package var kind: RecordKind
   package var id: String
   package var action: Action
+  /// Another process did it.
+  package var isForeign: Bool
 
-  package init(kind: RecordKind, id: String, action: Action) {
+  package init(kind: RecordKind, id: String, action: Action, isForeign: Bool = false) {
     self.kind = kind
     self.id = id
     self.action = action
+    self.isForeign = isForeign
   }
 }

@@ -14,13 +14,13 @@ final class SQLiteConnection {
   private var handle: OpaquePointer?
   private var statements: [String: OpaquePointer] = unsafe [:]
 
-  /// Opens the file, alone: a second process is refused.
   init(path: String) throws(StoreError) {
     self.path = path
     let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX
     let status = unsafe sqlite3_open_v2(path, &handle, flags, nil)
     guard status == SQLITE_OK else { throw failure(status) }
-    unsafe sqlite3_busy_timeout(handle, 2_000)
+    // Short: whoever waits for the store waits for this, and what fails is tried again.
+    unsafe sqlite3_busy_timeout(handle, 250)
   }
 
   deinit { close() }
@@ -34,6 +34,7 @@ final class SQLiteConnection {
 
   /// Runs statements that give no rows.
   func execute(_ sql: String) throws(StoreError) {
+    guard unsafe handle != nil else { throw isGone }
     let status = unsafe sqlite3_exec(handle, sql, nil, nil, nil)
     guard status == SQLITE_OK else { throw failure(status) }
   }
@@ -70,6 +71,7 @@ final class SQLiteConnection {
   }
 
   private func prepared(_ sql: String) throws(StoreError) -> OpaquePointer {
+    guard unsafe handle != nil else { throw isGone }
     if let known = unsafe statements[sql] { return unsafe known }
     var statement: OpaquePointer?
     let status = unsafe sqlite3_prepare_v2(handle, sql, -1, &statement, nil)
@@ -116,13 +118,15 @@ final class SQLiteConnection {
     }
   }
 
+  private var isGone: StoreError { StoreError(.inaccessible, "\(path) could not be opened again") }
+
   private func failure(_ status: Int32) -> StoreError {
     let reason = unsafe String(cString: handle == nil ? sqlite3_errstr(status) : sqlite3_errmsg(handle))
     switch status & 0xff {
     case SQLITE_CORRUPT, SQLITE_NOTADB:
       return .corruptFile(path, reason)
     case SQLITE_BUSY, SQLITE_LOCKED:
-      return StoreError(.inUse, "\(path) is in use by another process; one edge at a time may use a store directory")
+      return StoreError(.inUse, "\(path) is held by another process; end what keeps it locked")
     default:
       return StoreError(
         .inaccessible, "\(path): \(reason); check that the directory is writable and its disk not full")

@@ -1,7 +1,8 @@
 import Glibc
 import Policy
-import Store
 import Testing
+
+@testable import Store
 
 @Suite struct FileStoreTests {
   let clock = TestClock()
@@ -83,6 +84,94 @@ import Testing
     #expect(error?.kind == .inUse)
     await store.close()
     await (try open()).close()
+  }
+
+  /// What another program does to the file, as sqlite3 would.
+  func elsewhere(_ sql: String) throws {
+    let other = try SQLiteConnection(path: file)
+    try other.execute(sql)
+    other.close()
+  }
+
+  @Test func noticesWhatOthersChange() async throws {
+    let store = try await open()
+    for id in ["gone", "changed", "same"] { try await store.put(kind, id, [1], expiresAt: nil) }
+    var changes = await store.changes().makeAsyncIterator()
+    try elsewhere(
+      """
+      DELETE FROM records WHERE id = 'gone';
+      UPDATE records SET value = x'02', version = version + 100 WHERE id = 'changed';
+      """)
+    try await store.poll(writes: false)
+    let told = [await changes.next(), await changes.next()]
+    #expect(told.contains(RecordChange(kind: kind, id: "gone", action: .deleted, isForeign: true)))
+    #expect(told.contains(RecordChange(kind: kind, id: "changed", action: .written, isForeign: true)))
+    // Its own changes are told as its own, once.
+    try await store.put(kind, "own", [3], expiresAt: nil)
+    try await store.poll(writes: true)
+    try await store.poll(writes: false)
+    try await store.delete(kind, "own")
+    #expect(await changes.next() == RecordChange(kind: kind, id: "own", action: .written))
+    #expect(await changes.next() == RecordChange(kind: kind, id: "own", action: .deleted))
+    await store.close()
+  }
+
+  @Test func isLockedByAnotherAndFreeAgain() async throws {
+    let store = try await open()
+    let other = try SQLiteConnection(path: file)
+    try other.execute("BEGIN IMMEDIATE")
+    let error = await #expect(throws: StoreError.self) { try await store.put(kind, "a", [1], expiresAt: nil) }
+    #expect(error?.kind == .inUse)
+    await #expect(throws: StoreError.self) { try await store.poll(writes: true) }
+    // Reading goes on.
+    try await store.poll(writes: false)
+    #expect(try await store.record(kind, "a") == nil)
+    try other.execute("ROLLBACK")
+    try await store.poll(writes: true)
+    try await store.put(kind, "a", [1], expiresAt: nil)
+    other.close()
+    await store.close()
+  }
+
+  @Test func aFileThatWasRemovedIsMadeAnewAndWhatWasInItIsTold() async throws {
+    let store = try await open()
+    try await store.put(kind, "a", [1], expiresAt: nil)
+    var changes = await store.changes().makeAsyncIterator()
+    #expect(unlink(file) == 0)
+    try await store.poll(writes: false)
+    #expect(await changes.next() == RecordChange(kind: kind, id: "a", action: .deleted))
+    #expect(try await store.record(kind, "a") == nil)
+    try await store.put(kind, "a", [2], expiresAt: nil)
+    await store.close()
+    #expect(try await open().record(kind, "a")?.value == [2])
+    #expect(mode(file) == 0o600)
+  }
+
+  /// Another store in its place counts: what it lacks has ended.
+  @Test func aFileThatWasReplacedIsFollowed() async throws {
+    let store = try await open()
+    try await store.put(kind, "kept", [1], expiresAt: nil)
+    try elsewhere("VACUUM INTO '\(file).copy'")
+    try await store.put(kind, "later", [2], expiresAt: nil)
+    var changes = await store.changes().makeAsyncIterator()
+    #expect(rename(file + ".copy", file) == 0)
+    try await store.poll(writes: false)
+    #expect(await changes.next() == RecordChange(kind: kind, id: "later", action: .deleted, isForeign: true))
+    #expect(try await store.record(kind, "kept")?.value == [1])
+    await store.close()
+  }
+
+  @Test func aReplacementThatIsNoStoreFailsUntilItIsOneAgain() async throws {
+    let store = try await open()
+    try await store.put(kind, "a", [1], expiresAt: nil)
+    #expect(unlink(file) == 0)
+    write(Array("this is no database, but it is long enough to be looked at as one".utf8))
+    for _ in 0..<2 { await #expect(throws: StoreError.self) { try await store.poll(writes: false) } }
+    await #expect(throws: StoreError.self) { try await store.put(kind, "b", [1], expiresAt: nil) }
+    #expect(unlink(file) == 0)
+    try await store.poll(writes: true)
+    try await store.put(kind, "a", [1], expiresAt: nil)
+    await store.close()
   }
 
   @Test func refusesAFileWhereTheDirectoryShouldBe() async throws {
