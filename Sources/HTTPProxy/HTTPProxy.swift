@@ -16,6 +16,8 @@ package final class HTTPProxy: Sendable {
   private struct State {
     var configuration: HTTPProxyConfiguration
     var loops: [NIOLoopBound<LoopState>] = []
+    /// Of each loop, what it has to look at again.
+    var reviews: [PendingReviews] = []
     var listeners: [any Channel] = []
   }
 
@@ -27,11 +29,11 @@ package final class HTTPProxy: Sendable {
   package init(
     configuration: HTTPProxyConfiguration, routes: CurrentRoutes, registry: TunnelRegistry, openStreams: OpenStreams,
     identity: any VisitorIdentity, pages: any PageSource, group: any EventLoopGroup, clock: @escaping UnixClock,
-    accessLog: AccessLog = .none, logger: Logger
+    accessLog: AccessLog = .none, witness: (any VisitWitness)? = nil, logger: Logger
   ) {
     shared = SharedState(
       routes: routes, registry: registry, openStreams: openStreams, identity: identity, pages: pages, clock: clock,
-      accessLog: accessLog, logger: logger)
+      accessLog: accessLog, witness: witness, logger: logger)
     state = Mutex(State(configuration: configuration))
     self.group = group
     health = HealthSupervisor(shared: shared, group: group)
@@ -56,7 +58,8 @@ package final class HTTPProxy: Sendable {
     }
     shared.identity.onChange { [weak self] change in
       switch change {
-      case .ended(sessionID: let id), .changed(sessionID: let id), .browserEnded(sessionID: let id):
+      case .ended(sessionID: let id), .changed(sessionID: let id), .browserEnded(sessionID: let id),
+        .tokenRevoked(_, sessionID: let id):
         self?.reconsider(.session(id))
       case .bindingRevoked: break
       }
@@ -83,6 +86,7 @@ package final class HTTPProxy: Sendable {
     let (started, bound) = (loops, listeners)
     state.withLock {
       $0.loops = started
+      $0.reviews = started.map { _ in PendingReviews() }
       $0.listeners = bound
     }
     health.start()
@@ -126,9 +130,22 @@ package final class HTTPProxy: Sendable {
   package func reconsider(_ scope: ReconsiderScope) {
     // First what was remembered is worth nothing any more, then those who live by it are asked.
     shared.epoch.wrappingAdd(1, ordering: .acquiringAndReleasing)
-    onEachLoop { $0.reconsider(scope) }
-    if scope == .everything { health.routesChanged() }
+    guard scope == .everything else { return reviewSoon(scope) }
+    // Not joined with a pass that waits: that one may come before the loop has its new configuration.
+    onEachLoop { $0.reconsider(Review(.everything)) }
+    health.routesChanged()
   }
+
+  private func reviewSoon(_ scope: ReconsiderScope) {
+    let (loops, reviews) = state.withLock { ($0.loops, $0.reviews) }
+    for (loop, reviews) in zip(loops, reviews) where reviews.add(scope) {
+      loop.eventLoop.execute { loop.value.reconsider(reviews.take()) }
+    }
+  }
+
+  /// While the store is lost nobody can say whose session has been ended elsewhere: requests that rest on one get 503 (security
+  /// rule 30). What is open stays.
+  package func setStoreLost(_ isLost: Bool) { shared.isStoreLost.store(isLost, ordering: .relaxed) }
 
   /// What new connections are shown; nil without TLS.
   package var tls: TLSServerContext? { state.withLock { $0.configuration.tls } }

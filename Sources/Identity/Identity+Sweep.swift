@@ -13,15 +13,33 @@ extension Identity {
     guard isFirst else { return }
     defer { backlog.withLock { $0.isSweeping = false } }
     let now = clock()
+    let expiredKeys = bindingDirectory.removeExpired(at: now)
     await finishEnding(sessions.removeExpired(at: now), reason: "expired")
+    await finishEnding(expiredKeys, reason: "expired")
     for notice in codes.withLock({ $0.removeExpired(at: now) }) { tell(notice) }
     handOvers.withLock { $0.removeExpired(at: now) }
     journeys.withLock { $0.removeExpired(at: now) }
+    for token in tokenDirectory.removeUnclaimed(at: now) { await deleteUnclaimed(token) }
+    workloads.sweep()
     bindingDirectory.removeForgotten(at: now)
-    await writeUses()
-    await retry()
-    await cleanUp(at: now)
+    // While the store fails, what it lacks is kept.
+    if store.health.failingSince == nil {
+      await writeUses()
+      await retry()
+      await cleanUp(at: now)
+    }
+    countWarnings()
     startRefreshing()
+  }
+
+  /// What the log left out of failures that anybody can cause.
+  private func countWarnings() {
+    if let count = signInWarnings.takeLeftOut() {
+      logger.warning("more sign-ins failed than the log shows", metadata: ["count": "\(count)"])
+    }
+    if let count = logoutWarnings.takeLeftOut() {
+      logger.warning("more back-channel logouts refused than the log shows", metadata: ["count": "\(count)"])
+    }
   }
 
   /// The last use of keys, as of now.
@@ -31,6 +49,7 @@ extension Identity {
         try await store.put(KeyBinding.kind, binding.id, binding.encoded, expiresAt: binding.expiresAt)
         if !bindingDirectory.contains(binding.id) { try await store.delete(KeyBinding.kind, binding.id) }
       } catch {
+        bindingDirectory.keepUnwritten(binding.id)
         logger.error("use of a key not stored", metadata: ["binding": "\(binding.id)", "error": "\(error)"])
       }
     }

@@ -8,6 +8,8 @@ struct IdentityKeys: Sendable {
   let attempt: [UInt8]
   /// The sign-in request that a route host writes.
   let signInRequest: HMACKey
+  /// The wish of a program for a token.
+  let programLogin: HMACKey
   /// Form tokens against cross-site requests.
   let form: HMACKey
   /// The provider's tokens at rest.
@@ -27,6 +29,7 @@ struct IdentityKeys: Sendable {
     attempt = derive(forCookies, "sign-in attempt cookie")
     form = HMACKey(key: derive(forCookies, "form token"))
     signInRequest = HMACKey(key: derive(shared, "sign-in request"))
+    programLogin = HMACKey(key: derive(shared, "programmatic login"))
     tokens = derive(shared, "provider tokens")
     if let signingKey = configuration.signingKey {
       assertion = signingKey

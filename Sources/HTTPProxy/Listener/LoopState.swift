@@ -34,8 +34,17 @@ final class LoopState {
   private var hosts: [Authority: ServedHost] = [:]
   private var plans: [RouteID: RoutePlan] = [:]
   private var visitors: [KnownVisitor.Key: KnownVisitor] = [:]
+  private var bearers: [TokenKey: KnownVisitor] = [:]
+  private var verifying = 0
   private static let rememberedHosts = 1024
   private static let rememberedVisitors = 4096
+  private static let rememberedTokens = 1024
+  private static let mostVerifying = 128
+
+  private struct TokenKey: Hashable {
+    var token: String
+    var visit: BearerVisit
+  }
 
   init(eventLoop: any EventLoop, shared: SharedState, configuration: HTTPProxyConfiguration) {
     self.eventLoop = eventLoop
@@ -66,6 +75,7 @@ final class LoopState {
     hosts.removeAll(keepingCapacity: true)
     plans.removeAll(keepingCapacity: true)
     visitors.removeAll(keepingCapacity: true)
+    bearers.removeAll()
   }
 
   // MARK: Lookups
@@ -115,6 +125,42 @@ final class LoopState {
     return known
   }
 
+  enum TokenOwner {
+    case known(KnownVisitor)
+    case refused(String)
+    case unverified
+    case notOurs
+  }
+
+  /// Who shows a token; remembered as long as a cookie's session is.
+  func visitor(token: String, _ visit: BearerVisit) -> TokenOwner {
+    let key = TokenKey(token: token, visit: visit)
+    let epoch = shared.currentEpoch
+    if let known = bearers[key], known.epoch == epoch, known.session.expiresAt > shared.clock() { return .known(known) }
+    bearers[key] = nil
+    switch shared.identity.bearer(token, for: visit) {
+    case .admitted(let session):
+      let known = KnownVisitor(session: session, epoch: epoch)
+      if bearers.count >= Self.rememberedTokens { bearers.removeAll() }
+      bearers[key] = known
+      return .known(known)
+    case .refused(let why): return .refused(why)
+    case .unverified: return .unverified
+    case .notOurs: return .notOurs
+    }
+  }
+
+  var takesSignedTokens: Bool { shared.identity.acceptsWorkloads }
+
+  /// Requests that wait for a token to be verified; false: too many do.
+  func beginVerifying() -> Bool {
+    guard verifying < Self.mostVerifying else { return false }
+    verifying += 1
+    return true
+  }
+
+  func endVerifying() { verifying -= 1 }
+
   // MARK: Connections
 
   func add(_ connection: any LoopConnection) {
@@ -155,14 +201,28 @@ final class LoopState {
 
   // MARK: Commands from outside
 
-  func reconsider(_ scope: ReconsiderScope) {
-    for connection in Array(connections.values) {
-      for exchange in connection.exchanges {
-        if case .session(let id) = scope, exchange.visitor?.sessionID != id { continue }
-        exchange.reconsider()
+  /// One pass over what is open. Where that takes long, others have their turn in between.
+  func reconsider(_ review: Review) { reconsider(Array(connections.values)[...], review) }
+
+  private func reconsider(_ connections: ArraySlice<any LoopConnection>, _ review: Review) {
+    let end = NIODeadline.now() + Self.reviewTurn
+    var rest = connections
+    repeat {
+      for connection in rest.prefix(Self.reviewStep) {
+        for exchange in connection.exchanges where review.concerns(session: exchange.visitor?.sessionID) {
+          exchange.reconsider()
+        }
       }
-    }
+      rest = rest.dropFirst(Self.reviewStep)
+    } while !rest.isEmpty && NIODeadline.now() < end
+    guard !rest.isEmpty else { return }
+    // A task that is due at once would be run before anything is read or written.
+    eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(1)) { self.reconsider(rest, review) }
   }
+
+  private static let reviewTurn = TimeAmount.milliseconds(2)
+  /// Connections between two looks at the clock.
+  private static let reviewStep = 16
 
   func drain(onEmpty: @escaping () -> Void) {
     isDraining = true

@@ -1,5 +1,6 @@
 import HTTPWire
 import Identity
+import PlainText
 import Policy
 import Routing
 
@@ -14,7 +15,7 @@ extension OwnPages {
     if GRPCAnswer.isWanted(by: request.headers) {
       let detail = text.detail.map { " \($0)" } ?? ""
       response = GRPCAnswer.response(status: refusal.status, message: text.happened + detail)
-    } else if !RequestAudience(request).wantsHTML {
+    } else if refusal.isForPrograms || !RequestAudience(request).wantsHTML {
       response = refusalObject(refusal, text, request)
     } else if let page = errorPage(refusal, request) {
       response = page.response(refusal, text, request, now: clock())
@@ -24,9 +25,11 @@ extension OwnPages {
     if let seconds = text.retryAfter { response.headers.add("Retry-After", String(seconds)) }
     switch refusal {
     case .methodNotAllowed: response.headers.add("Allow", "GET, HEAD, POST")
+    case .invalidToken(_, let why):
+      response.headers.add("WWW-Authenticate", Self.tokenChallenge(realm: request.host, why))
     case .badRequest, .headTooLarge, .bodyTooLarge, .requestTooLarge, .tooManyConnections, .edgeIsFull, .targetTooLong,
       .requestTimedOut, .notImplemented,
-      .versionNotSupported, .misdirected, .drainingDown, .expectationFailed, .certificate:
+      .versionNotSupported, .misdirected, .storeLost, .drainingDown, .expectationFailed, .certificate:
       // What follows on this connection may not be what its sender means.
       response.closesConnection = true
     default: break
@@ -44,6 +47,12 @@ extension OwnPages {
     case .unknownHost: break
     }
     return configuration.errorPages.page(for: refusal.status)
+  }
+
+  /// RFC 6750 section 3; neither a quotation mark nor a backslash may stand in its texts.
+  static func tokenChallenge(realm: String, _ why: String) -> String {
+    let text = String(decoding: why.utf8.filter { $0 >= 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C }, as: UTF8.self)
+    return "Bearer realm=\"\(realm)\", error=\"invalid_token\", error_description=\"\(text)\""
   }
 
   private func refusalObject(_ refusal: VisitorRefusal, _ text: RefusalText, _ request: OwnRequest) -> OwnResponse {
@@ -138,10 +147,17 @@ extension OwnPages {
 }
 
 extension VisitorRefusal {
+  /// No person meets it: browsers show no tokens by themselves.
+  var isForPrograms: Bool {
+    if case .invalidToken = self { return true }
+    return false
+  }
+
   /// The route it is about, if it got that far.
   var route: Route? {
     switch self {
-    case .forbidden(let route, _), .crossSite(let route), .certificate(let route, _), .noTunnel(let route),
+    case .invalidToken(let route, _), .forbidden(let route, _), .crossSite(let route), .certificate(let route, _),
+      .noTunnel(let route),
       .tunnelReconnecting(let route),
       .ownerMayNotPublish(let route), .serviceRefused(let route), .serviceBroke(let route, _),
       .serviceUnhealthy(let route), .serviceOutOfResources(let route), .timedOut(let route),
@@ -150,7 +166,7 @@ extension VisitorRefusal {
       route
     case .badRequest, .unknownHost, .noSuchPath, .methodNotAllowed, .requestTimedOut, .bodyTooLarge, .targetTooLong,
       .expectationFailed, .misdirected, .tooManyConnections, .headTooLarge, .notImplemented, .versionNotSupported,
-      .tooBusy, .edgeIsFull, .drainingDown:
+      .tooBusy, .edgeIsFull, .storeLost, .drainingDown:
       nil
     }
   }

@@ -33,6 +33,11 @@ struct RefusalText {
       happened = "It breaks the rules of HTTP, or could be read in more than one way, so the edge did not pass it on."
       advice = "If you followed a link or typed the address, check it. A program that sent this has a fault."
       detail = why
+    case .invalidToken(_, let why):
+      title = "This token is not accepted"
+      happened = "The token that came with the request is not good for \(host)."
+      advice = "Sign in again for a new one: tunnel-edge login https://\(host)"
+      detail = why
     case .forbidden:
       title = "You are not allowed to open this page"
       happened = "You are signed in, but the rules for \(host) do not let you in."
@@ -196,6 +201,11 @@ struct RefusalText {
       happened = "More is asked of \(host) at the moment than it takes."
       advice = "Try again in a few seconds."
       retryAfter = seconds
+    case .storeLost:
+      title = "Sign-ins cannot be checked"
+      happened = "This edge cannot read at the moment who is still signed in."
+      advice = "Try again in a minute. What is open already goes on."
+      retryAfter = 30
     case .edgeIsFull:
       title = "The edge is full"
       happened = "It has as many connections open as it takes."

@@ -5,6 +5,8 @@ import Routing
 package enum VisitorRefusal: Sendable {
   /// 400: the request cannot be understood in one way only; the text says what is wrong.
   case badRequest(String)
+  /// 401: the token shown to the edge is good for nothing here; the text is for whoever holds it.
+  case invalidToken(Route, String)
   /// 403: the visit policy says no; how, where the route tells (`show_error_details`).
   case forbidden(Route, DecisionExplanation? = nil)
   /// 403: a page of another origin sent this request (security rule 18).
@@ -63,12 +65,15 @@ package enum VisitorRefusal: Sendable {
   case routeIsBusy(Route, retryAfter: Int)
   /// 503: the edge has no room for another connection.
   case edgeIsFull
+  /// 503: nobody can say whose session has been ended elsewhere (security rule 30).
+  case storeLost
   /// 503: the edge is shutting down.
   case drainingDown
 
   package var status: Int {
     switch self {
     case .badRequest: 400
+    case .invalidToken: 401
     case .forbidden, .crossSite: 403
     case .unknownHost, .noSuchPath: 404
     case .methodNotAllowed: 405
@@ -83,7 +88,7 @@ package enum VisitorRefusal: Sendable {
     case .notImplemented: 501
     case .versionNotSupported: 505
     case .noTunnel, .tunnelReconnecting, .ownerMayNotPublish, .serviceUnhealthy, .serviceOutOfResources, .tooBusy,
-      .routeIsBusy, .edgeIsFull, .drainingDown:
+      .routeIsBusy, .edgeIsFull, .storeLost, .drainingDown:
       503
     case .serviceRefused, .serviceBroke: 502
     case .timedOut: 504
@@ -94,6 +99,7 @@ package enum VisitorRefusal: Sendable {
   package var logDetail: String {
     switch self {
     case .badRequest: "bad_request"
+    case .invalidToken: "invalid_token"
     case .forbidden: "policy_denied"
     case .crossSite: "cross_site"
     case .unknownHost: "unknown_host"
@@ -123,6 +129,7 @@ package enum VisitorRefusal: Sendable {
     case .tooBusy: "overload"
     case .routeIsBusy: "route_is_busy"
     case .edgeIsFull: "edge_is_full"
+    case .storeLost: "store_lost"
     case .drainingDown: "draining"
     }
   }

@@ -1,6 +1,7 @@
 import HTTPWire
 import Logging
 import NIOCore
+import PlainText
 import Policy
 import Routing
 
@@ -196,7 +197,8 @@ extension Exchange {
         head: head, plan: plan, cookies: loop.cookies, upgrade: grant.upgrade, peerAddress: peerAddress,
         isFromTrustedProxy: isFromTrustedProxy,
         skipsPeer: loop.configuration.skipsForwardedAppend, scheme: scheme(of: head),
-        requestID: requestID, identityFields: identity, target: target, servicePath: grant.servicePath))
+        requestID: requestID, identityFields: identity, target: target, servicePath: grant.servicePath,
+        dropsAuthorization: grant.bearer?.isInAuthorization == true))
     if requestEnded {
       connection.sendEnd(trailers: requestTrailers)
       connection.flush()

@@ -15,6 +15,8 @@ extension Exchange {
     let templates = plan.route.http.shaping.headerTemplates
     if templates.isEmpty { return knowledge?.fields }
     var fields = knowledge?.fields ?? HeaderList()
+    var head = head
+    if grant.bearer?.isInAuthorization == true { head.headers.remove("authorization") }
     TemplateFields.add(
       templates, for: head, knowing: knowledge, certificate: grant.provenCertificate, to: &fields)
     return fields

@@ -24,6 +24,8 @@ struct RequestRewriter {
   var target: RouteTarget?
   /// The path where a pattern has rewritten it.
   var servicePath: String?
+  /// Whether `Authorization` was for the edge.
+  var dropsAuthorization = false
 
   /// What the service is asked for.
   var serviceTarget: String {
@@ -69,6 +71,8 @@ struct RequestRewriter {
       return head.headers.valueEquals(field, "trailers")
     case .expect:
       return head.expectsContinue
+    case .authorization where dropsAuthorization:
+      return false
     case .other, .authorization, .origin, .accept, .acceptEncoding, .userAgent, .referer, .secFetchSite, .secFetchMode,
       .secWebSocketKey, .accessControlRequestMethod, .setCookie, .secWebSocketAccept, .wwwAuthenticate, .contentType,
       .server, .date, .altSvc, .nel, .reportTo, .clearSiteData, .strictTransportSecurity, .xFrameOptions,

@@ -36,6 +36,8 @@ final class RoutePlan {
   let removedPrefixes: [[UInt8]]
   /// The policy for paths that were read loosely (`PathReading`), read that way itself.
   private(set) lazy var looseVisitPolicy = route.visitPolicy.readingPaths { PathReading.loose($0) ?? $0 }
+  /// What a token for it is good for.
+  private(set) lazy var audience = route.audience
   let routeIDText: String
   /// Its requests, counted.
   let tally: RequestTally

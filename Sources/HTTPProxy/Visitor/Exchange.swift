@@ -182,13 +182,16 @@ final class Exchange {
       if case .route(let route) = place { count(.signIn, for: route) }
       answer(loop.shared.pages.unauthenticated(ownRequest(place)), detail: "unauthenticated")
     case .redirect(let path): redirect(to: path)
+    case .verify(let token, let visit): verify(token, for: visit)
     case .refuse(let refusal, let session):
       switch refusal {
       case .forbidden(let route, _): count(.denied, for: route)
       case .crossSite(let route): count(.crossSite, for: route)
       case .certificate(let route, _): count(.denied, for: route)
+      case .invalidToken(let route, _): count(.signIn, for: route)
       default: break
       }
+      witness(refusal, session: session)
       refuse(refusal, session: session)
     }
   }

@@ -6,11 +6,15 @@ package struct ServiceAccount: Sendable, Equatable {
   /// The wire blobs of its ssh keys.
   package var keys: [[UInt8]]
   package var authorities: [Authority]
+  /// Whose tokens speak for it (security rule 14).
+  package var workloads: [WorkloadTrust]
   package var expiresAt: UnixTime
   /// Empty: from anywhere.
   package var sources: [AddressRange]
-  /// Names it may publish, in lower case.
+  /// Names it may publish and visit, in lower case.
   package var hosts: Set<String>
+  /// SHA-256 of the tokens it shows when it visits (`EdgeToken.Kind.account`).
+  package var tokenHashes: Set<[UInt8]>
 
   /// Who signs certificates for its keys.
   package struct Authority: Sendable, Equatable {
@@ -24,15 +28,26 @@ package struct ServiceAccount: Sendable, Equatable {
   }
 
   package init(
-    name: String, keys: [[UInt8]], authorities: [Authority] = [], expiresAt: UnixTime, sources: [AddressRange] = [],
-    hosts: Set<String>
+    name: String, keys: [[UInt8]], authorities: [Authority] = [], workloads: [WorkloadTrust] = [], expiresAt: UnixTime,
+    sources: [AddressRange] = [], hosts: Set<String>, tokenHashes: Set<[UInt8]> = []
   ) {
     self.name = name
     self.keys = keys
     self.authorities = authorities
+    self.workloads = workloads
     self.expiresAt = expiresAt
     self.sources = sources
     self.hosts = hosts
+    self.tokenHashes = tokenHashes
+  }
+}
+
+extension ServiceAccount {
+  /// As policies see it.
+  func subject(sessionID: String, until end: UnixTime) -> Subject {
+    Subject(
+      sessionID: sessionID, issuer: "", userID: name, email: nil, emailIsTrusted: false, name: name,
+      serviceAccount: name, publishableHosts: hosts, expiresAt: min(end, expiresAt))
   }
 }
 
@@ -46,7 +61,7 @@ package struct ServiceAccounts: Sendable {
     case refused(String)
   }
 
-  private let accounts: [ServiceAccount]
+  let accounts: [ServiceAccount]
 
   package init(_ accounts: [ServiceAccount]) { self.accounts = accounts }
 
@@ -66,12 +81,7 @@ package struct ServiceAccounts: Sendable {
     key: [UInt8], certificate: SSHCertificateShown?, source: String, at now: UnixTime
   ) -> Answer {
     guard let account = account(key, certificate, at: now) else { return .notOne }
-    guard now < account.expiresAt else {
-      return .refused("The service account \(account.name) has expired. Ask whoever runs this edge.")
-    }
-    guard comesFromWhereItMay(account, source) else {
-      return .refused("The service account \(account.name) may not sign in from \(source).")
-    }
+    if let obstacle = obstacle(account, source, at: now) { return .refused(obstacle) }
     return .admitted(subject(account, key: key, certificate: certificate))
   }
 
@@ -85,6 +95,9 @@ package struct ServiceAccounts: Sendable {
     return subject
   }
 
+  /// Whether a key stands in the configuration.
+  func list(key: [UInt8]) -> Bool { accounts.contains { $0.keys.contains(key) } }
+
   private func account(_ key: [UInt8], _ certificate: SSHCertificateShown?, at now: UnixTime) -> ServiceAccount? {
     if let named = accounts.first(where: { $0.keys.contains(key) }) { return named }
     guard let certificate, now < certificate.expiresAt else { return nil }
@@ -95,7 +108,16 @@ package struct ServiceAccounts: Sendable {
     }
   }
 
-  private func comesFromWhereItMay(_ account: ServiceAccount, _ source: String) -> Bool {
+  /// Why an account may not come in now, from there.
+  func obstacle(_ account: ServiceAccount, _ source: String, at now: UnixTime) -> String? {
+    guard now < account.expiresAt else {
+      return "The service account \(account.name) has expired. Ask whoever runs this edge."
+    }
+    return comesFromWhereItMay(account, source)
+      ? nil : "The service account \(account.name) may not sign in from \(source)."
+  }
+
+  func comesFromWhereItMay(_ account: ServiceAccount, _ source: String) -> Bool {
     guard !account.sources.isEmpty else { return true }
     guard let address = IPAddress(source) else { return false }
     return account.sources.contains { $0.contains(address) }
@@ -104,14 +126,13 @@ package struct ServiceAccounts: Sendable {
   /// A key that came in a certificate ends with it.
   private func subject(_ account: ServiceAccount, key: [UInt8], certificate: SSHCertificateShown?) -> Subject {
     let isListed = account.keys.contains(key)
-    let end = isListed ? account.expiresAt : min(account.expiresAt, certificate?.expiresAt ?? account.expiresAt)
-    return Subject(
-      sessionID: Self.sessionPrefix + account.name, issuer: "", userID: account.name, email: nil, emailIsTrusted: false,
-      name: account.name, serviceAccount: account.name, publishableHosts: account.hosts, expiresAt: end)
+    return account.subject(
+      sessionID: Self.sessionPrefix + account.name,
+      until: isListed ? account.expiresAt : certificate?.expiresAt ?? account.expiresAt)
   }
 
   /// Sessions of people are random; none begins like this.
-  private static let sessionPrefix = "service-account:"
+  static let sessionPrefix = "service-account:"
 
   package static func isSession(_ id: String) -> Bool { id.hasPrefix(sessionPrefix) }
 }

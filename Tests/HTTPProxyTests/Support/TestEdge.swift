@@ -17,6 +17,9 @@ final class TestIdentity: VisitorIdentity {
     var sessions: [String: Session] = [:]
     var observers: [@Sendable (SessionChange) -> Void] = []
     var lookups = 0
+    var tokens: [String: BearerAnswer] = [:]
+    var workloads: [String: WorkloadAnswer] = [:]
+    var questions: [BearerVisit] = []
   }
   private let state = Mutex(State())
 
@@ -51,6 +54,36 @@ final class TestIdentity: VisitorIdentity {
       $0.lookups += 1
       return $0.sessions[value]
     }
+  }
+  /// From now on this is what is known of a token; a change is told to whoever watches the session.
+  func know(_ token: String, _ answer: BearerAnswer, sessionID: String = "") {
+    let observers = state.withLock {
+      $0.tokens[token] = answer
+      return $0.observers
+    }
+    for observer in observers { observer(.tokenRevoked(tokenID: "t", sessionID: sessionID)) }
+  }
+
+  /// What an issuer's keys will say of a token.
+  func issue(_ token: String, _ answer: WorkloadAnswer) {
+    state.withLock {
+      $0.workloads[token] = answer
+      $0.tokens[token] = .unverified
+    }
+  }
+
+  /// What was asked about tokens.
+  var questions: [BearerVisit] { state.withLock { $0.questions } }
+
+  func bearer(_ token: String, for visit: BearerVisit) -> BearerAnswer {
+    state.withLock {
+      $0.questions.append(visit)
+      return $0.tokens[token] ?? (EdgeToken.isOurs(token) ? .refused("nobody knows it") : .notOurs)
+    }
+  }
+  var acceptsWorkloads: Bool { state.withLock { !$0.workloads.isEmpty } }
+  func admitWorkload(_ token: String, host: String, source: String) async -> WorkloadAnswer {
+    state.withLock { $0.workloads[token] ?? .notOurs }
   }
   func session(id: String) -> Session? { state.withLock { $0.sessions[id] } }
   func signAssertion(session: Session, host: String, options: AssertionOptions) -> String? {
