@@ -25,4 +25,6 @@ package struct TunnelEvent: Sendable {
   package var connectionID: String
   package var sourceAddress: String
   package var keyFingerprint: String
+  /// How the publish policy decided, where that was the reason.
+  package var explanation: DecisionExplanation?
 }

@@ -13,12 +13,14 @@ final class SharedState: Sendable {
   let pages: any PageSource
   let clock: UnixClock
   let accessLog: AccessLog
+  let witness: (any VisitWitness)?
   let logger: Logger
   let upstreamTLS = UpstreamTLSContexts()
   let members = UpstreamMembers()
   /// Moves when anything about sessions changes; what was remembered under an older one counts no more.
   let epoch = Atomic<UInt64>(0)
   let connectionCount = Atomic<Int>(0)
+  let isStoreLost = Atomic<Bool>(false)
   let connectionGate = ConnectionGate()
   let requestGates = RequestGates()
 
@@ -26,7 +28,7 @@ final class SharedState: Sendable {
 
   init(
     routes: CurrentRoutes, registry: TunnelRegistry, openStreams: OpenStreams, identity: any VisitorIdentity,
-    pages: any PageSource, clock: @escaping UnixClock, accessLog: AccessLog, logger: Logger
+    pages: any PageSource, clock: @escaping UnixClock, accessLog: AccessLog, witness: (any VisitWitness)? = nil, logger: Logger
   ) {
     self.routes = routes
     self.registry = registry
@@ -35,6 +37,7 @@ final class SharedState: Sendable {
     self.pages = pages
     self.clock = clock
     self.accessLog = accessLog
+    self.witness = witness
     self.logger = logger
   }
 }

@@ -147,9 +147,13 @@ extension Exchange {
       self.grant = renewed
       return
     }
-    if case .raw = state { return endRaw(.rightEnded) }
+    if case .raw = state {
+      witnessEnd(verdict)
+      return endRaw(.rightEnded)
+    }
     end(upstream: .rightEnded)
     if hasSentHead {
+      witnessEnd(verdict)
       finish(detail: "right_ended")
       side.abort()
     } else {

@@ -4,4 +4,6 @@ package enum ReconsiderScope: Sendable, Hashable {
   case everything
   /// This session changed or ended.
   case session(String)
+  /// The ssh key with this fingerprint stands for somebody else, or for nobody.
+  case key(String)
 }

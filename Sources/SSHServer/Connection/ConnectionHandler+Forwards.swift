@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import PlainText
 import Policy
 import Routing
 import SSHProtocol
@@ -19,7 +20,7 @@ extension ConnectionHandler {
         healthChanged: { address, routeID in
           { handle.eventLoop.execute { handle.perform { $0.healthChanged(address, routeID) } } }
         }, traffic: handle.traffic,
-        events: { [unowned self] kind, bound, name in report(kind, bound, name) }))
+        events: { [unowned self] in report($0, $1, $2, $3) }))
   }
 
   func requestForward(_ address: ForwardAddress, _ reply: ReplyToken?) {
@@ -94,12 +95,15 @@ extension ConnectionHandler {
     }
   }
 
-  private func report(_ kind: TunnelEvent.Kind, _ bound: Forward.Bound?, _ name: String) {
+  private func report(
+    _ kind: TunnelEvent.Kind, _ bound: Forward.Bound?, _ name: String, _ explanation: DecisionExplanation?
+  ) {
     guard let publisher else { return }
     configuration.events(
       TunnelEvent(
         kind: kind, routeID: bound?.routeID, bindingID: bound?.id, name: name, url: bound?.url,
         owner: publisher.subject,
-        connectionID: handle.id, sourceAddress: source.address, keyFingerprint: publisher.key.fingerprint))
+        connectionID: handle.id, sourceAddress: source.address, keyFingerprint: publisher.key.fingerprint,
+        explanation: explanation))
   }
 }

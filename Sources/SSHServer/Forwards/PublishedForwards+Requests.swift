@@ -14,12 +14,27 @@ extension PublishedForwards {
     -> Result<Granted, ForwardRefusal>
   {
     let result = grant(address, publisher, maxForwards: maxForwards, permission: permission)
-    if case .failure(let refusal) = result { refused(refusal, Self.describe(address)) }
+    if case .failure(let refusal) = result {
+      refused(refusal, Self.describe(address), explain(refusal, address, publisher))
+    }
     return result
   }
 
-  func refused(_ refusal: ForwardRefusal, _ what: String) {
-    surroundings.events(.refused(reason: refusal.name), nil, what)
+  func refused(_ refusal: ForwardRefusal, _ what: String, _ explanation: DecisionExplanation? = nil) {
+    surroundings.events(.refused(reason: refusal.name), nil, what, explanation)
+  }
+
+  /// What the policy of the route that was named says, where that was the reason.
+  private func explain(_ refusal: ForwardRefusal, _ address: ForwardAddress, _ publisher: Publisher)
+    -> DecisionExplanation?
+  {
+    guard case .notAvailable(.notPermitted, _) = refusal else { return nil }
+    let forward = Forward(
+      address: address, name: ForwardName(host: address.host, port: Int(address.port)), pinnedRoute: nil,
+      destination: .fixed)
+    return forward.routes(in: surroundings.routes.current()).first.map {
+      publisher.explain($0, .name(forward.boundName(on: $0).description), now: surroundings.clock())
+    }
   }
 
   private func grant(_ address: ForwardAddress, _ publisher: Publisher, maxForwards: Int, permission: ForwardPermission)
@@ -47,8 +62,8 @@ extension PublishedForwards {
     case .invalid: return .failure(notAvailable(.unknown, address))
     case .unnamed:
       guard address.port == 443 else { return .failure(notAvailable(.unknown, address)) }
-      let possible = publisher.publishable(in: table, now: now).filter(\.origin.scheme.isWeb)
-      guard let choice = WelcomeBanner.unnamedChoice(publisher, routes: possible) else {
+      let possible = publisher.publishable(in: table, now: now).filter(\.route.origin.scheme.isWeb)
+      guard let choice = WelcomeBanner.unnamedChoice(publisher, routes: possible.map(\.route)) else {
         return .failure(.needsName(Self.namesToType(possible)))
       }
       return .success(Forward(address: address, name: name, pinnedRoute: choice.id, destination: .fixed))
@@ -96,10 +111,10 @@ extension PublishedForwards {
     .notAvailable(cause, hasUsualPort: [0, 22, 443].contains(address.port))
   }
 
-  private static func namesToType(_ routes: [Route]) -> [String] {
+  private static func namesToType(_ routes: [PublishableRoute]) -> [String] {
     var names: [String] = []
-    for route in routes {
-      let name = route.origin.host.description.replacing("*", with: "NAME")
+    for host in routes.lazy.flatMap(\.hosts) {
+      let name = host.replacing("*", with: "NAME")
       if !names.contains(name) { names.append(name) }
       // More are not told.
       if names.count == 3 { break }

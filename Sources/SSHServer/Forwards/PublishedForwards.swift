@@ -1,4 +1,5 @@
 import EdgeCrypto
+import PlainText
 import Policy
 import Routing
 import SSHProtocol
@@ -22,7 +23,7 @@ final class PublishedForwards {
     /// Checks find the service behind a forward's binding in another state.
     let healthChanged: (ForwardAddress, RouteID) -> @Sendable () -> Void
     let traffic: TunnelTraffic
-    let events: (TunnelEvent.Kind, _ bound: Forward.Bound?, _ name: String) -> Void
+    let events: (TunnelEvent.Kind, _ bound: Forward.Bound?, _ name: String, DecisionExplanation?) -> Void
   }
 
   /// A binding that is not what it was.
@@ -109,7 +110,7 @@ extension PublishedForwards {
         id: binding.id, routeID: route.id, origin: binding.origin, counters: binding.counters,
         health: binding.health, state: binding.state, isShared: isShared)
       forward.bindings[route.id] = bound
-      surroundings.events(.opened, bound, name.description)
+      surroundings.events(.opened, bound, name.description, nil)
       return .success(())
     case .refused(let refusal): return .failure(refusal)
     }
@@ -135,9 +136,11 @@ extension PublishedForwards {
           } else {
             .detached(.routeGone)
           }
-        if let change = setState(wanted, isShared: route?.tunnel?.isShared, bound, in: &forward) {
-          changes.append(change)
+        let change = setState(wanted, isShared: route?.tunnel?.isShared, bound, in: &forward) {
+          guard isPermitted, let route = named.first(where: { $0.id == bound.routeID }) else { return nil }
+          return publisher.explain(route, .name(bound.name.description), now: now)
         }
+        if let change { changes.append(change) }
       }
       for route in allowed where forward.bindings[route.id] == nil {
         if case .success = bind(route, forward: &forward, publisher, waits: true),
@@ -153,7 +156,8 @@ extension PublishedForwards {
   }
 
   private func setState(
-    _ wanted: BindingState, isShared: Bool?, _ bound: Forward.Bound, in forward: inout Forward
+    _ wanted: BindingState, isShared: Bool?, _ bound: Forward.Bound, in forward: inout Forward,
+    explanation: () -> DecisionExplanation?
   ) -> Change? {
     let isShared = isShared ?? bound.isShared
     guard wanted != bound.state || isShared != bound.isShared,
@@ -165,8 +169,8 @@ extension PublishedForwards {
     forward.bindings[bound.routeID] = changed
     guard state != bound.state else { return nil }
     switch state {
-    case .attached: surroundings.events(.attached, changed, changed.name.description)
-    case .detached(let reason): surroundings.events(.detached(reason), changed, changed.name.description)
+    case .attached: surroundings.events(.attached, changed, changed.name.description, nil)
+    case .detached(let reason): surroundings.events(.detached(reason), changed, changed.name.description, explanation())
     }
     return Change(bound: changed)
   }
@@ -210,6 +214,6 @@ extension PublishedForwards {
     surroundings.events(
       .closed(
         why: why, bytesToPublisher: counters.bytesToPublisher, bytesFromPublisher: counters.bytesFromPublisher,
-        streams: counters.totalStreams), bound, bound.name.description)
+        streams: counters.totalStreams), bound, bound.name.description, nil)
   }
 }

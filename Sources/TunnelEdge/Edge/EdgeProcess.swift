@@ -58,6 +58,7 @@ package struct EdgeProcess: Sendable {
 
     await withTaskGroup(of: Void.self) { tasks in
       tasks.addTask { await edge.keepHouse() }
+      tasks.addTask { await edge.watchStore() }
       tasks.addTask { await edge.checkProvider() }
       if configuration.flags.configHotReload { tasks.addTask { await reloads.watch() } }
       if let watchdog = notifier.watchdogInterval {

@@ -35,7 +35,9 @@ package struct AuditCounts: Sendable, Equatable {
     case .configurationRefused:
       configurationsRefused += 1
       isConfigurationInForce = false
-    case .signInStarted, .newSource, .serviceAccountAdmitted, .serviceAccountRefused, .gate: break
+    case .signInStarted, .signInAbandoned, .newSource, .serviceAccountAdmitted, .serviceAccountRefused, .gate, .identity,
+      .visit, .store:
+      break
     }
   }
 

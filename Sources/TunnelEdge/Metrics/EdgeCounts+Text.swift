@@ -3,6 +3,7 @@ import HTTPProxy
 import Policy
 import Routing
 import SSHServer
+import Store
 
 extension EdgeCounts {
   /// As Prometheus reads it. What can happen is there with 0 from the start, so that its first increase is seen.
@@ -10,6 +11,8 @@ extension EdgeCounts {
     var text = ExpositionText()
     text.write(.buildInfo, [([Version.number], .whole(1))])
     text.write(.ready, .whole(isReady ? 1 : 0))
+    text.write(.storeUp, .whole(store.failingSince == nil ? 1 : 0))
+    text.write(.storeFailures, .whole(store.failures))
     writeConfiguration(&text)
     writeTunnels(&text)
     writeRequests(&text)

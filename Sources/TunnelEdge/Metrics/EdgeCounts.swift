@@ -3,6 +3,7 @@ import HTTPProxy
 import Policy
 import Routing
 import SSHServer
+import Store
 
 /// Everything that is counted, at one moment.
 struct EdgeCounts: Sendable {
@@ -31,6 +32,7 @@ struct EdgeCounts: Sendable {
   var sshConnections = 0
   var browserSignIns: (approved: UInt64, failed: UInt64) = (0, 0)
   var process: ProcessUsage?
+  var store = StoreHealth()
 }
 
 /// Where the numbers come from; asked at each scrape.
@@ -41,6 +43,7 @@ struct EdgeCountSource: Sendable {
   let ssh: SSHServer?
   let routes: CurrentRoutes
   let registry: TunnelRegistry
+  let store: any RecordStore
   let browserSignIns: @Sendable () -> (approved: UInt64, failed: UInt64)
 
   func counts() async -> EdgeCounts {
@@ -63,6 +66,7 @@ struct EdgeCountSource: Sendable {
       routes: routes, tunnels: tunnels,
       certificates: (http.tls?.identities ?? []).map { ($0.names.first ?? $0.leaf.subject, $0.leaf.notAfter) },
       health: health, parked: registry.parkedCount, gate: ssh?.gateCounts,
-      sshConnections: ssh?.connectionCount ?? 0, browserSignIns: browserSignIns(), process: ProcessUsage.current())
+      sshConnections: ssh?.connectionCount ?? 0, browserSignIns: browserSignIns(), process: ProcessUsage.current(),
+      store: store.health)
   }
 }

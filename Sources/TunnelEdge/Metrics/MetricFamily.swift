@@ -22,7 +22,11 @@ extension MetricFamily {
   static let buildInfo = MetricFamily(
     "tunnel_edge_build_info", .gauge, ["version"], "Always 1; the version is in the label.")
   static let ready = MetricFamily(
-    "tunnel_edge_ready", .gauge, "Whether requests are welcome: 0 while starting and draining.")
+    "tunnel_edge_ready", .gauge,
+    "Whether requests are welcome: 0 while starting and draining, and while the store is lost.")
+  static let storeUp = MetricFamily("tunnel_edge_store_up", .gauge, "Whether the store can be read and written.")
+  static let storeFailures = MetricFamily(
+    "tunnel_edge_store_failures_total", .counter, "What the store could not do; while it fails, a try a second.")
   static let reloadSuccess = MetricFamily(
     "tunnel_edge_config_last_reload_success", .gauge, "Whether the configuration file as it was last read is in force.")
   static let reloadTime = MetricFamily(

@@ -12,6 +12,7 @@ actor MetricsListener {
 
   private let group: any EventLoopGroup
   private let isReady: @Sendable () -> Bool
+  private let note: @Sendable () -> String
   private let metrics: @Sendable () async -> String
   private let logger: Logger
   private var channels: [any Channel] = []
@@ -22,11 +23,13 @@ actor MetricsListener {
 
   init(
     group: any EventLoopGroup, logger: Logger, isReady: @escaping @Sendable () -> Bool,
+    note: @escaping @Sendable () -> String = { "" },
     metrics: @escaping @Sendable () async -> String
   ) {
     self.group = group
     self.logger = logger
     self.isReady = isReady
+    self.note = note
     self.metrics = metrics
   }
 
@@ -77,7 +80,7 @@ actor MetricsListener {
 
   private func open(_ configuration: MetricsConfiguration, inherited: [NIOBSDSocket.Handle] = []) async throws {
     let service = MetricsService(
-      credentials: configuration.credentials?.reveal(), isReady: isReady, metrics: metrics)
+      credentials: configuration.credentials?.reveal(), isReady: isReady, note: note, metrics: metrics)
     let connections = ConnectionCount()
     var opened: [any Channel] = []
     do {

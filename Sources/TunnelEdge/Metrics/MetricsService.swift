@@ -17,14 +17,18 @@ struct MetricsService: Sendable {
   /// Hash of `user:password`; without, whoever reaches the listener may read.
   private let credentials: [UInt8]?
   private let isReady: @Sendable () -> Bool
+  /// What `/readyz` adds.
+  private let note: @Sendable () -> String
   private let metrics: @Sendable () async -> String
 
   /// `credentials`: `user:password`.
   init(
-    credentials: String?, isReady: @escaping @Sendable () -> Bool, metrics: @escaping @Sendable () async -> String
+    credentials: String?, isReady: @escaping @Sendable () -> Bool, note: @escaping @Sendable () -> String = { "" },
+    metrics: @escaping @Sendable () async -> String
   ) {
     self.credentials = credentials.map { Digest.sha256($0) }
     self.isReady = isReady
+    self.note = note
     self.metrics = metrics
   }
 
@@ -44,7 +48,7 @@ struct MetricsService: Sendable {
     case "/metrics":
       return Answer(status: 200, headers: [("Content-Type", ExpositionText.mediaType)], body: await metrics())
     case "/healthz": return .text(200, "OK\n")
-    case "/readyz": return isReady() ? .text(200, "OK\n") : .text(503, "not ready\n")
+    case "/readyz": return isReady() ? .text(200, "OK\n" + note()) : .text(503, "not ready\n" + note())
     default: return .text(404, "There are /metrics, /healthz and /readyz here.\n")
     }
   }

@@ -12,6 +12,7 @@ package final class EdgeAuthenticator: Authenticator {
   private let hostKeyFingerprints: Mutex<[String]>
   private let serviceAccounts: Mutex<ServiceAccounts>
   private let clock: UnixClock
+  private let isStoreLost = Atomic<Bool>(false)
 
   package init(
     identity: Identity, audit: AuditLog, hostKeyFingerprints: [String], serviceAccounts: ServiceAccounts,
@@ -29,15 +30,15 @@ package final class EdgeAuthenticator: Authenticator {
     serviceAccounts.withLock { $0 = accounts }
   }
 
+  /// Nobody can say whose session has been ended elsewhere (security rule 30): who comes is turned away, who is here stays.
+  package func setStoreLost(_ isLost: Bool) { isStoreLost.store(isLost, ordering: .relaxed) }
+
   package func admit(_ login: ProvedLogin) async -> LoginAnswer {
     guard login.route == nil else {
       return .refused(
         "Logging in to hosts through the edge is not served yet; connect without a route to publish with ssh -R.")
     }
-    let accounts = serviceAccounts.withLock { $0 }
-    switch accounts.admit(
-      key: login.keyBlob, certificate: login.certificate, source: login.sourceAddress, at: clock())
-    {
+    switch serviceAccount(login.key) {
     case .notOne: break
     case .admitted(let subject):
       audit.record(.serviceAccountAdmitted(login, subject))
@@ -51,6 +52,9 @@ package final class EdgeAuthenticator: Authenticator {
       keyFingerprint: login.fingerprint, keyType: login.keyType, keyBlob: login.keyBlob, scope: .edge,
       sourceAddress: login.sourceAddress, clientVersion: login.clientVersion, username: login.username,
       hostKeyFingerprints: hostKeyFingerprints.withLock { $0 })
+    if isStoreLost.load(ordering: .relaxed) {
+      return .refused("This edge cannot read at the moment who is signed in. Connect again in a minute.")
+    }
     switch identity.logIn(request) {
     case .bound(let session, let binding, let isNewSource):
       var banner: [String] = []
@@ -72,19 +76,37 @@ package final class EdgeAuthenticator: Authenticator {
 
   /// A key that was revoked, and perhaps bound anew by somebody else, ends the connections it opened.
   package func subject(sessionID: String, key: ProvedKey) -> Subject? {
-    let accounts = serviceAccounts.withLock { $0 }
+    let answer = serviceAccount(key)
     if ServiceAccounts.isSession(sessionID) {
-      return accounts.subject(
-        sessionID: sessionID, key: key.blob, certificate: key.certificate, source: key.sourceAddress, at: clock())
+      guard case .admitted(let subject) = answer, subject.sessionID == sessionID else { return nil }
+      return subject
     }
     // A key that was given to a service account meanwhile is nobody's any more.
-    guard accounts.admit(key: key.blob, certificate: key.certificate, source: key.sourceAddress, at: clock()) == .notOne
-    else { return nil }
+    guard answer == .notOne else { return nil }
     guard let session = identity.session(id: sessionID),
       let binding = identity.keyBinding(fingerprint: key.fingerprint, scope: .edge),
       let holder = identity.session(id: binding.sessionID), holder.subject.isSamePerson(as: session.subject)
     else { return nil }
     return session.subject
+  }
+
+  /// The account that a key speaks for: because it is listed, because of its certificate, or because a job showed a token.
+  private func serviceAccount(_ key: ProvedKey) -> ServiceAccounts.Answer {
+    let accounts = serviceAccounts.withLock { $0 }
+    let answer = accounts.admit(
+      key: key.blob, certificate: key.certificate, source: key.sourceAddress, at: clock())
+    guard answer == .notOne else { return answer }
+    return identity.workloads.admit(fingerprint: key.fingerprint, source: key.sourceAddress)
+  }
+
+  /// A service account's own reason; people have none but their session.
+  package func reasonForEnd(sessionID: String, key: ProvedKey) -> String? {
+    guard ServiceAccounts.isSession(sessionID) else { return nil }
+    switch serviceAccount(key) {
+    case .refused(let why): return why
+    case .admitted: return "The key belongs to another service account now."
+    case .notOne: return "The key belongs to no service account any more."
+    }
   }
 
   /// A service account has no session to end: it is what its key is.

@@ -43,7 +43,8 @@ final class WaitingSignIn: PendingSignIn {
     case .approved(let session, _): audit.record(.signInApproved(login, session.subject))
     case .denied, .refused: audit.record(.signInDenied(login))
     case .expired: audit.record(.signInExpired(login))
-    case .confirmInTerminal, .evicted, .abandoned: break
+    case .evicted, .abandoned: audit.record(.signInAbandoned(login))
+    case .confirmInTerminal: break
     }
   }
 

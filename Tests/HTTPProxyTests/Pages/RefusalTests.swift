@@ -32,7 +32,7 @@ import Testing
       .serviceBroke(route, "It sent <nonsense>."), .serviceOutOfResources(route), .timedOut(route), .tooBusy,
       .requestTooLarge(route, limit: 10), .tooManyRequests(route, retryAfter: 7), .tooManyAtOnce(route),
       .tooManyConnections, .routeIsBusy(route, retryAfter: 2), .edgeIsFull,
-      .drainingDown,
+      .storeLost, .drainingDown,
     ]
     for refusal in all {
       let page = edge.pages.refusal(refusal, ask([html]), session: nil)

@@ -28,7 +28,7 @@ struct PublishedForwardsTests {
         .init(
           routes: edge.routes, registry: edge.registry, connectionID: connection, clock: edge.clock,
           random: SecureRandom.source, opener: { _, _ in NoTunnel() }, probe: {}, whenFree: { freed.append(true) },
-          healthChanged: { _, _ in {} }, traffic: TunnelTraffic(), events: { kind, _, _ in events.append(kind) }))
+          healthChanged: { _, _ in {} }, traffic: TunnelTraffic(), events: { kind, _, _, _ in events.append(kind) }))
     }
 
     func request(_ host: String, _ port: UInt32, most: Int = 128, permission: ForwardPermission = .granted)
