@@ -23,7 +23,7 @@ def test_the_configuration_reference_is_the_programs_own(binary):
 
 def test_links_between_documents_lead_somewhere():
     pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")]
-    pages += sorted((ROOT / "docs").glob("*.md"))
+    pages += sorted((ROOT / "docs").rglob("*.md"))
     broken = []
     for page in pages:
         for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):

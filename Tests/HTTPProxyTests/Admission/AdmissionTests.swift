@@ -34,6 +34,18 @@ import Testing
     #expect(try await status(get()) == "200")
   }
 
+  /// A session of another client of the identity provider counts for nothing, on public routes neither.
+  @Test func aRouteWithAClientOfItsOwnTakesItsSessionsOnly() async throws {
+    let refused = try await answer(get(), http: { $0.signInClient = "another" })
+    #expect(refused.answer.hasPrefix("HTTP/1.1 401") && refused.service.isEmpty)
+    let open = try await answer(get(), isPublic: true) {
+      $0.signInClient = "another"
+      $0.passesIdentityHeaders = true
+    }
+    #expect(open.answer.hasPrefix("HTTP/1.1 200"))
+    #expect(!open.service.lowercased().contains("x-pomerium-"))
+  }
+
   @Test func thePolicyDecides() async throws {
     let refused = try await answer(get(), policy: .denyAll)
     #expect(refused.answer.contains("policy_denied"))
