@@ -18,7 +18,11 @@ struct TokenAnswer: Sendable {
 
   init(_ response: FetchResponse, url: String) throws(IdentityError) {
     let document = try? JSONReader.parse(response.body)
-    guard response.status == 200 else { throw Self.refusal(response.status, document, url) }
+    guard response.status == 200 else {
+      // Glewlwyd has no word for a grant that was taken away.
+      if response.status == 400, response.body.isEmpty { throw Self.used("\(url) answered with status 400 and nothing else") }
+      throw Self.refusal(response.status, document, url)
+    }
     guard let document, document.asMembers != nil else {
       throw IdentityError(
         .providerMisbehaved, "The identity provider's answer cannot be read.",
@@ -53,6 +57,11 @@ struct TokenAnswer: Sendable {
 
   private static func encoded(_ text: String) -> String { QueryString.percentEncode(text) }
 
+  private static func used(_ details: String) -> IdentityError {
+    IdentityError(
+      .expired, "This sign-in has already been used or took too long. Please sign in again.", diagnostics: details)
+  }
+
   /// Providers differ in the status they choose; the error's name, where there is one, says more.
   private static func refusal(_ status: Int, _ document: ClaimValue?, _ url: String) -> IdentityError {
     let name = document?.text("error") ?? ""
@@ -62,8 +71,7 @@ struct TokenAnswer: Sendable {
     if (400..<500).contains(status) {
       switch name {
       case "invalid_grant", "invalid_code":
-        return IdentityError(
-          .expired, "This sign-in has already been used or took too long. Please sign in again.", diagnostics: details)
+        return used(details)
       case "invalid_client", "unauthorized_client":
         return IdentityError(
           .providerMisbehaved, "The identity provider does not know this edge. Whoever runs it must look at its log.",

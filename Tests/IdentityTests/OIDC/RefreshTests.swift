@@ -89,6 +89,21 @@ import Testing
     #expect(harness.changes.all == [.ended(sessionID: session.id)])
   }
 
+  /// As Glewlwyd says it: 400, and not a word.
+  @Test func endsTheSessionWhenTheRefusalHasNoName() async throws {
+    let harness = try await Harness()
+    let session = try await harness.session()
+    harness.provider.change {
+      $0.tokenStatus = 400
+      $0.tokenBody = Array("<html>400 The plain HTTP request was sent to HTTPS port</html>".utf8)
+    }
+    await refresh(harness)
+    #expect(harness.identity.session(id: session.id) != nil)
+    harness.provider.change { $0.tokenBody = [] }
+    await refresh(harness)
+    #expect(harness.identity.session(id: session.id) == nil)
+  }
+
   @Test func keepsTheSessionWhileTheProviderIsIll() async throws {
     let harness = try await Harness()
     let session = try await harness.session()
