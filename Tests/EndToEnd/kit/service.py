@@ -190,6 +190,36 @@ class _Handler(BaseHTTPRequestHandler):
         """Server-sent events, twenty a second."""
         self._endless("text/event-stream", lambda n: f"data: {n}\n\n".encode(), pause=0.05)
 
+    def at_trickle(self):
+        """A download of a terabyte, a kilobyte at a time."""
+        self.send_response(200)
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Content-Length", str(1 << 40))
+        self.end_headers()
+        self.close_connection = True
+        try:
+            while not self.service.release.wait(0.05):
+                self.wfile.write(BLOCK[:1024])
+        except OSError:
+            pass
+
+    def at_hold(self):
+        """One event, and then nothing until whoever asked goes away."""
+        self.send_response(200)
+        self.send_header("Content-Type", self.query.get("kind", "text/event-stream"))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Content-Length", str(1 << 40))
+        self.end_headers()
+        self.close_connection = True
+        self.service.count(1)
+        try:
+            self.wfile.write(b"data: 1\n\n")
+            self.rfile.read(1)
+        except OSError:
+            pass
+        finally:
+            self.service.count(-1)
+
     def _endless(self, kind, piece, pause=0.0):
         self.send_response(200)
         self.send_header("Content-Type", kind)
