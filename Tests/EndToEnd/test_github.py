@@ -48,7 +48,8 @@ def clock(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def edge(github, clock, tmp_path_factory, binary, certificate, keys):
+def edge(github, clock, tmp_path_factory, binary, authority, keys):
+    certificate = authority.issue("github", [f"{name}.localhost" for name in ("auth", "team", "mail", "second")])
     edge = Edge(binary, tmp_path_factory.mktemp("github"), github, certificate, keys=keys)
     edge.more_environment = clock.environment
     text = edge.text(routes=ROUTES.format(port=edge.https_port))
