@@ -6,7 +6,7 @@ struct ServiceAccountReader {
   let source: String
   let findings: Findings
 
-  private static let keys = ["name", "public_keys", "ssh_ca", "expires", "source_addresses", "routes"]
+  private static let keys = ["name", "public_keys", "ssh_ca", "expires", "source_addresses", "routes", "tokens", "workload"]
   private static let form =
     "as `- {name: ci, public_keys: [ssh-ed25519 AAAA…], expires: 2027-01-31, routes: [preview.example.com]}`"
 
@@ -23,15 +23,20 @@ struct ServiceAccountReader {
     let name = name()
     let keys = texts("public_keys").compactMap { key($0.node, $0.text) }
     let authorities = authorities()
-    if node["public_keys"] == nil, node["ssh_ca"] == nil {
-      error(node, "nothing says who it is", "add `public_keys` or `ssh_ca`")
+    if ["public_keys", "ssh_ca", "tokens", "workload"].allSatisfy({ node[$0] == nil }) {
+      error(
+        node, "nothing says who it is",
+        "add `public_keys` or `ssh_ca` to publish, `tokens` to visit, `workload` for jobs that have a token of their own")
     }
     let expiry = expiry()
     let sources = texts("source_addresses").compactMap { range($0.node, $0.text) }
     let hosts = hosts()
+    let workloads = workloads()
+    let tokens = texts("tokens").compactMap { tokenHash($0.node, $0.text) }
     guard let name, let expiry else { return nil }
     return ServiceAccountConfiguration(
-      name: name, keys: keys, authorities: authorities, expiresAt: expiry, sources: sources, hosts: hosts)
+      name: name, keys: keys, authorities: authorities, expiresAt: expiry, sources: sources, hosts: hosts,
+      tokenHashes: tokens, workloads: workloads)
   }
 
   private func name() -> String? {
@@ -124,6 +129,26 @@ struct ServiceAccountReader {
     return key.blob
   }
 
+  /// A token itself has no business in the file: whoever reads it could show it.
+  private func tokenHash(_ node: YAMLNode, _ text: String) -> [UInt8]? {
+    let prefix = "sha256:"
+    let digits = Array(text.utf8.dropFirst(prefix.utf8.count))
+    var hash: [UInt8] = []
+    for index in stride(from: 0, to: digits.count - 1, by: 2) {
+      guard let high = Character(Unicode.Scalar(digits[index])).hexDigitValue,
+        let low = Character(Unicode.Scalar(digits[index + 1])).hexDigitValue
+      else { break }
+      hash.append(UInt8(high << 4 | low))
+    }
+    guard text.hasPrefix(prefix), digits.count == 64, hash.count == 32 else {
+      error(
+        node, "`tokens`: not the hash of a token",
+        "`tunnel-edge token` makes one and prints the line to paste: `sha256:` and 64 digits")
+      return nil
+    }
+    return hash
+  }
+
   private func range(_ node: YAMLNode, _ text: String) -> AddressRange? {
     guard let range = AddressRange(text) else {
       error(node, "`\(text)` is neither an IP address nor a CIDR block", "as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32")
@@ -146,9 +171,9 @@ struct ServiceAccountReader {
     }
   }
 
-  private func place(_ position: SourcePosition) -> Place { Place(source: source, position: position) }
+  func place(_ position: SourcePosition) -> Place { Place(source: source, position: position) }
 
-  private func error(_ node: YAMLNode, _ message: String, _ suggestion: String? = nil) {
+  func error(_ node: YAMLNode, _ message: String, _ suggestion: String? = nil) {
     let prefix = message.hasPrefix("`service_accounts`") ? "" : "`service_accounts`: "
     findings.error(place(node.position), prefix + message, suggestion)
   }
@@ -164,6 +189,7 @@ extension ConfigurationReader {
     var accounts: [ServiceAccountConfiguration] = []
     var names: Set<String> = []
     var keys: Set<[UInt8]> = []
+    var tokens: Set<[UInt8]> = []
     for node in nodes {
       let place = Place(source: setting.place.source, position: node.position)
       guard let account = ServiceAccountReader(node: node, source: place.source, findings: findings).read() else {
@@ -172,11 +198,15 @@ extension ConfigurationReader {
       if !names.insert(account.name).inserted {
         findings.error(place, "`service_accounts`: there are two accounts `\(account.name)`")
       }
+      for hash in account.tokenHashes where !tokens.insert(hash).inserted {
+        findings.error(place, "`service_accounts`: a token of `\(account.name)` stands here twice", "give each its own")
+      }
       for key in account.keys where !keys.insert(key).inserted {
         findings.error(place, "`service_accounts`: a key of `\(account.name)` stands here twice", "give each its own")
       }
       accounts.append(account)
     }
+    checkWorkloads(accounts, setting.place)
     return accounts
   }
 }

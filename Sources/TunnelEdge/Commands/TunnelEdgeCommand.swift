@@ -15,7 +15,7 @@ package struct TunnelEdgeCommand: AsyncParsableCommand {
     version: Version.text,
     subcommands: [
       RunCommand.self, DemoCommand.self, CheckCommand.self, HealthCommand.self, KeygenCommand.self,
-      PolicyCommand.self, VersionCommand.self, ConfigurationReferenceCommand.self,
+      TokenCommand.self, PolicyCommand.self, LoginCommand.self, LogoutCommand.self, VersionCommand.self, ConfigurationReferenceCommand.self,
     ]
   )
 
