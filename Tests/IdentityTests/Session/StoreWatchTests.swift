@@ -1,0 +1,204 @@
+import Policy
+import Store
+import Synchronization
+import Testing
+
+@testable import Identity
+
+/// A store that fails when it is told to, and says since when.
+final class FailingStore: RecordStore {
+
+  private let store: MemoryStore
+  private let supervised: SupervisedStore
+
+  final class Broken: RecordStore {
+    let isBroken = Atomic(false)
+    let store: MemoryStore
+    init(_ store: MemoryStore) { self.store = store }
+
+    private func check() throws(StoreError) {
+      if isBroken.load(ordering: .relaxed) { throw StoreError(.inaccessible, "disk full") }
+    }
+
+    func record(_ kind: RecordKind, _ id: String) async throws(StoreError) -> StoredRecord? {
+      try check()
+      return try await store.record(kind, id)
+    }
+
+    func put(
+      _ kind: RecordKind, _ id: String, _ value: [UInt8], expiresAt: UnixTime?, if condition: PutCondition
+    ) async throws(StoreError) -> UInt64? {
+      try check()
+      return try await store.put(kind, id, value, expiresAt: expiresAt, if: condition)
+    }
+
+    func delete(_ kind: RecordKind, _ id: String) async throws(StoreError) {
+      try check()
+      try await store.delete(kind, id)
+    }
+
+    func records(_ kind: RecordKind) async throws(StoreError) -> [StoredRecord] {
+      try check()
+      return try await store.records(kind)
+    }
+
+    func removeExpired() async throws(StoreError) -> Int {
+      try check()
+      return try await store.removeExpired()
+    }
+
+    func poll(writes: Bool) async throws(StoreError) { try check() }
+    func changes() async -> AsyncStream<RecordChange> { await store.changes() }
+    func close() async { await store.close() }
+  }
+
+  private let broken: Broken
+
+  init(clock: @escaping UnixClock) {
+    store = MemoryStore(clock: clock)
+    broken = Broken(store)
+    supervised = SupervisedStore(broken, clock: clock) { _ in }
+  }
+
+  func setBroken(_ isBroken: Bool) async {
+    broken.isBroken.store(isBroken, ordering: .relaxed)
+    try? await supervised.poll(writes: false)
+  }
+
+  var health: StoreHealth { supervised.health }
+  func record(_ kind: RecordKind, _ id: String) async throws(StoreError) -> StoredRecord? {
+    try await supervised.record(kind, id)
+  }
+  func put(
+    _ kind: RecordKind, _ id: String, _ value: [UInt8], expiresAt: UnixTime?, if condition: PutCondition
+  ) async throws(StoreError) -> UInt64? {
+    try await supervised.put(kind, id, value, expiresAt: expiresAt, if: condition)
+  }
+  func delete(_ kind: RecordKind, _ id: String) async throws(StoreError) { try await supervised.delete(kind, id) }
+  func records(_ kind: RecordKind) async throws(StoreError) -> [StoredRecord] { try await supervised.records(kind) }
+  func removeExpired() async throws(StoreError) -> Int { try await supervised.removeExpired() }
+  func poll(writes: Bool) async throws(StoreError) { try await supervised.poll(writes: writes) }
+  func changes() async -> AsyncStream<RecordChange> { await store.changes() }
+  func close() async { await store.close() }
+}
+
+@Suite struct StoreWatchTests {
+  func change(_ kind: RecordKind, _ id: String, _ action: RecordChange.Action) -> RecordChange {
+    RecordChange(kind: kind, id: id, action: action, isForeign: true)
+  }
+
+  func bound(_ harness: Harness) async throws -> (Session, KeyBinding) {
+    let session = try await harness.session()
+    try await harness.approve(try harness.identity.beginSSHSignIn(Harness.request()), as: session)
+    return (session, try #require(harness.identity.keyBinding(fingerprint: "SHA256:key", scope: .edge)))
+  }
+
+  @Test func aSessionThatIsDeletedElsewhereEndsHere() async throws {
+    let harness = try await Harness()
+    let (session, binding) = try await bound(harness)
+    let events = Events()
+    harness.identity.onEvent { events.add($0) }
+    await harness.identity.follow(change(SessionRecord.kind, session.id, .deleted))
+    #expect(harness.identity.session(id: session.id) == nil)
+    #expect(harness.changes.all.contains(.ended(sessionID: session.id)))
+    #expect(
+      harness.changes.all.contains(.bindingRevoked(fingerprint: binding.fingerprint, sessionID: session.id)))
+    #expect(events.reasons == ["removed from the store"])
+    // Told twice is ended once.
+    await harness.identity.follow(change(SessionRecord.kind, session.id, .deleted))
+    #expect(events.reasons.count == 1)
+  }
+
+  @Test func aKeyThatIsDeletedElsewhereEndsHereAndItsSessionDoesNot() async throws {
+    let harness = try await Harness()
+    let (session, binding) = try await bound(harness)
+    await harness.identity.follow(change(KeyBinding.kind, binding.id, .deleted))
+    #expect(harness.identity.keyBinding(fingerprint: "SHA256:key", scope: .edge) == nil)
+    #expect(harness.identity.session(id: session.id) != nil)
+  }
+
+  @Test func aSessionThatIsChangedElsewhereIsDecidedAgain() async throws {
+    let harness = try await Harness()
+    let (session, _) = try await bound(harness)
+    var entry = try #require(harness.identity.sessions.entry(session.id, at: harness.clock.now))
+    let cookie = try #require(harness.identity.cookieValue(for: session, host: "a"))
+    entry.session.subject.groups = ["other"]
+    let keys = try IdentityKeys(Harness.configuration())
+    try await harness.store.put(
+      SessionRecord.kind, session.id, SessionRecord.encode(entry, tokenKey: keys.tokens), expiresAt: session.expiresAt)
+    await harness.identity.follow(change(SessionRecord.kind, session.id, .written))
+    #expect(harness.identity.session(id: session.id)?.subject.groups == ["other"])
+    #expect(harness.changes.all.contains(.changed(sessionID: session.id)))
+    // The browser's cookie is as good as before.
+    #expect(harness.identity.session(cookie: cookie, host: "a")?.id == session.id)
+  }
+
+  /// The file was lost, not what was in it.
+  @Test func whatTheStoreLostIsWrittenAgain() async throws {
+    let harness = try await Harness()
+    let (session, binding) = try await bound(harness)
+    for (kind, id) in [(SessionRecord.kind, session.id), (KeyBinding.kind, binding.id)] {
+      try await harness.store.delete(kind, id)
+      await harness.identity.follow(RecordChange(kind: kind, id: id, action: .deleted))
+      #expect(try await harness.store.record(kind, id) != nil)
+    }
+    #expect(harness.identity.session(id: session.id) != nil)
+  }
+
+  @Test func nobodyNewComesInWhileTheStoreFails() async throws {
+    let clock = TestClock()
+    let store = FailingStore(clock: clock.source)
+    let harness = try await Harness(clock: clock, store: store)
+    let (session, _) = try await bound(harness)
+    await store.setBroken(true)
+    // For ten seconds a sign-in waits for the store; this one has it back in time.
+    async let waiting = harness.signIn()
+    await store.setBroken(false)
+    _ = try await waiting
+    await store.setBroken(true)
+    clock.advance(seconds: 10)
+    let browser = await #expect(throws: IdentityError.self) { try await harness.signIn() }
+    #expect(browser?.kind == .storage && browser?.status == 503)
+    let ssh = #expect(throws: IdentityError.self) {
+      try harness.identity.beginSSHSignIn(Harness.request(key: "SHA256:new"))
+    }
+    #expect(ssh?.message.contains("cannot store sign-ins at the moment") == true)
+    // Who is here stays; what ends, ends, and is deleted later.
+    #expect(harness.identity.session(id: session.id) != nil)
+    await harness.identity.signOut(sessionID: session.id)
+    #expect(harness.identity.session(id: session.id) == nil)
+    await harness.identity.sweep()
+    await store.setBroken(false)
+    #expect(try await store.record(SessionRecord.kind, session.id) != nil)
+    await harness.identity.sweep()
+    #expect(try await store.record(SessionRecord.kind, session.id) == nil)
+    _ = try await harness.signIn()
+  }
+
+  @Test func aKeyEndsWithItsOwnTime() async throws {
+    let harness = try await Harness()
+    let (session, binding) = try await bound(harness)
+    var short = binding
+    short.expiresAt = harness.clock.now.adding(seconds: 5)
+    harness.identity.bindingDirectory.load([short], [])
+    harness.clock.advance(seconds: 4)
+    await harness.identity.sweep()
+    #expect(harness.identity.keyBinding(fingerprint: "SHA256:key", scope: .edge) != nil)
+    harness.clock.advance(seconds: 1)
+    #expect(harness.identity.keyBinding(fingerprint: "SHA256:key", scope: .edge) == nil)
+    await harness.identity.sweep()
+    #expect(
+      harness.changes.all.contains(.bindingRevoked(fingerprint: binding.fingerprint, sessionID: session.id)))
+    #expect(harness.identity.session(id: session.id) != nil)
+  }
+
+  final class Events: Sendable {
+    private let told = Mutex<[IdentityEvent]>([])
+    func add(_ event: IdentityEvent) { told.withLock { $0.append(event) } }
+    var reasons: [String] {
+      told.withLock { told in
+        told.compactMap { if case .sessionEnded(_, let reason) = $0 { reason } else { nil } }
+      }
+    }
+  }
+}
