@@ -1,8 +1,11 @@
 """An OpenID provider that misbehaves on purpose: PyPI's oidc-provider-mock with its answers changed on the way out."""
 
+import json
 import os
 import threading
 import time
+import urllib.request
+from collections import defaultdict
 
 import flask
 from joserfc import jwt
@@ -60,6 +63,30 @@ def _cut_short(claims):
     return _signed(claims)[:-8]
 
 
+def _redirect(answer):
+    """To a place that has the good answer."""
+    if flask.request.query_string == b"moved":
+        return
+    answer.status_code = 302
+    answer.headers["Location"] = f"{flask.request.path}?moved"
+
+
+def _many_keys(answer):
+    key = answer.get_json()["keys"][0]
+    answer.set_data(flask.json.dumps({"keys": [key] * 20_000}))
+
+
+def _strange_keys(answer):
+    """Beside the right one: kinds that are not known, and one that is none."""
+    strange = [{"kty": "AKP", "alg": "ML-DSA-65", "pub": "AAAA"}, {"kty": "RSA", "n": "!", "e": "AQAB"}, 7, {}]
+    answer.set_data(flask.json.dumps({"keys": strange + answer.get_json()["keys"]}))
+
+
+def _two_keys(answer):
+    """Both without an id: the wrong one comes first."""
+    answer.set_data(flask.json.dumps({"keys": [_ATTACKER.as_dict(private=False)] + answer.get_json()["keys"]}))
+
+
 FAULTS = {
     "wrong nonce": _with(nonce="another-nonce"),
     "no nonce": _with(nonce=None),
@@ -79,12 +106,20 @@ FAULTS = {
     "another key": lambda claims: _signed(claims, _ATTACKER),
     "another key, named by a header": lambda claims: _signed(claims, _ATTACKER, jwk=_ATTACKER.as_dict(private=False)),
     "signature cut short": _cut_short,
+    "wrong at_hash": _with(at_hash="AAAAAAAAAAAAAAAAAAAAAA"),
+    "another key under an id": lambda claims: _signed(claims, _ATTACKER, kid="unknown"),
     "no ID token": lambda claims: None,
 }
 
 ANSWER_FAULTS = {
     "token answer is no JSON": ("/oauth2/token", lambda answer: answer.set_data(b"<html>oops</html>")),
     "token answer of 64 MiB": ("/oauth2/token", lambda answer: answer.set_data(b" " * (64 << 20))),
+    "token answer is a redirect": ("/oauth2/token", _redirect),
+    "key set is a redirect": ("/jwks", _redirect),
+    "key set of 20 000 keys": ("/jwks", _many_keys),
+    "key set with keys of unknown kinds": ("/jwks", _strange_keys),
+    "key set with two keys without an id": ("/jwks", _two_keys),
+    "discovery is a redirect": ("/.well-known/openid-configuration", _redirect),
     "key set is no JSON": ("/jwks", lambda answer: answer.set_data(b"none today")),
     "key set with status 500": ("/jwks", lambda answer: setattr(answer, "status_code", 500)),
     "discovery names another issuer": (
@@ -96,6 +131,13 @@ ANSWER_FAULTS = {
 }
 
 
+class Counted:
+    """Requests to one path: how many there were, and how many of them at once."""
+
+    def __init__(self):
+        self.all = self.now = self.most = 0
+
+
 class FaultyProvider:
     """Runs in this process; `fault` is the name of what it does wrong now, or None."""
 
@@ -105,6 +147,9 @@ class FaultyProvider:
     def __init__(self):
         self.fault = None
         self._key = None
+        self._held = {}
+        self._lock = threading.Lock()
+        self.counts = defaultdict(Counted)
         self.port = free_port()
         self.issuer = f"http://127.0.0.1:{self.port}"
         # The mock means to be run by hand and adds a debugger. The application itself is enough.
@@ -118,9 +163,49 @@ class FaultyProvider:
         app.debug = False
         if hasattr(app.wsgi_app, "app"):
             app.wsgi_app = app.wsgi_app.app
+        app.before_request(self._wait)
         app.after_request(self._change)
-        self._server = make_server("127.0.0.1", self.port, app, threaded=True)
+        app.teardown_request(self._gone)
+        self._app = app
+        self.start()
+
+    def start(self):
+        """Again after `stop`, it knows whom it knew."""
+        self._server = make_server("127.0.0.1", self.port, self._app, threaded=True)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    # How it hangs
+
+    def hold(self, path):
+        """Answers nothing at this path until `release`."""
+        self._held[path] = threading.Event()
+
+    def release(self, path):
+        self._held.pop(path).set()
+
+    def _wait(self):
+        path = flask.request.path
+        with self._lock:
+            count = self.counts[path]
+            count.all += 1
+            count.now += 1
+            count.most = max(count.most, count.now)
+        if held := self._held.get(path):
+            held.wait(120)
+
+    def _gone(self, _):
+        with self._lock:
+            self.counts[flask.request.path].now -= 1
+
+    def set_person(self, **claims):
+        """What it says of Alice from now on."""
+        request = urllib.request.Request(
+            f"{self.issuer}/users/{USER}",
+            method="PUT",
+            headers={"Content-Type": "application/json"},
+            data=json.dumps(claims).encode(),
+        )
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request).close()
 
     def _change(self, answer):
         path = flask.request.path

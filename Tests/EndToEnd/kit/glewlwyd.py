@@ -1,4 +1,4 @@
-"""Glewlwyd, an OpenID Connect provider in C that this project did not write, run as a program of its own (Debian's package).
+"""Glewlwyd (Debian's package), an OpenID Connect provider in C that this project did not write, run as a program.
 
 Its groups are properties of its people, so they come and go while it runs, as do its keys.
 """
@@ -7,7 +7,7 @@ import http.client
 import json
 import sqlite3
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from joserfc.jwk import ECKey, RSAKey
 
@@ -87,9 +87,7 @@ class Glewlwyd:
         database = sqlite3.connect(self.directory / "glewlwyd.db")
         database.executescript(SCHEMA.read_text())
         database.close()
-        (self.directory / "glewlwyd.conf").write_text(
-            CONFIGURATION.format(port=self.port, directory=self.directory)
-        )
+        (self.directory / "glewlwyd.conf").write_text(CONFIGURATION.format(port=self.port, directory=self.directory))
 
     # Life
 
@@ -204,18 +202,18 @@ class Glewlwyd:
         self._admin.call("PUT", f"/api/mod/{kind}/database/reset")
 
     @staticmethod
-    def _user(person, groups, enabled=True):
+    def _user(person, groups):
         return {
             "username": person.name,
             "name": f"{person.name.title()} Example",
             "email": person.email,
             "scope": ["g_profile", *SCOPES.split()],
-            "enabled": enabled,
+            "enabled": True,
             "groups": groups,
         }
 
-    def set_person(self, person, groups, enabled=True):
-        self._admin.call("PUT", f"/api/user/{person.name}", self._user(person, groups, enabled))
+    def set_person(self, person, groups):
+        self._admin.call("PUT", f"/api/user/{person.name}", self._user(person, groups))
 
     def rotate_keys(self, algorithm):
         """Signs with a new key of this kind from now on; the old ones are still listed."""
@@ -230,20 +228,39 @@ class Glewlwyd:
         else:
             key = ECKey.generate_key("P-256", parameters=more, private=True)
         self._keys.insert(0, key.as_dict(private=True))
-        self._plugin["parameters"].update({"jwks-private": json.dumps({"keys": self._keys}), "default-kid": more["kid"]})
+        self._plugin["parameters"].update(
+            {"jwks-private": json.dumps({"keys": self._keys}), "default-kid": more["kid"]}
+        )
 
     # What a person does in its pages
+
+    def take_grants_away(self, person):
+        """What the page of a person's own account offers: all refresh tokens end. How many there were.
+
+        Locking somebody out does less: Glewlwyd goes on to refresh what they have.
+        """
+        browser = Browser(self.port)
+        browser.call("POST", "/api/auth/", {"username": person.name, "password": person.password})
+        listed = json.loads(browser.call("GET", "/api/oidc/token/?limit=1000")[1])
+        grants = [grant for grant in listed if grant["enabled"]]
+        for grant in grants:
+            browser.call("DELETE", f"/api/oidc/token/{quote(grant['token_hash'], safe='')}")
+        return len(grants)
 
     def browse(self, visitor, url, person):
         """Opens a page and signs in when asked."""
         page = visitor.get(url)
         return self.sign_in(visitor, page, person) if page.host == "127.0.0.1" else page
 
-    def sign_in(self, visitor, page, person):
-        """From the login page that `page` stands on back to the edge, as its application in JavaScript does it."""
+    def sign_in(self, visitor, page, person, follow=True):
+        """From the login page that `page` stands on back to the edge, as its application in JavaScript does it.
+
+        Without `follow`: the address of the callback, which the browser has not opened yet.
+        """
         callback = parse_qs(urlsplit(page.url).query)["callback_url"][0]
         browser = Browser(self.port)
         browser.call("POST", "/api/auth/", {"username": person.name, "password": person.password})
         browser.call("PUT", f"/api/auth/grant/{self.client_id}", {"scope": SCOPES})
         visitor.jar.setdefault("127.0.0.1", {}).update(browser.cookies)
-        return visitor.get(f"{callback}&g_continue")
+        back = visitor.get(f"{callback}&g_continue", follow=False)
+        return visitor.get(back.headers["Location"]) if follow else back.headers["Location"]
