@@ -23,9 +23,9 @@ Every row of the negative list for relying parties (OpenID conformance suite, RF
 In test_provider_outage: slow (a document or the tokens late), down at the callback, forged logout tokens, a flood of
 either. In test_second_provider: keys rotated between authorize and signing, a code of another session (PKCE), down at
 refresh, refresh refused. In IdentityTests/OIDC, where a clock stands still and each refusal is checked for its reason:
-TokenFaultTests (all of FAULTS and more, clocks ±60 s), ProviderFaultTests, SignInFlowTests (callbacks, `iss`), RefreshTests
-(wrong iss, aud, azp, sub in a refreshed ID token), LogoutTests (alg none, aud, iss, events, nonce, jti), HostileKeysTests
-(keys, signatures, JSON), ProviderOutageTests.
+TokenFaultTests (all of FAULTS and more, clocks ±60 s), ProviderFaultTests, SignInFlowTests (callbacks, `iss`),
+RefreshTests (wrong iss, aud, azp, sub in a refreshed ID token), LogoutTests (alg none, aud, iss, events, nonce, jti),
+HostileKeysTests (keys, signatures, JSON), ProviderOutageTests.
 """
 
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit

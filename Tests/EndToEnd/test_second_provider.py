@@ -1,8 +1,8 @@
 """Glewlwyd, the second provider that this project did not write: its quirks, its groups, and what their loss ends.
 
-Its ID tokens name `azp` and an `auth_time` of 0, its callbacks `iss` and `session_state`. It answers a refresh without an
-ID token, and one whose grant was taken away with a bare 400; a refresh token is good once; userinfo leaves `groups` out when
-there are none; a bad code is 403. People and keys change while it runs.
+Its ID tokens name `azp` and an `auth_time` of 0, its callbacks `iss` and `session_state`. It answers a refresh without
+an ID token, and one whose grant was taken away with a bare 400; a refresh token is good once; userinfo leaves `groups`
+out when there are none; a bad code is 403. People and keys change while it runs.
 """
 
 import re
