@@ -23,6 +23,7 @@ extension Identity {
       }
     case (SessionRecord.kind, .written) where change.isForeign: await takeOver(sessionID: change.id)
     case (KeyBinding.kind, .written) where change.isForeign: await takeOver(bindingID: change.id)
+    case (WorkloadBinding.kind, .deleted), (WorkloadDesk.used, .deleted): await workloads.follow(change)
     default: break
     }
   }

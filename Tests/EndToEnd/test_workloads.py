@@ -112,15 +112,14 @@ def visit(visitor, edge, token, path="/", host="api.localhost"):
     return visitor.get(edge.url(path, host=host), follow=False, headers={"Authorization": f"Bearer {token}"})
 
 
-def test_a_job_publishes_by_key_alone_until_its_token_ends(start, issuer, show, new_publisher, visitor, service):
+def test_a_job_publishes_by_key_alone_and_its_token_counts_once(start, issuer, show, new_publisher, visitor, service):
     edge = start()
     publisher = new_publisher(edge)
     # Nobody knows the key: without a person there is no way in.
     stranger = publisher.forward(("api.localhost", service.port), options=ALONE)
     assert stranger.wait(within=20) == 255
 
-    expiry = int(time.time()) + 12
-    token = issuer.token(exp=expiry)
+    token = issuer.token()
     status, answer = show(edge, token, publisher.key)
     assert status == 200, answer
     assert answer["service_account"] == "preview" and answer["hosts"] == ["api.localhost"]
@@ -143,17 +142,31 @@ def test_a_job_publishes_by_key_alone_until_its_token_ends(start, issuer, show, 
     edge.restart()
     assert tunnel.wait(within=20) == 255
     assert show(edge, token, other)[0] == 409
-    tunnel = publisher.forward(("api.localhost", service.port), options=ALONE).wait_published()
+    publisher.forward(("api.localhost", service.port), options=ALONE).wait_published()
+    assert token not in edge.output
 
-    # The token's end ends it, with a text that says so.
-    assert tunnel.wait(within=40) == 255
+
+def test_the_tokens_end_ends_the_tunnel_with_a_text_that_says_so(start, issuer, show, new_publisher, service):
+    edge = start()
+
+    def published(lifetime):
+        """A tunnel that was there before its token ended; where this machine was too slow for that, none."""
+        publisher = new_publisher(edge)
+        expiry = int(time.time()) + lifetime
+        if show(edge, issuer.token(exp=expiry), publisher.key)[0] != 200:
+            return None
+        tunnel = publisher.forward(("api.localhost", service.port), options=ALONE)
+        until(lambda: "remote forward success" in tunnel.output or not tunnel.is_running, "the tunnel or its end")
+        return (publisher, expiry, tunnel) if "remote forward success" in tunnel.output else None
+
+    publisher, expiry, tunnel = published(3) or published(20) or published(120)
+    assert tunnel.wait(within=180) == 255
     assert time.time() >= expiry
     assert "What a job's token gave this key ended on" in tunnel.output and "Post a fresh token" in tunnel.output
     late = publisher.forward(("api.localhost", service.port))
     assert late.wait(within=20) == 255
     assert "Post a fresh token" in late.output and not late.asked_to_sign_in
     until(lambda: audit(edge, "workload key ended"), "the line of the audit log")
-    assert token not in edge.output
 
 
 def test_what_is_wrong_is_told_as_json(start, issuer, show, new_publisher):
@@ -184,9 +197,6 @@ def test_what_is_wrong_is_told_as_json(start, issuer, show, new_publisher):
     # On the host of a publisher there is no such place.
     status, _ = show(edge, issuer.token(), key, host="api.localhost")
     assert status == 404
-    # Too much at once is refused before it is read.
-    status, _ = show(edge, "", key, raw=(b"a" * 100_000, form))
-    assert status == 413
     # Keys of the issuer change: the next token is checked with the new ones.
     issuer.rotate()
     status, answer = show(edge, issuer.token(ref="refs/heads/release-7"), key, form=True)

@@ -12,9 +12,9 @@ actor IssuerKeys {
   private var refetches = RefetchBudget()
 
   /// How long keys are used without asking again, in seconds: a key that the issuer has taken back is good for no longer.
-  private static let lifetime: Int64 = 3600
+  static let lifetime: Int64 = 3600
   /// After a failure nobody asks again for so long, in seconds.
-  private static let pause: Int64 = 2
+  static let pause: Int64 = 2
   /// No honest description or key set is longer.
   static let maximumBytes = 256 << 10
   private static let timeout = 5_000

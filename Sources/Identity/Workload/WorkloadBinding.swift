@@ -29,6 +29,13 @@ package struct WorkloadBinding: Sendable, Hashable {
   /// browser, where a person could bind it.
   static let remembered: Int64 = 3600
 
+  var forgottenAt: UnixTime { expiresAt.adding(seconds: Self.remembered) }
+
+  /// Of the connections that the key opens.
+  var sessionID: String {
+    "\(ServiceAccounts.sessionPrefix)\(account)/\(WorkloadTable.shortName(of: fingerprint))"
+  }
+
   var encoded: [UInt8] {
     var members: [String: ClaimValue] = [
       "account": .string(account), "source": .string(sourceAddress), "bound_at": .time(boundAt),

@@ -18,7 +18,7 @@ package final class WorkloadDesk: Sendable {
   /// Longer tokens than any issuer makes are not looked at.
   static let maximumTokenLength = 16 << 10
   static let maximumVerifying = 256
-  private static let used = RecordKind("workload-token")
+  static let used = RecordKind("workload-token")
 
   private let store: any RecordStore
   private let fetcher: any Fetcher
@@ -48,7 +48,7 @@ package final class WorkloadDesk: Sendable {
     let now = clock()
     state.withLock { $0.table.load(bindings, used: used, at: now) }
     for binding in bindings {
-      _ = people.reserve(binding.fingerprint, until: binding.expiresAt.adding(seconds: WorkloadBinding.remembered))
+      _ = people.reserve(binding.fingerprint, until: binding.forgottenAt)
     }
   }
 
@@ -123,8 +123,7 @@ package final class WorkloadDesk: Sendable {
       isFresh = try await store.put(Self.used, token.useID, [], expiresAt: token.expiresAt, if: .absent) != nil
       if isFresh {
         try await store.put(
-          WorkloadBinding.kind, binding.fingerprint, binding.encoded,
-          expiresAt: binding.expiresAt.adding(seconds: WorkloadBinding.remembered))
+          WorkloadBinding.kind, binding.fingerprint, binding.encoded, expiresAt: binding.forgottenAt)
       }
     } catch {
       undo(grant, token, isUsed: isFresh)
@@ -145,7 +144,32 @@ package final class WorkloadDesk: Sendable {
       state.table.undo(grant, token, isUsed: isUsed, at: now)
       let fingerprint = grant.binding.fingerprint
       guard let held = state.table.binding(fingerprint) else { return people.release(fingerprint) }
-      _ = people.reserve(fingerprint, until: held.expiresAt.adding(seconds: WorkloadBinding.remembered))
+      _ = people.reserve(fingerprint, until: held.forgottenAt)
+    }
+  }
+
+  /// What others take out of the store ends; what was lost with the file is written again.
+  func follow(_ change: RecordChange) async {
+    let now = clock()
+    guard !change.isForeign else {
+      guard change.kind == WorkloadBinding.kind, let binding = state.withLock({ $0.table.forget(change.id) }) else {
+        return
+      }
+      people.release(binding.fingerprint)
+      changes.tell([.bindingRevoked(fingerprint: binding.fingerprint, sessionID: binding.sessionID)])
+      return events.tell([.workload(.keyEnded(binding))])
+    }
+    let (binding, usedUntil) = state.withLock { ($0.table.binding(change.id), $0.table.used(change.id)) }
+    do throws(StoreError) {
+      if change.kind == Self.used, let usedUntil, now < usedUntil {
+        try await store.put(Self.used, change.id, [], expiresAt: usedUntil)
+      } else if change.kind == WorkloadBinding.kind, let binding, now < binding.forgottenAt {
+        try await store.put(
+          WorkloadBinding.kind, binding.fingerprint, binding.encoded, expiresAt: binding.forgottenAt)
+      }
+    } catch {
+      logger.error(
+        "record not written", metadata: ["record": "\(change.kind.rawValue) \(change.id)", "error": "\(error)"])
     }
   }
 

@@ -107,7 +107,7 @@ struct WorkloadTable: Sendable {
       return .failure(
         WorkloadRefusal(.conflict, "This key is listed for a service account already; make a fresh one for the job."))
     }
-    let binding = WorkloadBinding(
+    var binding = WorkloadBinding(
       fingerprint: key.fingerprint, account: account.name, sourceAddress: source, boundAt: now,
       expiresAt: min(token.expiresAt, now.adding(seconds: maximumSession), account.expiresAt), claims: token.claims)
     let previous = keys[key.fingerprint]?.binding
@@ -115,10 +115,12 @@ struct WorkloadTable: Sendable {
       return .failure(
         WorkloadRefusal(.conflict, "This key belongs to another job at the moment; make a fresh one for this job."))
     }
+    // What an earlier token gave is not taken back by one that ends sooner.
+    if let previous { binding.expiresAt = max(binding.expiresAt, previous.expiresAt) }
     guard previous != nil || keys.count < Self.maximumKeys, used.count < Self.maximumUsed else {
       return .failure(WorkloadRefusal(.tooMany, "Too many jobs hold keys at the moment. Try again.", retryAfter: 60))
     }
-    guard reserve(key.fingerprint, binding.expiresAt.adding(seconds: WorkloadBinding.remembered)) else {
+    guard reserve(key.fingerprint, binding.forgottenAt) else {
       return .failure(WorkloadRefusal(.conflict, "This key is or was a person's; make a fresh one for the job."))
     }
     used[token.useID] = token.expiresAt
@@ -151,6 +153,11 @@ struct WorkloadTable: Sendable {
     nextEnd = min(nextEnd, binding.expiresAt)
   }
 
+  mutating func forget(_ fingerprint: String) -> WorkloadBinding? { keys.removeValue(forKey: fingerprint)?.binding }
+
+  /// Until when a token counts as used.
+  func used(_ id: String) -> UnixTime? { used[id] }
+
   func binding(_ fingerprint: String) -> WorkloadBinding? { keys[fingerprint]?.binding }
 
   /// Whom a key speaks for whose signature was verified.
@@ -164,8 +171,7 @@ struct WorkloadTable: Sendable {
     }
     switch judge(binding.claims, from: source, at: now) {
     case .success(let account) where account.name == binding.account:
-      let id = "\(ServiceAccounts.sessionPrefix)\(account.name)/\(Self.shortName(of: fingerprint))"
-      return .admitted(account.subject(sessionID: id, until: binding.expiresAt))
+      return .admitted(account.subject(sessionID: binding.sessionID, until: binding.expiresAt))
     case .success: return .refused("The service account \(binding.account) takes the token of this job no more.")
     case .failure(let refusal):
       guard accounts.accounts.contains(where: { $0.name == binding.account }) else {
@@ -222,7 +228,7 @@ struct WorkloadTable: Sendable {
   /// Names a token and where it comes from. Nothing else is kept of the token.
   static func visitID(_ token: String, from source: String) -> String { shortName(of: "\(source)\n\(token)") }
 
-  private static func shortName(of text: String) -> String {
+  static func shortName(of text: String) -> String {
     Base64.encodeURL(Array(Digest.sha256(text).prefix(16)))
   }
 
@@ -239,7 +245,7 @@ struct WorkloadTable: Sendable {
     var ended = Ended()
     nextEnd = UnixTime(milliseconds: .max)
     for (fingerprint, held) in keys {
-      let forgotten = held.binding.expiresAt.adding(seconds: WorkloadBinding.remembered)
+      let forgotten = held.binding.forgottenAt
       if !held.hasEnded, now >= held.binding.expiresAt {
         keys[fingerprint]?.hasEnded = true
         ended.bindings.append(held.binding)

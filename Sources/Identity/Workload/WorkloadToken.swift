@@ -10,7 +10,7 @@ struct WorkloadToken: Sendable {
   let useID: String
 
   /// How far the issuer's clock and ours may differ, in seconds. What a token opens ends at its `exp` all the same.
-  private static let skew: Int64 = 60
+  static let skew: Int64 = 60
   /// The longest life of a token, in seconds: a job's is good for minutes or hours. Used tokens are remembered for as long.
   static let longestLifetime: Int64 = 24 * 3600
   private static let maximumTextLength = 1024

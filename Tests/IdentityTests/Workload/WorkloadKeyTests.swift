@@ -62,7 +62,10 @@ import Testing
     let harness = try await JobHarness()
     let now = harness.clock.now
     func end(_ seconds: Double) async throws -> UnixTime {
-      try await harness.bind(try harness.issuer.token(["exp": .number(Double(now.seconds) + seconds)])).expiresAt
+      try await harness.bind(
+        try harness.issuer.token(["exp": .number(Double(now.seconds) + seconds)]),
+        key: JobHarness.line([UInt8(seconds / 60)])
+      ).expiresAt
     }
     #expect(try await end(60) == now.adding(seconds: 60))
     #expect(try await end(7200) == now.adding(seconds: 3600))
@@ -101,6 +104,8 @@ import Testing
     try await harness.bind()
     let second = try #require(harness.subject())
     #expect(second.sessionID == first.sessionID && second.expiresAt == first.expiresAt.adding(seconds: 500))
+    try await harness.bind(try harness.issuer.token(["exp": .number(Double(harness.clock.now.seconds) + 5)]))
+    #expect(harness.subject() == second)
   }
 
   @Test func anotherJobDoesNotGetTheKey() async throws {
@@ -271,5 +276,23 @@ import Testing
     try await other.bind(token)
     #expect(try await harness.refusal(token, key: JobHarness.line([2]))?.message.contains("used before") == true)
     #expect(harness.admit(JobHarness.fingerprint([2])) == .notOne)
+  }
+
+  @Test func whatSomebodyTakesOutOfTheStoreEnds() async throws {
+    let harness = try await JobHarness()
+    try await harness.bind()
+    let session = try #require(harness.subject()?.sessionID)
+    let fingerprint = JobHarness.fingerprint()
+    var change = RecordChange(kind: WorkloadBinding.kind, id: fingerprint, action: .deleted)
+    // The file was lost: the key lives on, and is written again.
+    try await harness.store.delete(WorkloadBinding.kind, fingerprint)
+    await harness.identity.follow(change)
+    #expect(harness.subject() != nil)
+    #expect(try await harness.store.record(WorkloadBinding.kind, fingerprint) != nil)
+    change.isForeign = true
+    await harness.identity.follow(change)
+    #expect(harness.admit() == .notOne)
+    #expect(harness.changes.all == [.bindingRevoked(fingerprint: fingerprint, sessionID: session)])
+    try await harness.bind()
   }
 }
