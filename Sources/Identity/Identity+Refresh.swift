@@ -93,7 +93,8 @@ extension Identity {
         let old = entry.tokens ?? ProviderTokens(accessToken: nil, idToken: nil)
         entry.tokens = keepsTokens ? old.refreshed(by: answer) : nil
       }
-      if next.token != entry.refresh?.token || keepsTokens, let updated = sessions.entry(entry.session.id, at: clock()) {
+      if next.token != entry.refresh?.token || keepsTokens, let updated = sessions.entry(entry.session.id, at: clock())
+      {
         await write(updated)
       }
     }

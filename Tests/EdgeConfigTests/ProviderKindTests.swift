@@ -13,14 +13,14 @@ import Testing
 
   private static func text(_ provider: String) -> String {
     """
-      address: :443
-      authenticate_service_url: https://authenticate.example.com
-      insecure_server: true
-      idp_client_id: edge
-      idp_client_secret: secret
-      routes: []
-      \(provider)
-      """
+    address: :443
+    authenticate_service_url: https://authenticate.example.com
+    insecure_server: true
+    idp_client_id: edge
+    idp_client_secret: secret
+    routes: []
+    \(provider)
+    """
   }
 
   @Test func googleNeedsNoURLAndIsAskedForARefreshTokenInItsOwnWay() throws {
@@ -108,7 +108,8 @@ import Testing
   @Test func theServerOfAGitHubHasNoPath() throws {
     let errors = try read("idp_provider: github\nidp_provider_url: https://git.example.com/api/v3").errors
     #expect(errors.contains { $0.contains("write https://git.example.com") }, "\(errors)")
-    #expect(try read("idp_provider: gitlab\nidp_scopes: [email]\nidp_provider_url: https://g.example").errors.count == 1)
+    #expect(
+      try read("idp_provider: gitlab\nidp_scopes: [email]\nidp_provider_url: https://g.example").errors.count == 1)
   }
 
   // MARK: Clients of routes
@@ -132,11 +133,16 @@ import Testing
   @Test(arguments: [
     ("idp_client_id: second", "https://a.example.org", "`idp_client_secret` is missing"),
     ("idp_client_secret: hush", "https://a.example.org", "`idp_client_id` is missing"),
-    ("idp_client_id: second, idp_client_secret: a, idp_client_secret_file: /secrets/client", "https://a.example.org",
-      "`idp_client_secret` is written, too"),
+    (
+      "idp_client_id: second, idp_client_secret: a, idp_client_secret_file: /secrets/client", "https://a.example.org",
+      "`idp_client_secret` is written, too"
+    ),
     ("idp_client_id: second, idp_client_secret: hush", "ssh://a", "only routes that browsers visit"),
     ("idp_client_id: edge, idp_client_secret: other", "https://a.example.org", "has another secret elsewhere"),
-    ("prefix: /a, idp_client_id: second, idp_client_secret: hush", "https://b.example.org", "signs in with another client"),
+    (
+      "prefix: /a, idp_client_id: second, idp_client_secret: hush", "https://b.example.org",
+      "signs in with another client"
+    ),
   ]) func whatContradictsItselfIsAnError(_ keys: String, _ from: String, _ words: String) {
     let to = from.hasPrefix("ssh") ? "ssh://a:22" : "http://a"
     let loaded = routes(

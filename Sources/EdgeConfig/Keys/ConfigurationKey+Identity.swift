@@ -34,13 +34,15 @@ extension ConfigurationKey {
       "The kind of identity provider; people see this word in the sign-in prompt"),
     .init(
       .global, "idp_provider_url", .url,
-      "The provider's issuer URL, exactly as it names itself, or the address of a GitHub or GitLab server; not needed for `google`, github.com and gitlab.com"),
+      "The provider's issuer URL, exactly as it names itself, or the address of a GitHub or GitLab server; not needed for `google`, github.com and gitlab.com"
+    ),
     .init(.global, "idp_client_id", .text, "This edge's name at the provider"),
     .init(.global, "idp_client_secret", .text, secret: true, "This edge's password at the provider"),
     .init(.global, "idp_client_secret_file", .path, "A file with the `idp_client_secret`"),
     .init(
       .global, "idp_scopes", .list, default: "openid,profile,email,offline_access",
-      "What is asked of the provider; `github`, `google`, `gitlab`, `cognito` and `onelogin` have others, which they take"),
+      "What is asked of the provider; `github`, `google`, `gitlab`, `cognito` and `onelogin` have others, which they take"
+    ),
     .init(.global, "idp_request_params", .map, "Further parameters of the sign-in request"),
     .init(
       .global, "idp_email_trusted", .flag,
@@ -70,7 +72,8 @@ extension ConfigurationKey {
     .init(.global, "administrators", .list, .removed("write a policy as `admins`"), "-"),
     .init(
       .global, "workload_max_session", .duration, default: "1h",
-      "How long an ssh key stands for its service account after a job has shown its token; the token's own end comes first"),
+      "How long an ssh key stands for its service account after a job has shown its token; the token's own end comes first"
+    ),
     .init(
       .global, "signout_redirect_url", .url,
       "Where people go after signing out, instead of staying on the page that says so"),

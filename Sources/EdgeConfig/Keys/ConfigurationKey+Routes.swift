@@ -52,7 +52,8 @@ extension ConfigurationKey {
     .init(.route, "allowed_idp_claims", .map, "Claims with the values that may visit"),
     .init(
       .route, "idp_client_id", .text,
-      "Visitors sign in with this client of the identity provider, not with the edge's own; one for all routes of a host"),
+      "Visitors sign in with this client of the identity provider, not with the edge's own; one for all routes of a host"
+    ),
     .init(.route, "idp_client_secret", .text, secret: true, "The password of that client"),
     .init(.route, "idp_client_secret_file", .path, "A file with the `idp_client_secret`"),
     .init(.route, "timeout", .duration, "For a whole exchange; 0 is none"),

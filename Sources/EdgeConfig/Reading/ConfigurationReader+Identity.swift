@@ -56,7 +56,8 @@ extension ConfigurationReader {
     }
     if let other = scopes.first(where: { ["openid", "profile", "email", "offline_access"].contains($0) }) {
       findings.warning(
-        setting.place, "`\(other)` is no scope of GitHub", "take `idp_scopes` out, or write `user:email` and `read:org`")
+        setting.place, "`\(other)` is no scope of GitHub", "take `idp_scopes` out, or write `user:email` and `read:org`"
+      )
     }
     if !scopes.contains("user:email"), !scopes.contains("user") {
       findings.warning(

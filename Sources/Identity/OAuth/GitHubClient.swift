@@ -65,7 +65,8 @@ struct GitHubClient: SignInProvider {
       throw IdentityError(.withdrawn, "This sign-in has ended. Please sign in again.", diagnostics: "no GitHub token")
     }
     if held.isEnding(at: clock()), let refreshToken = held.refreshToken {
-      held = try await requestToken([("grant_type", "refresh_token"), ("refresh_token", refreshToken)], redirectURI: "")
+      held = try await requestToken(
+        [("grant_type", "refresh_token"), ("refresh_token", refreshToken)], redirectURI: "")
     }
     await keep(answer(held))
     let now = try await self.person(held.accessToken)

@@ -30,7 +30,8 @@ enum GitHubRefusal {
     let asked =
       header("retry-after", response).flatMap { Int64($0) }
       ?? header("x-ratelimit-reset", response).flatMap { Int64($0) }.flatMap { reset in
-        header("x-ratelimit-remaining", response) == "0" ? reset.subtractingReportingOverflow(now.seconds).partialValue : nil
+        header("x-ratelimit-remaining", response) == "0"
+          ? reset.subtractingReportingOverflow(now.seconds).partialValue : nil
       }
     return min(max(asked ?? usualWait, 1), longestWait)
   }
@@ -50,10 +51,13 @@ enum GitHubRefusal {
   }
 
   private static func advice(_ response: FetchResponse) -> String {
-    if header("x-github-sso", response) != nil { return "; the organization demands that the app be authorized by SAML" }
+    if header("x-github-sso", response) != nil {
+      return "; the organization demands that the app be authorized by SAML"
+    }
     switch response.status {
     case 403:
-      return "; an OAuth app needs the scope, a GitHub App the permission (account: email addresses; organization: members)"
+      return
+        "; an OAuth app needs the scope, a GitHub App the permission (account: email addresses; organization: members)"
     case 404: return "; check that idp_provider_url names a GitHub server"
     default: return ""
     }

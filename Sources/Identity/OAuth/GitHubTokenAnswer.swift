@@ -33,7 +33,9 @@ enum GitHubTokenAnswer {
         .providerMisbehaved, "The identity provider's answer cannot be used.",
         diagnostics: "\(url): tokens of type \(quoted(type)); bearer was expected")
     }
-    let lifetime = members["expires_in"].flatMap { Int64($0) }.flatMap { $0 > 0 && $0 < Self.longestLifetime ? $0 : nil }
+    let lifetime = members["expires_in"].flatMap { Int64($0) }.flatMap {
+      $0 > 0 && $0 < Self.longestLifetime ? $0 : nil
+    }
     return GitHubGrant(
       accessToken: token, refreshToken: members["refresh_token"].flatMap { $0.isEmpty ? nil : $0 },
       expiresAt: lifetime.map { now.adding(seconds: $0) })
@@ -78,11 +80,13 @@ enum GitHubTokenAnswer {
         diagnostics: "\(details); check idp_client_id and idp_client_secret")
     case "redirect_uri_mismatch":
       return IdentityError(
-        .providerMisbehaved, "The identity provider does not know this address. Whoever runs this edge must look at its log.",
+        .providerMisbehaved,
+        "The identity provider does not know this address. Whoever runs this edge must look at its log.",
         diagnostics: "\(details); write \(redirectURI) as the app's authorization callback URL")
     case "unverified_user_email":
       return IdentityError(
-        .providerRefused, "Your account at the identity provider has no verified address. Verify it there, then sign in.",
+        .providerRefused,
+        "Your account at the identity provider has no verified address. Verify it there, then sign in.",
         diagnostics: details)
     default:
       return IdentityError(

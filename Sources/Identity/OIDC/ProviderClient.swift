@@ -139,8 +139,9 @@ actor ProviderClient {
       do throws(IdentityError) {
         let url = ProviderMetadata.url(issuer: configuration.issuer)
         let document = try document(try await fetch(FetchRequest(.get, url)), url: url)
-        result = .success(try ProviderMetadata(
-          document, configuredIssuer: configuration.issuer, provider: configuration.name))
+        result = .success(
+          try ProviderMetadata(
+            document, configuredIssuer: configuration.issuer, provider: configuration.name))
       } catch {
         result = .failure(error)
       }

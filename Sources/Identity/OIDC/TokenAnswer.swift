@@ -20,7 +20,9 @@ struct TokenAnswer: Sendable {
     let document = try? JSONReader.parse(response.body)
     guard response.status == 200 else {
       // Glewlwyd has no word for a grant that was taken away.
-      if response.status == 400, response.body.isEmpty { throw Self.used("\(url) answered with status 400 and nothing else") }
+      if response.status == 400, response.body.isEmpty {
+        throw Self.used("\(url) answered with status 400 and nothing else")
+      }
       throw Self.refusal(response.status, document, url)
     }
     guard let document, document.asMembers != nil else {

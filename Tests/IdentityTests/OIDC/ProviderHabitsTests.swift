@@ -13,8 +13,10 @@ import Testing
   }
 
   @Test(arguments: [
-    ("oidc", nil, nil, "login"), ("oidc", nil, "select_account", "select_account"), ("google", nil, nil, "select_account"),
-    ("google", "consent select_account", nil, "consent select_account"), ("azure", "select_account", nil, "select_account"),
+    ("oidc", nil, nil, "login"), ("oidc", nil, "select_account", "select_account"),
+    ("google", nil, nil, "select_account"),
+    ("google", "consent select_account", nil, "consent select_account"),
+    ("azure", "select_account", nil, "select_account"),
     ("oidc", "none", nil, "login"), ("okta", "consent", nil, "consent login"),
   ]) func lettingChoose(_ name: String, _ written: String?, _ listed: String?, _ expected: String) async throws {
     let harness = try await Harness {

@@ -10,7 +10,8 @@ import Testing
   private static let tenant = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
   @Test(arguments: [
-    (template, common, "azure", true), (template, "https://login.microsoftonline.com/organizations/v2.0", "azure", true),
+    (template, common, "azure", true),
+    (template, "https://login.microsoftonline.com/organizations/v2.0", "azure", true),
     (template, common, "oidc", false), (template, "https://login.microsoftonline.com/\(tenant)/v2.0", "azure", false),
     ("https://evil.example/{tenantid}/v2.0", common, "azure", false),
     ("https://login.microsoftonline.com/{tenantid}/{tenantid}", common, "azure", false),
@@ -60,7 +61,8 @@ import Testing
       harness.identity.sessions.takeDueForRefresh(at: harness.clock.now, limit: 10, putOff: 60))
     #expect(harness.identity.session(id: session.id) != nil)
     // The same name in another tenant is another person.
-    answer(harness, tenant: "00000000-0000-0000-0000-000000000001",
+    answer(
+      harness, tenant: "00000000-0000-0000-0000-000000000001",
       issuer: "https://idp.example/00000000-0000-0000-0000-000000000001/v2.0")
     harness.clock.advance(seconds: 480)
     await harness.identity.refresh(
