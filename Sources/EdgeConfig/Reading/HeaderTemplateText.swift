@@ -64,7 +64,8 @@ struct HeaderTemplateText {
       let nearest = nearestName(to: name, among: known)
       throw Failure(
         message: "`${\(name)}` is not known",
-        suggestion: nearest.map { "did you mean `${\($0)}`?" } ?? "a literal dollar is written `$$`")
+        suggestion: nearest.map { "did you mean `${\($0)}`?" }
+          ?? "known are \(known.map { "`${\($0)}`" }.joined(separator: ", ")); a literal dollar is written `$$`")
     }
     let quoted = name.dropFirst(prefix.count).dropLast()
     let header =

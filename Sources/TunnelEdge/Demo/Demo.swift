@@ -1,4 +1,5 @@
 import ArgumentParser
+import EdgeConfig
 import EmbeddedProvider
 import Logging
 import NIOCore
@@ -35,8 +36,7 @@ struct Demo: Sendable {
       httpsPort: ports.https, sshPort: ports.ssh, issuer: "http://localhost:\(ports.provider)/dex",
       publisher: publisher.email, visitors: users.prefix(2).map(\.email))
 
-    try state.prepare(
-      names: [DemoConfiguration.appHost, DemoConfiguration.authenticateHost, "localhost"], sshPorts: [ports.ssh])
+    try state.prepare(names: certifiedNames, sshPorts: [ports.ssh])
     try writeConfiguration(demo, ports)
     let provider = try EmbeddedProvider(
       configurationFile: dexConfiguration,
@@ -78,6 +78,16 @@ struct Demo: Sendable {
       throw ExitCode.failure
     }
     if isCheck { print("check: everything works") }
+  }
+
+  /// The demo's own names, and those of routes that somebody wrote into its file since.
+  private var certifiedNames: [String] {
+    let own = [DemoConfiguration.appHost, DemoConfiguration.authenticateHost, "localhost"]
+    guard FileAccess.exists(state.configuration) else { return own }
+    let written =
+      EdgeConfiguration.load(path: state.configuration, environment: environment).configuration?.routes ?? []
+    let added = written.filter { $0.from.scheme == .https }.map(\.from.host)
+    return own + Set(added).subtracting(own).sorted()
   }
 
   /// The ports of the configuration that is there, or free ones for a new one.

@@ -16,7 +16,7 @@ struct DemoConfiguration: Sendable {
   func yaml(state: DemoState, sharedSecret: String, cookieSecret: String) -> String {
     """
     # Written by `tunnel-edge demo` when it was missing; edit it while the demo runs and watch what happens.
-    # Delete it to start over.
+    # A route with a name of its own gets its certificate when the demo starts again. Delete the file to start over.
 
     shared_secret: \(sharedSecret)
     cookie_secret: \(cookieSecret)
