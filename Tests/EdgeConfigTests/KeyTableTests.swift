@@ -45,6 +45,8 @@ import Testing
     "idp_scopes": "idp_scopes: [openid]", "idp_request_params": "idp_request_params: {prompt: login}",
     "idp_email_trusted": "idp_email_trusted: false",
     "signout_redirect_url": "signout_redirect_url: https://example.com/bye?x=1",
+    "workload_max_session": "workload_max_session: 10m",
+    "programmatic_redirect_domain_whitelist": "programmatic_redirect_domain_whitelist: [127.0.0.1]",
     "service_accounts":
       "service_accounts: [{name: ci, expires: 2099-01-01, routes: [a.example.org], ssh_ca: {key: \(sshKey), principals: [ci]}}]",
     "certificates": "certificates: [{cert: /certs/cert.pem, key: /certs/key.pem}]",
@@ -137,7 +139,8 @@ import Testing
     "upstream_tunnel.ssh_policy": "upstream_tunnel: {ssh_policy: [{allow: {or: [{user: x}]}}]}",
     "tunnel_sharing": "upstream_tunnel: {}\n    tunnel_sharing: allowed",
     "reconnect_grace": "upstream_tunnel: {}\n    reconnect_grace: 2s", "tunnel_pool": "tunnel_pool: session",
-    "idp_client_id": "idp_client_id: c\n    idp_client_secret: s", "idp_client_secret": "idp_client_id: c\n    idp_client_secret: s",
+    "idp_client_id": "idp_client_id: c\n    idp_client_secret: s",
+    "idp_client_secret": "idp_client_id: c\n    idp_client_secret: s",
     "idp_client_secret_file": "idp_client_id: c\n    idp_client_secret_file: /secrets/client",
     "load_balancing_policy": "load_balancing_policy: MAGLEV", "healthy_panic_threshold": "healthy_panic_threshold: 0",
     "health_checks": "health_checks: [{http: {path: /healthz}}]", "depends_on": "depends_on: [b.example.org]",
