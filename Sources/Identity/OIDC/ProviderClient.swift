@@ -32,9 +32,9 @@ actor ProviderClient {
 
   /// How long a failure to fetch the keys answers all who ask, in seconds: whoever sends tokens must not make us ask a
   /// provider that is down again and again.
-  private static let keysFailureLifetime: Int64 = 2
+  static let keysFailureLifetime: Int64 = 2
   /// How long a document is used without asking again, in seconds.
-  private static let documentLifetime: Int64 = 3600
+  static let documentLifetime: Int64 = 3600
   /// How long discovery serves while it is asked again.
   private static let staleLifetime: Int64 = 86_400
 
@@ -223,8 +223,8 @@ actor ProviderClient {
 
 /// How often a token with an unknown key may make us ask for keys: five times in thirty seconds.
 struct RefetchBudget: Sendable {
-  private static let limit = 5
-  private static let window: Int64 = 30
+  static let limit = 5
+  static let window: Int64 = 30
   private var taken: [UnixTime] = []
 
   mutating func take(at now: UnixTime) -> Bool {

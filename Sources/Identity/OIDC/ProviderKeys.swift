@@ -10,9 +10,9 @@ struct ProviderKeys: Sendable {
   }
 
   /// A provider has a handful; looking at more would only cost.
-  private static let maximumCount = 128
+  static let maximumCount = 128
   /// How many keys a token without a key id may be tried with.
-  private static let maximumCandidates = 16
+  static let maximumCandidates = 16
 
   private let keys: [Key]
 

@@ -206,6 +206,40 @@ private func detach(_ body: @escaping @Sendable () -> Void) {
     #expect(error?.kind == .cancelled)
   }
 
+  @Test func aServerThatHangsLeavesRoomForOthers() async throws {
+    let (asked, teller) = AsyncStream.makeStream(of: Void.self)
+    let hanging = try TinyServer { _ in
+      teller.yield()
+      return nil
+    }
+    defer { hanging.stop() }
+    let answer = response("200 OK", body: "ok")
+    let other = try TinyServer { _ in answer }
+    defer { other.stop() }
+    var configuration = CurlFetcher.Configuration()
+    configuration.maximumPendingPerOrigin = 3
+    let fetcher = try CurlFetcher(configuration: configuration)
+    let base = "http://127.0.0.1:\(hanging.port)"
+    let held = (0..<3).map { number in
+      Task { () throws(FetchError) in try await fetcher.fetch(FetchRequest(.get, "\(base)/\(number)")) }
+    }
+    var arrived = 0
+    for await _ in asked {
+      arrived += 1
+      if arrived == 3 { break }
+    }
+    let error = await #expect(throws: FetchError.self) { try await fetcher.fetch(FetchRequest(.get, base + "/4")) }
+    #expect(error?.reason.contains("too many") == true)
+    #expect(try await fetcher.fetch(FetchRequest(.get, "http://127.0.0.1:\(other.port)/")).status == 200)
+    // Whoever gives up makes room.
+    for task in held { task.cancel() }
+    for task in held { await #expect(throws: FetchError.self) { try await task.value } }
+    let next = Task { () throws(FetchError) in try await fetcher.fetch(FetchRequest(.get, base + "/5")) }
+    for await _ in asked { break }
+    next.cancel()
+    await #expect(throws: FetchError.self) { try await next.value }
+  }
+
   @Test func servesManyAtOnceAndOneThatIsSlowHoldsNobody() async throws {
     let answer = response("200 OK", body: "ok")
     let server = try TinyServer { $0.hasPrefix("GET /slow") ? nil : answer }

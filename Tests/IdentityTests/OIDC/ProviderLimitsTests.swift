@@ -1,0 +1,46 @@
+import Foundation
+import Testing
+
+@testable import Identity
+
+/// "Limits towards identity providers" in docs/operations.md names every limit of the code with its value, and nothing else.
+struct ProviderLimitsTests {
+  private static let ofTheCode: [String: String] = {
+    let fetcher = CurlFetcher.Configuration()
+    let request = FetchRequest(.get, "https://idp.example/")
+    let gate = ExchangeGate.Limits()
+    return [
+      "CurlFetcher.Configuration.maximumPending": "\(fetcher.maximumPending)",
+      "CurlFetcher.Configuration.maximumPendingPerOrigin": "\(fetcher.maximumPendingPerOrigin)",
+      "FetchRequest.timeoutMilliseconds": "\(request.timeoutMilliseconds) ms",
+      "FetchRequest.connectTimeoutMilliseconds": "\(request.connectTimeoutMilliseconds) ms",
+      "FetchRequest.maximumBytes": "\(request.maximumBytes)",
+      "SignedToken.maximumLength": "\(SignedToken.maximumLength)",
+      "ProviderKeys.maximumCount": "\(ProviderKeys.maximumCount)",
+      "ProviderKeys.maximumCandidates": "\(ProviderKeys.maximumCandidates)",
+      "ProviderClient.documentLifetime": "\(ProviderClient.documentLifetime) s",
+      "RefetchBudget.limit": "\(RefetchBudget.limit)", "RefetchBudget.window": "\(RefetchBudget.window) s",
+      "ProviderClient.keysFailureLifetime": "\(ProviderClient.keysFailureLifetime) s",
+      "ExchangeGate.Limits.running": "\(gate.running)",
+      "ExchangeGate.Limits.runningPerSource": "\(gate.runningPerSource)",
+      "ExchangeGate.Limits.waiting": "\(gate.waiting)",
+      "ExchangeGate.Limits.waitingPerSource": "\(gate.waitingPerSource)",
+      "ExchangeGate.Limits.patience": "\(gate.patience) s", "BoundedWarnings.burst": "\(BoundedWarnings.burst)",
+    ]
+  }()
+
+  @Test func theTableIsTheCode() throws {
+    let page = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent().appending(path: "docs/operations.md")
+    let text = try String(contentsOf: page, encoding: .utf8)
+    let section = try #require(
+      text.split(separator: "\n## ").first { $0.hasPrefix("Limits towards identity providers") })
+    var written: [String: String] = [:]
+    for line in section.split(separator: "\n") where line.hasPrefix("| ") {
+      let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+      guard let name = cells.last, name.hasPrefix("`"), cells.count >= 3 else { continue }
+      written[name.filter { $0 != "`" }] = cells[1]
+    }
+    #expect(written == Self.ofTheCode)
+  }
+}
