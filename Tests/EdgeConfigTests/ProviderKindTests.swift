@@ -130,6 +130,15 @@ import Testing
     #expect(configuration.routes.last?.http.client == nil)
   }
 
+  @Test func aSignInDoesNotVisitTheHostsOfAnotherClient() {
+    let loaded = routes(
+      """
+        - {from: https://a.example.org, to: http://a, depends_on: [b.example.org], policy: [{allow: {or: [{accept: true}]}}]}
+        - {from: https://b.example.org, to: http://b, idp_client_id: second, idp_client_secret: hush, policy: [{allow: {or: [{accept: true}]}}]}
+      """)
+    #expect(loaded.warnings.contains { $0.description.contains("b.example.org signs in with another client") })
+  }
+
   @Test(arguments: [
     ("idp_client_id: second", "https://a.example.org", "`idp_client_secret` is missing"),
     ("idp_client_secret: hush", "https://a.example.org", "`idp_client_id` is missing"),

@@ -9,6 +9,7 @@ struct RouteClientChecks {
   func run() {
     checkHosts()
     checkSecrets()
+    checkDependencies()
     for route in routes where route.route.http.client != nil && route.route.isPublic {
       findings.warning(route.fromPlace, "`idp_client_id` has no effect: everybody may visit without signing in")
     }
@@ -27,6 +28,19 @@ struct RouteClientChecks {
         route.fromPlace,
         "\(host) signs in with another client on line \(other.fromPlace.position.line); the cookie belongs to the whole host",
         "write the same `idp_client_id` for all routes of a host, or give one of them a host of its own")
+    }
+  }
+
+  /// `depends_on`: one sign-in is for one client.
+  private func checkDependencies() {
+    for route in routes {
+      for host in route.route.dependsOn {
+        let name = String(host.prefix { $0 != ":" })
+        let other = routes.first { $0.route.from.scheme == .https && $0.route.from.covers(name) }
+        guard let other, other.route.http.client != route.route.http.client else { continue }
+        findings.warning(
+          route.fromPlace, "`depends_on`: \(name) signs in with another client", "a sign-in here does not visit it")
+      }
     }
   }
 

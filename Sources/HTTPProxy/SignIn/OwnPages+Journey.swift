@@ -6,16 +6,17 @@ import Routing
 /// in between, because each cookie is set by its own host and only for a browser that host has given a nonce (security rule
 /// 16). Hosts come from the configuration; where it ends is where it began.
 extension OwnPages {
-  /// The other hosts that a sign-in at this route visits; those that nobody serves are left out.
+  /// The other hosts that a sign-in at this route visits; those that nobody serves are left out, and those that sign in with
+  /// another client: this sign-in is none for them.
   func journey(from request: OwnRequest) -> SignInJourney? {
     guard case .route(let route) = request.place, !route.dependsOn.isEmpty else { return nil }
     let own = origin(of: request)
     var stops: [String] = []
     for written in route.dependsOn {
       let address = written.contains(":") || request.port == nil ? written : "\(written):\(request.port ?? 443)"
-      guard let (origin, _, _) = servedAddress("https://" + address), origin != own, !stops.contains(origin) else {
-        continue
-      }
+      guard let (origin, _, _) = servedAddress("https://" + address), origin != own, !stops.contains(origin),
+        client(ofPage: origin + "/") == route.http.signInClient
+      else { continue }
       stops.append(origin)
     }
     return stops.isEmpty ? nil : SignInJourney(stops: Array(stops.prefix(SignInJourney.mostStops)))

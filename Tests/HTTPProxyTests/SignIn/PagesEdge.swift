@@ -30,6 +30,7 @@ struct PagesEdge {
       provider: ProviderConfiguration(
         name: "oidc", issuer: PagesProvider.issuer, clientID: "pomerium", clientSecret: "secret"))
     configuration.sshSignInCheck = check
+    configuration.routeClients = [Self.routeClient]
     let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     identity = try await Identity(
       configuration, store: MemoryStore(clock: now), fetcher: provider, clock: now, random: SecureRandom.source,
@@ -44,16 +45,22 @@ struct PagesEdge {
       registry: registry, connections: connections, clock: now, logger: logger)
   }
 
-  static let hosts = ["app.localhost", "other.localhost", "third.localhost", "suite.localhost"]
+  static let hosts = ["app.localhost", "other.localhost", "third.localhost", "suite.localhost", "client.localhost"]
 
   static func route(_ host: String) -> Route {
-    Route(
+    var route = Route(
       id: RouteID(host),
       origin: RouteOrigin(scheme: .https, host: HostPattern(host) ?? HostPattern(fallback), port: 8443),
       tunnel: TunnelSettings(publishPolicy: .denyAll), visitPolicy: .denyAll,
       dependsOn: host == "suite.localhost"
-        ? ["other.localhost", "gone.localhost", "third.localhost:8443", "suite.localhost"] : [])
+        ? ["other.localhost", "gone.localhost", "client.localhost", "third.localhost:8443", "suite.localhost"] : [])
+    if host == "client.localhost" { route.http.signInClient = routeClient.fingerprint }
+    return route
   }
+
+  /// What `client.localhost` signs in with.
+  static let routeClient = ProviderConfiguration(
+    name: "oidc", issuer: PagesProvider.issuer, clientID: "second", clientSecret: "secret")
   private static let fallback = HostName("app.localhost").unsafelyUnwrapped
 }
 
