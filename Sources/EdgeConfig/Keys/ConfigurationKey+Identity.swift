@@ -91,6 +91,6 @@ extension ConfigurationKey {
     .init(.global, "headers", .map, .removed("it is called `set_response_headers`"), "-"),
   ]
 
-  private static let bearers = "programs cannot present bearer tokens in this version"
+  private static let bearers = "the provider's own tokens are not taken as bearers; programs use `tunnel-edge login`, or `tokens` and `workload` of `service_accounts`"
   static let oneProcess = "one process does everything here"
 }

@@ -31,7 +31,7 @@ enum BearerReader {
   }
 
   /// Longer than the tokens of any issuer, shorter than the head of a request may be.
-  static let longest = 8192
+  static let longest = 16_384
   private static let ownField = Array("x-pomerium-authorization".utf8)
   private static let pomerium = Array("pomerium".utf8)
   private static let bearer = Array("bearer".utf8)

@@ -38,8 +38,8 @@ final class LoopState {
   private var verifying = 0
   private static let rememberedHosts = 1024
   private static let rememberedVisitors = 4096
-  private static let rememberedTokens = 1024
-  private static let mostVerifying = 128
+  static let rememberedTokens = 1024
+  static let mostVerifying = 128
 
   private struct TokenKey: Hashable {
     var token: String

@@ -74,6 +74,8 @@ struct AssertionSigner: Sendable {
     // Services take an address for an identity: one that nobody vouches for could be anybody's (security rule 29).
     claims["email"] = subject.emailIsTrusted ? subject.email.map { .string($0) } : nil
     if let name = subject.name { claims["name"] = .string(name) }
+    // A person may be called what an account is.
+    if let account = subject.serviceAccount { claims["service_account"] = .string(account) }
     let content = "\(header).\(Self.part(.object(claims)))"
     guard let signature = try? key.sign(Array(content.utf8), algorithm: algorithm) else { return nil }
     return "\(content).\(Base64.encodeURL(signature))"

@@ -20,6 +20,10 @@ package enum IdentityEvent: Sendable {
   case keyEnded(KeyBinding, reason: String)
   /// Whoever holds the link said no to a key that waits.
   case keyDenied(fingerprint: String, by: Session)
+  /// A program has a token of this person's from now on.
+  case tokenGranted(ProgramToken, Session)
+  /// Revoked or given back; it also ends with its session.
+  case tokenEnded(ProgramToken, reason: String)
   case workload(WorkloadEvent)
 }
 

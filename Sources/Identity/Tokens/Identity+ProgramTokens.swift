@@ -70,6 +70,7 @@ extension Identity {
       metadata: [
         "token": "\(record.id)", "user": "\(record.userName)", "route": "\(record.route)", "target": "\(record.target)",
       ])
+    events.tell([.tokenGranted(record, session)])
     guard let challenge = login.challenge else { return login.target.with("pomerium_jwt", token.text) }
     guard let code = tokenDirectory.issueCode(for: token, challenge: challenge, random: random) else {
       await end(record, reason: "no code could be given for it")
@@ -128,6 +129,7 @@ extension Identity {
   func end(_ token: ProgramToken, reason: String) async {
     guard tokenDirectory.remove(token.id) != nil else { return }
     observers.tell([.tokenRevoked(tokenID: token.id, sessionID: token.sessionID)])
+    events.tell([.tokenEnded(token, reason: reason)])
     logger.notice(
       "token ended", metadata: ["token": "\(token.id)", "user": "\(token.userName)", "reason": "\(reason)"])
     await delete(ProgramToken.kind, token.id)
@@ -135,6 +137,7 @@ extension Identity {
 
   /// A token that its program never came for.
   func deleteUnclaimed(_ token: ProgramToken) async {
+    events.tell([.tokenEnded(token, reason: "its program never came for it")])
     logger.notice("token not fetched", metadata: ["token": "\(token.id)", "user": "\(token.userName)"])
     await delete(ProgramToken.kind, token.id)
   }

@@ -87,7 +87,7 @@ package struct ProgramLogin: Sendable, Hashable {
 
 /// The wishes that were answered, for as long as their addresses are good.
 struct AnsweredLogins: Sendable {
-  private static let limit = 4096
+  static let limit = 4096
 
   private var expiries: [String: UnixTime] = [:]
 

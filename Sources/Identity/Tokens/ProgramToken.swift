@@ -23,6 +23,21 @@ package struct ProgramToken: Sendable, Hashable, Identifiable {
   /// When an event loop last looked it up; loops remember what they found. `nil`: not since the start of the edge.
   package var lastUsedAt: UnixTime?
 
+  package init(
+    id: String, sessionID: String, userName: String, host: String, route: String, target: String,
+    sourceAddress: String, approvedAt: UnixTime, expiresAt: UnixTime
+  ) {
+    self.id = id
+    self.sessionID = sessionID
+    self.userName = userName
+    self.host = host
+    self.route = route
+    self.target = target
+    self.sourceAddress = sourceAddress
+    self.approvedAt = approvedAt
+    self.expiresAt = expiresAt
+  }
+
   static let maximumPerPerson = 100
   static let kind = RecordKind("program-token")
 

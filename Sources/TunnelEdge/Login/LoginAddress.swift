@@ -18,7 +18,9 @@ struct LoginAddress: Equatable {
     let text = written.contains("://") ? written : "https://" + written
     guard let parts = URLComponents(string: text), parts.scheme?.lowercased() == "https",
       let host = parts.host?.lowercased(),
-      !host.isEmpty, host.utf8.allSatisfy(Self.isNameByte), parts.user == nil, parts.password == nil
+      !host.isEmpty, !host.hasPrefix("."), !host.contains(".."),
+      host.utf8.allSatisfy(Self.isNameByte), parts.user == nil, parts.password == nil,
+      parts.rangeOfPort == nil || (1...65_535).contains(parts.port ?? 0)
     else {
       throw Mistake(description: "`\(written)` is no page behind an edge; write it as https://app.example.com")
     }

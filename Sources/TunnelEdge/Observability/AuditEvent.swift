@@ -46,6 +46,8 @@ enum AuditEventName: String, Sendable, Hashable, CaseIterable {
   case keyRevoked = "key revoked"
   case keyEnded = "key ended"
   case keyDenied = "key denied"
+  case tokenGranted = "token granted"
+  case tokenEnded = "token ended"
   case workloadKeyBound = "workload key bound"
   case workloadKeyEnded = "workload key ended"
   case workloadKeyRefused = "workload key refused"

@@ -74,7 +74,7 @@ struct AuditLine {
     if let subject { add(subject) }
   }
 
-  private mutating func add(_ subject: Subject) {
+  mutating func add(_ subject: Subject) {
     line.add("issuer", subject.issuer)
     line.add("user", subject.userID)
     if let email = subject.email { line.add("email", email) }
@@ -126,8 +126,26 @@ struct AuditLine {
       add(.keyDenied)
       line.add("key", fingerprint)
       add(session.subject)
+    case .tokenGranted(let token, let session):
+      add(.tokenGranted)
+      add(token)
+      line.add("target", token.target)
+      add(session.subject)
+      line.add("until", CivilTime(token.expiresAt).text)
+    case .tokenEnded(let token, let reason):
+      add(.tokenEnded)
+      add(token)
+      line.add("reason", reason)
     case .workload(let event): write(event)
     }
+  }
+
+  /// By the hash that the store knows it by.
+  private mutating func add(_ token: ProgramToken) {
+    line.add("token-hash", token.id)
+    line.add("for", token.route)
+    line.add("host", token.host)
+    line.add("bound-session", token.sessionID)
   }
 
   private mutating func add(_ binding: KeyBinding) {
