@@ -11,7 +11,7 @@ from kit.chromium import Chromium
 from kit.edge import Edge
 from kit.gallery import Gallery, ask_by_hand
 from kit.names import free_port
-from kit.people import browse
+from kit.people import BOB, browse
 from kit.processes import Program
 from kit.publisher import Publisher
 from kit.service import Service
@@ -126,10 +126,24 @@ def look_around(edge, configuration, own, directory, authority, started):
     denied = Publisher(directory / "other", edge.ssh_port, edge.host_public_keys(), user="x" * 60)
     pages["denied"] = alice.press(alice.get(forward(denied).sign_in_url()), "Deny")
 
+    # Authorized, and then ssh could not ask for the digits.
+    checked = Publisher(directory / "checked", edge.ssh_port, edge.host_public_keys(), user="alice")
+    unasked = forward(checked)
+    address = unasked.sign_in_url()
+    form = alice.get(address, headers=elsewhere).forms[0]
+    alice.post(address, [(name, value) for name, value, _ in form.fields] + [("confirm", "true")], headers=origin)
+    unasked.wait()
+    both("digits-missing", lambda headers: alice.get(address, headers=headers))
+    other = Visitor(authority.certificate)
+    browse(other, edge.authenticate + "/.pomerium/", BOB)
+    waiting = forward(Publisher(directory / "sent", edge.ssh_port, edge.host_public_keys()))
+    browse(other, waiting.sign_in_url(), BOB)
+    pages["verify-other-browser"] = alice.get(waiting.sign_in_url())
+
     # The account
     account = edge.authenticate + "/.pomerium/"
     keys = "session_binding_info"
-    for name, path in (("account", ""), ("keys", keys), ("revoked", keys + "?revoked=1")):
+    for name, path in (("account", ""), ("keys", keys), ("revoked", keys + "?ended=key")):
         both(name, lambda headers, path=path: alice.get(account + path, headers=headers))
     both("sign-out", lambda headers: alice.get(account + "sign_out", headers=headers))
     nobody = Visitor(authority.certificate)
@@ -143,6 +157,7 @@ def look_around(edge, configuration, own, directory, authority, started):
         ("code-unknown", account + "sign_in?user_code=AAAAAAAAAAAAAAAAAAAAAA"),
     ):
         both(name, lambda headers, url=url: nobody.get(url, headers=headers, follow=False))
+    both("signed-in-already", lambda h: alice.get(edge.authenticate + "/oauth2/callback?code=x&state=y", headers=h))
     both("foreign-form", lambda h: alice.post(account + "sign_out", {"scope": "browser"}, headers=h))
     both("sign-in-needed", lambda h: nobody.post(edge.url("/mine/form"), {"a": "b"}, headers=h))
 
@@ -192,7 +207,8 @@ def look_around(edge, configuration, own, directory, authority, started):
 
 
 STATUSES = {
-    **dict.fromkeys(["verify", "verify-elsewhere", "digits", "authorized", "denied"], 200),
+    **dict.fromkeys(["verify", "verify-elsewhere", "verify-other-browser", "digits", "authorized", "denied"], 200),
+    **{"digits-missing": 409, "signed-in-already": 400},
     **dict.fromkeys(["account", "account-detached", "keys", "revoked", "sign-out", "signed-out"], 200),
     **dict.fromkeys(["callback-unknown", "hand-over-failed", "sign-in-forged", "code-unknown"], 400),
     **dict.fromkeys(["ambiguous", "malformed"], 400),
@@ -216,6 +232,10 @@ WORDS = {
     "head-too-large": ["cookies"],
     "sign-in-needed": ["Please sign in first", "/.pomerium/sign_in?pomerium_redirect_uri="],
     "account-detached": ["not published"],
+    "keys": ["Connected now", "app.localhost", "this browser", "from visitors"],
+    "digits-missing": ["The digits were not typed", "Nothing was allowed"],
+    "verify-other-browser": ["opened in another browser first"],
+    "signed-in-already": ["You are signed in already"],
 }
 COUNTING_DOWN = {name for name in STATUSES if name.startswith("verify") or name == "digits"}
 
@@ -294,7 +314,7 @@ def chromium(tmp_path_factory, authority, artifacts):
 MODES = [("light", 1100), ("dark", 320)]
 # Pages that are laid out alike are looked at closely in one mode only, unless there is time.
 LAYOUTS = ["verify-elsewhere", "digits", "authorized", "account-detached", "revoked", "sign-out", "sign-in-needed"]
-LAYOUTS += ["explained", "no-such-path", "ambiguous", "no-tunnel", "provider-wrong"]
+LAYOUTS += ["verify", "keys", "explained", "no-such-path", "ambiguous", "no-tunnel", "provider-wrong"]
 FULL = bool(os.environ.get("TUNNEL_EDGE_TEST_FULL"))
 if FULL:
     MODES += [("dark", 1100), ("light", 320)]

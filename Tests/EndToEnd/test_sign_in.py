@@ -391,3 +391,7 @@ def test_digits_need_somebody_to_type_them(edge, publisher, visitor):
     page = browse(visitor, tunnel.sign_in_url())
     assert "digits" in visitor.press(page, "Authorize").text
     assert tunnel.wait() == 255
+    # However that went in detail: connection lost, or three empty answers.
+    for answer in (lambda: visitor.get(page.url), lambda: visitor.press(page, "Authorize")):
+        gone = until(lambda answer=answer: (told := answer()).status != 200 and told, "the end of the link")
+        assert gone.status == 409 and "The digits were not typed" in gone.text, repr(gone)

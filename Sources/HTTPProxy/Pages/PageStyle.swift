@@ -69,7 +69,7 @@ enum PageStyle {
     .key h3{margin:0 0 .25rem;font-size:.9375rem;font-weight:600;overflow-wrap:anywhere}
     .key dl{margin:.75rem 0;border-top:0}
     .key ul.plain{margin:.75rem 0;font-size:.9375rem}
-    .key dl>div{border-bottom:0;padding:.125rem 0;grid-template-columns:8.5rem 1fr;font-size:.9375rem}
+    .key dl>div{border-bottom:0;padding:.125rem 0;grid-template-columns:7rem 1fr;font-size:.9375rem}
     .path{list-style:none;display:flex;margin:1.75rem 0;padding:0}
     .path li{flex:1;position:relative;text-align:center;font-size:.875rem;min-width:0;padding:1.625rem .125rem 0}
     .path li::before{content:"";position:absolute;top:.4375rem;left:-50%;width:100%;border-top:2px solid var(--accent)}

@@ -20,7 +20,7 @@ struct VerifyPage {
     """
     <p class="eyebrow">Sign-in with ssh</p>
     <h1>Is this you, at your terminal?</h1>
-    <p class="lead">An ssh command is waiting. If you authorize it, its key \(allowed) as <strong>\(session.subject.displayName)</strong>.</p>
+    <p class="lead">An ssh command is waiting. If \(whoDecides) it, its key \(allowed) as <strong>\(someone)</strong>.</p>
     \(warnings)
     <dl>
     <div><dt>It asks to</dt><dd>\(asked)</dd></div>
@@ -59,6 +59,9 @@ struct VerifyPage {
       "Log in to hosts behind the edge<small>ssh user name: <code>\(pending.username)</code></small>"
     }
   }
+
+  private var whoDecides: HTML { mayApprove ? "you authorize" : "whoever opened the link first authorizes" }
+  private var someone: HTML { mayApprove ? "\(session.subject.displayName)" : "that person" }
 
   private var mayApprove: Bool { pending.mayApprove(session) }
 

@@ -30,7 +30,7 @@ extension OwnPages {
       content: """
         <p class="eyebrow">Your account</p>
         <h1>Keys and sessions</h1>
-        <p class="lead">Everything here acts as <strong>\(session.subject.displayName)</strong>. What you do not know, end.</p>
+        <p class="lead">Everything here acts as <strong>\(session.subject.displayName)</strong>. End what you do not recognise.</p>
         \(done(visitor))<h2>Connected now</h2>
         \(liveList(live, form))<h2>ssh keys</h2>
         \(keyList(keys, form))<h2>Browsers</h2>

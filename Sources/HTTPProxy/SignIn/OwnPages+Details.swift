@@ -30,8 +30,8 @@ extension OwnPages {
         \(Self.claims(of: subject))<h2>Your tunnels</h2>
         \(tunnelList(tunnels(of: session), none: "You publish nothing at the moment."))\(refusedList(of: session, now: now))
         <h2>Keys and sessions</h2>
-        <p>\(Self.keyCount(identity.bindings(of: session).count)) <a href="\(url: Self.accessPath)">Look at everything that acts as you, and \
-        end what you do not know</a></p>
+        <p>\(Self.keyCount(identity.bindings(of: session).count)) <a href="\(url: Self.accessPath)">See everything that acts as you, and \
+        end what you do not recognise</a></p>
         <div class="actions"><a class="button" href="/.pomerium/sign_out">Sign out…</a></div>
 
         """, requestID: request.requestID, account: .details

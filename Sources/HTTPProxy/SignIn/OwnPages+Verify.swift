@@ -170,7 +170,7 @@ extension OwnPages {
       content: """
         <p class="eyebrow">One more step</p>
         <h1>Type these digits into your ssh prompt</h1>
-        <p class="lead">The key is new and comes from another address than this browser. The digits prove that both are yours.</p>
+        <p class="lead">They prove that this browser and the terminal are both yours. Nothing is allowed until they are typed.</p>
         <p><span class="digits" aria-hidden="true">\(String(digits.prefix(half))) \(String(digits.dropFirst(half)))</span>\
         <span class="hidden">\(spoken)</span></p>
         <div class="note warn"><p><strong>Never tell them to anybody.</strong> Type them only into a terminal that you opened yourself. \
