@@ -42,8 +42,9 @@ final class BridgeFarEnd: ByteStreamConsumer {
     confirm()
   }
 
+  /// Whatever the near end has sent is here by now: while that is little, it has room for more.
   private func confirm() {
-    guard unconfirmed > 0, stream.isWritable, !isClosed else { return }
+    guard unconfirmed >= BridgeLink.worthTellingOut, stream.isWritable, !isClosed else { return }
     link.toNear.post([.confirmed(unconfirmed)])
     unconfirmed = 0
   }

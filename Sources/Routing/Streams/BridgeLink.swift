@@ -5,8 +5,13 @@ import Synchronization
 final class BridgeLink: Sendable {
   /// How many bytes may be under way from the stream; they count against its window until they are taken.
   static let bytesInFlight = 256 * 1024
-  /// And to the stream: they add to what waits in it when its peer takes nothing.
-  static let bytesInFlightOut = 64 * 1024
+  /// And to the stream: they add to what waits in it when its peer takes nothing. Several reads of an upload, so that one loop
+  /// can decrypt the next while the other sends the last.
+  static let bytesInFlightOut = 256 * 1024
+  /// The other loop is told at the latest when so much of it has been passed on; less goes with what is said anyway, and does
+  /// not wake it. So far below the bound, and below the window of any channel, nobody waits for the rest.
+  static let worthTelling = 8 * 1024
+  static let worthTellingOut = bytesInFlightOut / 2
 
   /// What a piece under way counts for: its bytes, and what it takes to hold it, however small it is.
   static func cost(_ bytes: ByteBuffer) -> Int { bytes.readableBytes + 128 }

@@ -22,6 +22,8 @@ package final class LoopBridge: ByteStream {
   private var arrived = CircularBuffer<BridgeRead>()
   private var passedOn = (cost: 0, bytes: 0)
   private var isReading = false
+  /// Nothing more will be read that could tell of the rest.
+  private var hasFinished = false
   private var isDelivering = false
   /// We asked for the end; nothing more is delivered but the end itself.
   private var isClosing = false
@@ -107,6 +109,10 @@ package final class LoopBridge: ByteStream {
   }
 
   private func post() {
+    if passedOn.cost > 0 {
+      collected.append(.passedOn(cost: passedOn.cost, bytes: passedOn.bytes))
+      passedOn = (0, 0)
+    }
     toFarEnd.post(collected)
     collected.removeAll(keepingCapacity: true)
   }
@@ -150,15 +156,14 @@ package final class LoopBridge: ByteStream {
         passedOn.bytes += bytes.readableBytes
         consumer?.streamDidRead(bytes)
       case .endOfCycle: consumer?.streamDidCompleteRead()
-      case .finished: consumer?.streamDidFinishReading()
+      case .finished:
+        hasFinished = true
+        consumer?.streamDidFinishReading()
       case .closed, .confirmed, .writable: break
       }
     }
     isDelivering = false
-    if passedOn.cost > 0, !isClosed {
-      toFarEnd.post([.passedOn(cost: passedOn.cost, bytes: passedOn.bytes)])
-      passedOn = (0, 0)
-    }
+    if !isClosed, passedOn.cost >= BridgeLink.worthTelling || (hasFinished && passedOn.cost > 0) { post() }
   }
 
   private func noteWritability() {

@@ -76,6 +76,7 @@ private final class Collector: ByteStreamConsumer {
   var received: [UInt8] = []
   var cycles = 0
   var writability: [Bool] = []
+  var onRead: (() -> Void)?
   let finished: EventLoopPromise<Int>
   let closed: EventLoopPromise<StreamEnd>
 
@@ -84,7 +85,10 @@ private final class Collector: ByteStreamConsumer {
     closed = loop.makePromise()
   }
 
-  func streamDidRead(_ bytes: ByteBuffer) { received += bytes.readableBytesView }
+  func streamDidRead(_ bytes: ByteBuffer) {
+    received += bytes.readableBytesView
+    onRead?()
+  }
   func streamDidCompleteRead() { cycles += 1 }
   func streamDidFinishReading() { finished.succeed(received.count) }
   func streamWritabilityChanged(isWritable: Bool) { writability.append(isWritable) }
@@ -183,6 +187,37 @@ struct LoopBridgeTests {
     var taken = 0
     while taken < 1_000_000 { taken = try await setup.far.eventLoop.submit { setup.far.value.taken }.get() }
     #expect(taken == 1_000_000)
+    try await close(setup)
+  }
+
+  /// A small answer is not worth waking the other loop for: that it was taken goes with the next request.
+  @Test func littleThatWasTakenIsToldWithWhatIsSaidNext() async throws {
+    let setup = try await setUp(amount: 500_000, piece: 1000)
+    try await setup.near.eventLoop.submit {
+      setup.collector.value.onRead = { setup.near.value.pauseReading() }
+      setup.near.value.resumeReading()
+    }.get()
+    var received = 0
+    while received == 0 {
+      received = try await setup.near.eventLoop.submit { setup.collector.value.received.count }.get()
+    }
+    #expect(received == 1000)
+    _ = try await setup.near.eventLoop.submit {}.get()
+    #expect(try await setup.far.eventLoop.submit { setup.far.value.taken }.get() == 0)
+    try await setup.near.eventLoop.submit {
+      setup.near.value.write(ByteBuffer(bytes: [1]))
+      setup.near.value.flush()
+    }.get()
+    let far = try await setup.far.eventLoop.submit { (setup.far.value.taken, setup.far.value.written) }.get()
+    #expect(far == (1000, [1]))
+    // Whatever was not told before is, at the end.
+    _ = try await setup.near.eventLoop.flatSubmit {
+      setup.collector.value.onRead = nil
+      setup.near.value.resumeReading()
+      return setup.collector.value.finished.futureResult
+    }.get()
+    var taken = 0
+    while taken < 500_000 { taken = try await setup.far.eventLoop.submit { setup.far.value.taken }.get() }
     try await close(setup)
   }
 
