@@ -26,8 +26,8 @@ internal import COpenSSL
     unsafe te_ctx_set_modes(pointer)
     unsafe te_ctx_set_session_cache_off(pointer)
     if server {
-      // One is enough: who resumes gets the next one. OpenSSL would make two.
-      try check(unsafe SSL_CTX_set_num_tickets(pointer, 1), "cannot set the number of tickets")
+      // OpenSSL would send two with the end of the handshake; the engine sends one with the first data.
+      try check(unsafe SSL_CTX_set_num_tickets(pointer, 0), "cannot set the number of tickets")
     }
     unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_NONE, nil)
     try check(unsafe te_ctx_set_min_version(pointer, minimum.openSSLNumber), "cannot set the TLS version")

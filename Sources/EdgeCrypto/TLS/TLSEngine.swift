@@ -20,6 +20,10 @@ internal import COpenSSL
   /// Plaintext that waits to share a record with what comes next, or for the handshake.
   private var held: [UInt8] = []
   private var flushWhenReady = false
+  /// The client may resume, and has no ticket of this connection yet (RFC 8446 section 4.6.1). It goes with the first data: by
+  /// itself it would cost a packet of its own, and whoever leaves before that has no use for it.
+  private var owesTicket = false
+  private static let ticketRoom = 512
 
   private let ssl: OpaquePointer
   private let io: UnsafeMutablePointer<te_bio_state>
@@ -90,6 +94,7 @@ internal import COpenSSL
   package func outputNeeded(forSending count: Int) -> Int {
     let total = count + held.count
     return total + (total / Self.maximumRecord + 2) * Self.recordOverhead + pendingOutput
+      + (owesTicket ? Self.ticketRoom : 0)
   }
 
   /// Records that found no room.
@@ -123,7 +128,10 @@ internal import COpenSSL
     return error
   }
 
-  func helloNamed(_ name: String?) { serverName = name }
+  func helloArrived(_ name: String?, takesTickets: Bool) {
+    serverName = name
+    owesTicket = takesTickets
+  }
 
   // MARK: Inside OpenSSL
 
@@ -202,6 +210,11 @@ internal import COpenSSL
 
   /// Every call writes one record; the BIO always takes it.
   private func write(_ bytes: UnsafeRawBufferPointer) {
+    if owesTicket, bytes.count > 0 {
+      owesTicket = false
+      // OpenSSL writes it ahead of the data. With TLS 1.2 it was part of the handshake, and this does nothing.
+      _ = unsafe SSL_new_session_ticket(ssl)
+    }
     var done = 0
     while done < bytes.count, failure == nil {
       guard let base = bytes.baseAddress else { return }

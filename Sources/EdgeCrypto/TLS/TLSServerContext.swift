@@ -141,6 +141,15 @@ package final class TLSServerContext: Sendable {
   }
 }
 
+extension TLSServerContext {
+  /// Whether a client can resume with a ticket the way we do it, which is with a new key exchange: psk_key_exchange_modes names
+  /// psk_dhe_ke (RFC 8446 section 4.2.9). Clients that keep no sessions often do not send the extension.
+  static func takesTickets(kexModes bytes: [UInt8]) -> Bool {
+    guard let count = bytes.first, Int(count) == bytes.count - 1 else { return false }
+    return bytes.dropFirst().contains(1)
+  }
+}
+
 /// Called before anything else is decided about a connection: picks the certificate, and binds sessions and tickets to the
 /// server name (security rule 27), which OpenSSL does not do for TLS 1.3.
 private func clientHelloArrived(
@@ -160,8 +169,13 @@ private func clientHelloArrived(
   guard unsafe SSL_set_session_id_context(ssl, binding, UInt32(binding.count)) == 1 else {
     return SSL_CLIENT_HELLO_ERROR
   }
+  var takesTickets = false
+  if unsafe SSL_client_hello_get0_ext(ssl, UInt32(TLSEXT_TYPE_psk_kex_modes), &bytes, &count) == 1 {
+    takesTickets = unsafe TLSServerContext.takesTickets(
+      kexModes: Array(UnsafeBufferPointer(start: bytes, count: count)))
+  }
   if let engine = unsafe SSL_get_ex_data(ssl, 0) {
-    unsafe Unmanaged<TLSEngine>.fromOpaque(engine).takeUnretainedValue().helloNamed(name)
+    unsafe Unmanaged<TLSEngine>.fromOpaque(engine).takeUnretainedValue().helloArrived(name, takesTickets: takesTickets)
   }
   return SSL_CLIENT_HELLO_SUCCESS
 }
