@@ -55,17 +55,22 @@ struct Listener {
     try await bootstrap(purpose).withBoundSocket(socket).get()
   }
 
+  /// The listener's socket is told what its connections shall do: Linux hands both TCP options on to them, which saves asking
+  /// for them each time.
   private func bootstrap(_ purpose: Purpose) -> ServerBootstrap {
     let shared = self.shared
     let loops = self.loops
     return ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 1024)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-      // What the read buffers ask for.
-      .childChannelOption(.maxMessagesPerRead, value: 1)
-      .childChannelOption(.recvAllocator, value: ReadBuffers(first: Self.firstRead))
-      .childChannelOption(.allowRemoteHalfClosure, value: true)
+      .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          // linux/tcp.h: TCP_NOTSENT_LOWAT. What a slow visitor does not take stays where it is counted, out of the kernel.
+          let option = ChannelOptions.Types.SocketOption(level: .tcp, name: NIOBSDSocket.Option(rawValue: 25))
+          try? channel.syncOptions?.setOption(option, value: Self.notSentLowWater)
+        }
+      }
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value else {
@@ -78,17 +83,22 @@ struct Listener {
             loop.tally.refused(.connections)
             throw ChannelError.inappropriateOperationForState
           }
-          #if os(Linux)
-            // linux/tcp.h: TCP_NOTSENT_LOWAT. What a slow visitor does not take stays where it is counted, out of the kernel.
-            let option = ChannelOptions.Types.SocketOption(level: .tcp, name: NIOBSDSocket.Option(rawValue: 25))
-            try? channel.syncOptions?.setOption(option, value: Self.notSentLowWater)
-          #endif
+          try Self.setOptions(of: channel)
           switch purpose {
           case .visitors: try Self.admit(channel, loop, shared)
           case .redirects: try Self.redirect(channel, loop, shared)
           }
         }
       }
+  }
+
+  /// Set here and not by the bootstrap, which makes futures of them.
+  private static func setOptions(of channel: any Channel) throws {
+    guard let options = channel.syncOptions else { throw ChannelError.inappropriateOperationForState }
+    // What the read buffers ask for.
+    try options.setOption(.maxMessagesPerRead, value: 1)
+    try options.setOption(.recvAllocator, value: ReadBuffers(first: firstRead))
+    try options.setOption(.allowRemoteHalfClosure, value: true)
   }
 
   /// Places are counted as at the other door: who filled this one would leave none there. There is nothing to be told here.

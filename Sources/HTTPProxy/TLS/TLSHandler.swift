@@ -159,28 +159,27 @@ final class TLSHandler: ChannelDuplexHandler {
     // Before the handshake is complete there is nothing an HTTP server could want to say.
     guard engine.isHandshakeComplete, !hasClosedOutput else { return }
     needsFlush = false
-    if queued.count == 1, let only = queued.first, only.readableBytes <= Self.smallFlush {
-      queued.removeAll(keepingCapacity: true)
-      flushSmall(only, context)
-      return
-    }
-    for index in queued.indices { seal(queued[index], isLast: index == queued.index(before: queued.endIndex), context) }
-    queued.removeAll(keepingCapacity: true)
-    context.flush()
-  }
-
-  /// A small answer, in storage that serves again.
-  private func flushSmall(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
     var output = spares.take()
-    let engine = self.engine
-    output.writeWithOutputRawSpan(minimumWritableBytes: engine.outputNeeded(forSending: bytes.readableBytes)) {
-      output in
-      _ = engine.send(bytes.readableBytesSpan, endOfFlush: true, output: &output)
-    }
+    sealQueued(into: &output, context)
     if output.readableBytes > 0 { context.write(wrapOutboundOut(output), promise: nil) }
     drain(context)
     context.flush()
     spares.giveBack(&output)
+  }
+
+  /// A small answer goes into storage that serves again; anything else is written from storage of its own.
+  private func sealQueued(into output: inout ByteBuffer, _ context: ChannelHandlerContext) {
+    if queued.count == 1, let only = queued.first, only.readableBytes <= Self.smallFlush {
+      queued.removeAll(keepingCapacity: true)
+      let engine = self.engine
+      output.writeWithOutputRawSpan(minimumWritableBytes: engine.outputNeeded(forSending: only.readableBytes)) {
+        output in
+        _ = engine.send(only.readableBytesSpan, endOfFlush: true, output: &output)
+      }
+      return
+    }
+    for index in queued.indices { seal(queued[index], isLast: index == queued.index(before: queued.endIndex), context) }
+    queued.removeAll(keepingCapacity: true)
   }
 
   private func seal(_ bytes: ByteBuffer, isLast: Bool, _ context: ChannelHandlerContext) {
@@ -198,16 +197,20 @@ final class TLSHandler: ChannelDuplexHandler {
     drain(context)
   }
 
+  /// What was written and close_notify leave together.
   func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
     if mode != .input, !hasClosedOutput {
-      if engine.isHandshakeComplete { flush(context: context) }
+      var output = spares.take()
+      if engine.isHandshakeComplete { sealQueued(into: &output, context) }
       hasClosedOutput = true
-      var output = context.channel.allocator.buffer(capacity: 0)
       let engine = self.engine
-      output.writeWithOutputRawSpan(minimumWritableBytes: 20 << 10) { output in
+      output.writeWithOutputRawSpan(minimumWritableBytes: 64 + engine.pendingOutput) { output in
         _ = engine.close(&output)
       }
-      if output.readableBytes > 0 { context.writeAndFlush(wrapOutboundOut(output), promise: nil) }
+      if output.readableBytes > 0 { context.write(wrapOutboundOut(output), promise: nil) }
+      drain(context)
+      context.flush()
+      spares.giveBack(&output)
     }
     context.close(mode: mode, promise: promise)
   }

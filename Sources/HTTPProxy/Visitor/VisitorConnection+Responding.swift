@@ -77,9 +77,19 @@ extension VisitorConnection: VisitorSide {
 
   func closeAfterResponse() { closesAfterResponse = true }
 
-  func finishRaw() {
-    flush()
+  func finishRaw() { flushAndFinishOutput() }
+
+  /// What was written leaves in one packet with close_notify, where TLS says that; without TLS it must leave before the end.
+  func flushAndFinishOutput() {
+    guard tls != nil, !inputIsClosed, !isWriting, let context, var bytes = writer.take() else {
+      flush()
+      return finishOutput()
+    }
+    unflushed = 0
+    hasWritten = false
+    context.write(wrapOutboundOut(bytes), promise: nil)
     finishOutput()
+    loop.spares.giveBack(&bytes)
   }
 
   func flush() {

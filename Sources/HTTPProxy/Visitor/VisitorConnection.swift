@@ -306,10 +306,9 @@ final class VisitorConnection: ChannelInboundHandler, RemovableChannelHandler, L
   private func linger() {
     guard !isLingering, context != nil else { return }
     isLingering = true
-    flush()
     inbound = ByteBuffer()
     since = .now()
-    finishOutput()
+    flushAndFinishOutput()
     adjustReading()
   }
 
