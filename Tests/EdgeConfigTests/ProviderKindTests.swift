@@ -34,6 +34,16 @@ import Testing
     #expect(other.scopes == ["openid", "email"])
   }
 
+  @Test(arguments: [
+    ("http://idp.example.com", true), ("http://10.0.0.1:5556/dex", true), ("http://localhost.example.com", true),
+    ("https://idp.example.com", false), ("http://127.0.0.1:5556", false), ("http://[::1]:5556", false),
+    ("http://idp.localhost:5556", false),
+  ]) func aProviderInTheClearIsWarnedOf(_ url: String, _ isWarned: Bool) throws {
+    let loaded = EdgeConfigTests.load(Self.text("idp_provider: oidc\nidp_provider_url: \(url)"))
+    #expect(loaded.configuration?.identityProvider.issuerURL == url)
+    #expect(loaded.warnings.contains { $0.description.contains("asked in the clear") } == isWarned)
+  }
+
   @Test func aServerOfOneSOwnIsNamed() throws {
     let gitlab = try read("idp_provider: gitlab\nidp_provider_url: https://git.example.com").provider
     #expect(gitlab?.issuerURL == "https://git.example.com")

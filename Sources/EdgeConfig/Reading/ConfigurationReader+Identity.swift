@@ -102,6 +102,13 @@ extension ConfigurationReader {
       section.error(setting, "an issuer has no user, query or fragment")
       return nil
     }
+    let isHere =
+      url.host == "localhost" || url.host.hasSuffix(".localhost") || IPAddress(url.host)?.isLoopback == true
+    if url.scheme == "http", !isHere {
+      findings.warning(
+        setting.place, "the identity provider is asked in the clear: whoever is on the way can sign in as anybody",
+        "give it a certificate and write https://, unless the network up to it is yours alone")
+    }
     if url.path.hasSuffix("/.well-known/openid-configuration") {
       section.error(setting, "this is the discovery document", "leave out /.well-known/openid-configuration")
       return nil
