@@ -120,7 +120,7 @@ extension MetricFamily {
 
   /// In the order of the exposition.
   static let all: [MetricFamily] = [
-    buildInfo, ready, reloadSuccess, reloadTime, reloads,
+    buildInfo, ready, storeUp, storeFailures, reloadSuccess, reloadTime, reloads,
     tunnels, tunnelBindings, tunnelRequests, tunnelStreams, tunnelsOpened, tunnelsClosed, forwardsRefused,
     parkedRequests, upstreams, healthChecks,
     requests, requestSeconds, requestBytes, responseBytes, requestDuration, decisions,
