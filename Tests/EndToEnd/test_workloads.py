@@ -17,6 +17,7 @@ from kit.job_issuer import JobIssuer
 from kit.people import approve
 from kit.processes import Program
 from kit.publisher import make_key
+from kit.visitor import Visitor
 from kit.waiting import WITHIN_A_SECOND, seconds_until, until
 
 ACCOUNT = """\
@@ -34,7 +35,7 @@ ROUTES = """\
   - from: https://api.localhost:%(port)d
     policy: [{allow: {or: [{service_account: {is: preview}}]}}]
     upstream_tunnel:
-      ssh_policy: [{allow: {or: [{service_account: {is: preview}}]}}]
+      ssh_policy: [{allow: {or: [{service_account: {is: preview}}, {authenticated_user: true}]}}]
   - from: https://app.localhost:%(port)d
     policy: [{allow: {or: [{authenticated_user: true}]}}]
     upstream_tunnel:
@@ -222,21 +223,44 @@ def test_keys_belong_to_people_or_to_jobs(start, issuer, show, new_publisher, vi
     assert status == 409 and "another job" in answer["error"]
 
 
-def test_taken_out_of_the_file_it_is_gone_within_a_second(start, issuer, show, new_publisher, visitor, service):
+def test_taken_out_of_the_file_it_is_gone_within_a_second(start, issuer, show, new_publisher, service):
     edge = start()
     publisher = new_publisher(edge)
     token = issuer.token()
     assert show(edge, token, publisher.key)[0] == 200
     tunnel = publisher.forward(("api.localhost", service.port), options=ALONE).wait_published()
-    # The same token visits as often as it likes; the service never sees it.
-    for _ in range(3):
-        assert visit(visitor, edge, token).text == "Hello world!\n"
-    assert visit(visitor, edge, token, host="app.localhost").status in (401, 403)
-    assert visit(visitor, edge, issuer.token(aud="https://other.example")).status == 401
-    assert audit(edge, "workload token accepted")
     edge.edit(r"repository: example/shop", "repository: example/other")
     assert seconds_until(lambda: not tunnel.is_running, "the end of the tunnel") < WITHIN_A_SECOND + 1
     assert "takes the token of this job no more" in tunnel.output
+
+
+def test_a_token_visits_until_the_configuration_says_otherwise(
+    start, issuer, new_publisher, authority, visitor, service
+):
+    edge = start()
+    tunnel = new_publisher(edge).forward(("api.localhost", service.port))
+    approve(tunnel, Visitor(authority.certificate))
+    tunnel.wait_published()
+    token = issuer.token()
+    # As often as it likes, and the service never sees it.
+    for _ in range(3):
+        told = visit(visitor, edge, token, "/echo")
+        assert told.status == 200 and token not in told.text
+    assert visit(visitor, edge, token, host="app.localhost").status in (401, 403)
+    assert visit(visitor, edge, issuer.token(aud="https://other.example")).status == 401
+    # A token of somebody else's issuer is the service's business: to the edge nobody is signed in.
+    assert visit(visitor, edge, issuer.token(iss="https://other.example")).status == 302
+    [record] = audit(edge, "workload token accepted")
+    assert record["service-account"] == "preview" and record["job"] == "repo:example/shop:ref:refs/heads/main"
+    link, stream = visitor.start(
+        "GET", edge.url("/events", host="api.localhost"), headers={"Authorization": f"Bearer {token}"}
+    )
+    assert stream.status == 200 and stream.readline().startswith(b"data:")
+    until(lambda: service.open_streams == 1, "the stream at the service")
+    edge.edit(r"repository: example/shop", "repository: example/other")
+    took = seconds_until(lambda: service.open_streams == 0, "the end of the stream")
+    assert took < WITHIN_A_SECOND + 1 and tunnel.is_running
+    link.close()
     assert visit(visitor, edge, token).status == 401
 
 

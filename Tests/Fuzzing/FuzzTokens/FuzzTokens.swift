@@ -1,6 +1,7 @@
 import EdgeCrypto
 import FuzzDriver
 import Policy
+import Store
 
 @testable import Identity
 
@@ -92,6 +93,7 @@ private func readClaims(_ bytes: [UInt8]) {
   guard let token = try? SignedToken(Genuine.signed(bytes)) else { fatalError("no token") }
   var expect = IDToken.Expectation(issuer: "https://idp.example", clientID: "edge", now: Genuine.now)
   _ = try? LogoutToken(token, keys: Genuine.keys, expect: expect)
+  readJob(token)
   expect.nonce = "n"
   guard let idToken = try? IDToken(token, keys: Genuine.keys, expect: expect) else { return }
   guard idToken.claims.text("iss") == "https://idp.example", !idToken.subject.isEmpty else {
@@ -104,7 +106,28 @@ private func readClaims(_ bytes: [UInt8]) {
     sessionID: "s", issuer: idToken.issuer, userID: idToken.subject, configuration: provider, expiresAt: Genuine.now)
 }
 
+/// A job's token: what passes names one audience and ends within a day, and what is kept of it is read again as the same.
+private func readJob(_ token: SignedToken) {
+  let issuer = WorkloadIssuer(name: "https://idp.example")
+  guard let job = try? WorkloadToken(token, keys: Genuine.keys, issuer: issuer, now: Genuine.now) else { return }
+  guard !job.claims.audience.isEmpty, !job.claims.subject.isEmpty, Genuine.now < job.expiresAt,
+    job.expiresAt <= Genuine.now.adding(seconds: WorkloadToken.longestLifetime + WorkloadToken.skew)
+  else { fatalError("wrong claims") }
+  let binding = WorkloadBinding(
+    fingerprint: "f", account: "ci", sourceAddress: "192.0.2.1", boundAt: Genuine.now, expiresAt: job.expiresAt,
+    claims: job.claims)
+  let record = StoredRecord(kind: WorkloadBinding.kind, id: "f", value: binding.encoded, expiresAt: nil, version: 1)
+  guard WorkloadBinding(record) == binding else { fatalError("another binding after writing and reading") }
+  guard let pattern = try? ClaimPattern("idp/*-*") else { fatalError("no pattern") }
+  let trust = WorkloadTrust(
+    issuer: issuer, audience: "edge", conditions: [ClaimCondition(path: ["sub"], patterns: [pattern])])
+  if trust.obstacle(to: job.claims) == nil, !job.claims.subject.utf8.starts(with: "idp/".utf8) {
+    fatalError("another job")
+  }
+}
+
 private func readCallback(_ text: String) {
+  _ = try? WorkloadKey(line: text)
   let pairs = QueryString.parse(text)
   let again = QueryString.parse(QueryString.encode(pairs))
   guard pairs.count == again.count, zip(pairs, again).allSatisfy({ $0 == $1 }) else { fatalError("other parameters") }
