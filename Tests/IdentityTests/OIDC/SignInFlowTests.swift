@@ -17,7 +17,7 @@ import Testing
     #expect(query["code_challenge_method"] == "S256")
     #expect(query["code_challenge"]?.count == 43)
     #expect(start.cookie.name.hasPrefix("__Host-_pomerium_attempt_"))
-    #expect(start.cookie.maxAge == 600)
+    #expect(start.cookie.maxAge == SignInAttempt.cookieLifetime)
     // The browser cannot read what only we and the provider may know.
     #expect(!start.cookie.value.contains(query["nonce"] ?? ""))
 
@@ -132,6 +132,9 @@ import Testing
     let queries: [[(String, String)]] = [
       [], [("error", "access_denied")], [("code", "x")], [state], [state, ("code", "")],
       [state, state, ("code", "x")], [state, ("code", "x"), ("code", "y")],
+      [state, ("code", "x"), ("iss", "https://idp.example"), ("iss", "https://idp.example")],
+      [state, ("error", "access_denied"), ("error", "server_error")],
+      [state, ("error", "access_denied"), ("error_description", "a"), ("error_description", "b")],
     ]
     for query in queries {
       let error = await #expect(throws: IdentityError.self) {
