@@ -70,6 +70,14 @@ enum ClaimValues {
     }
   }
 
+  /// The first texts among them.
+  func texts(most: Int) -> [String] {
+    array.prefix(most).compactMap { value in
+      guard case .string(let text) = value else { return nil }
+      return text
+    }
+  }
+
   var count: Int {
     switch self {
     case .none: 0

@@ -79,26 +79,49 @@ struct ForwardHostPattern: Sendable, Equatable {
       }
     case .claim(let path):
       return path.values(in: subject.claims).hasText { text in
-        guard let label = Self.label(text) else { return false }
+        guard let label = Self.label(text[...]) else { return false }
         return name.starts(with: label) && matches(name.dropFirst(label.count), rest, subject, &tries)
       }
     case .emailLocalPart:
-      guard subject.emailIsTrusted, let email = subject.email, let at = email.lastIndex(of: "@"),
-        let label = Self.label(String(email[..<at]))
-      else { return false }
+      guard let label = Self.localLabel(of: subject) else { return false }
       return name.starts(with: label) && matches(name.dropFirst(label.count), rest, subject, &tries)
     }
   }
 
+  /// What it is for this person: claims in place of their names, `*` as it is written; nothing where a claim says nothing
+  /// that could be part of a name.
+  func hosts(of subject: Subject) -> [String] {
+    var hosts = [""]
+    for piece in pieces {
+      let parts: [String]
+      switch piece {
+      case .text(let text): parts = [text]
+      case .anything: parts = ["*"]
+      case .claim(let path):
+        parts = path.values(in: subject.claims).texts(most: Self.mostHosts).filter { Self.label($0[...]) != nil }
+      case .emailLocalPart: parts = Self.localLabel(of: subject).map { [String(decoding: $0, as: UTF8.self)] } ?? []
+      }
+      hosts = Array(hosts.lazy.flatMap { host in parts.lazy.map { host + $0 } }.prefix(Self.mostHosts))
+    }
+    return hosts
+  }
+
+  private static let mostHosts = 20
+
   /// What a claim says, where it is one label of a host name (RFC 1123) in lower case; anything else would be a name of
   /// somebody else's choosing. Taken literally (security rule 5): `Ann` and `ann` may be two people, and letters of other
   /// alphabets become ASCII where case is folded.
-  private static func label(_ text: String) -> [UInt8]? {
+  private static func label(_ text: Substring) -> [UInt8]? {
     let label = text.utf8
     guard (1...63).contains(label.count), label.first != 0x2D, label.last != 0x2D,
       label.allSatisfy({ $0.isNameByte && $0 != 0x2E && !(0x41...0x5A).contains($0) })
     else { return nil }
     return Array(label)
+  }
+
+  private static func localLabel(of subject: Subject) -> [UInt8]? {
+    guard subject.emailIsTrusted, let email = subject.email, let at = email.lastIndex(of: "@") else { return nil }
+    return label(email[..<at])
   }
 }
 

@@ -15,11 +15,22 @@ struct Publisher: Sendable {
 
   /// Whether they may publish a name on this route.
   func decide(_ route: Route, _ host: ForwardedHost, now: UnixTime) -> Decision {
-    let policy = isWithinItsHosts(route, host) ? route.tunnel?.publishPolicy ?? .denyAll : .denyAll
-    return policy.decide(
-      AccessRequest(
-        subject: subject, sourceAddress: sourceAddress, sshUsername: username, sshPublicKey: key.blob,
-        forwardHost: host, sshCertificate: certificate, now: now))
+    policy(of: route, host).decide(request(host, now: now))
+  }
+
+  /// The same with its reasons, for the audit log.
+  func explain(_ route: Route, _ host: ForwardedHost, now: UnixTime) -> DecisionExplanation {
+    policy(of: route, host).explain(request(host, now: now))
+  }
+
+  private func policy(of route: Route, _ host: ForwardedHost) -> AccessPolicy {
+    isWithinItsHosts(route, host) ? route.tunnel?.publishPolicy ?? .denyAll : .denyAll
+  }
+
+  private func request(_ host: ForwardedHost, now: UnixTime) -> AccessRequest {
+    AccessRequest(
+      subject: subject, sourceAddress: sourceAddress, sshUsername: username, sshPublicKey: key.blob,
+      forwardHost: host, sshCertificate: certificate, now: now)
   }
 
   /// A service account publishes names that are listed for it, and no others (security rule 13).
@@ -32,18 +43,14 @@ struct Publisher: Sendable {
   }
 
   /// The routes this person may publish now, in configuration order.
-  func publishable(in table: RouteTable, now: UnixTime) -> [Route] {
-    table.routes.filter { route in
-      route.tunnel != nil && decide(route, route.forwardedHost, now: now).isAllowed
-        && route.origin.host.name.map { !table.reservedHosts.contains($0) } != false
+  func publishable(in table: RouteTable, now: UnixTime) -> [PublishableRoute] {
+    table.routes.compactMap { route in
+      guard route.tunnel != nil, route.origin.host.name.map({ !table.reservedHosts.contains($0) }) != false else {
+        return nil
+      }
+      let hosts = hosts(on: route, now: now)
+      return hosts.isEmpty ? nil : PublishableRoute(route: route, hosts: hosts)
     }
-  }
-}
-
-extension Route {
-  /// What is known of the name before somebody asks for one: under a wildcard nothing.
-  fileprivate var forwardedHost: ForwardedHost {
-    origin.host.isWildcard ? .any : .name(origin.host.description)
   }
 }
 

@@ -7,18 +7,15 @@ struct WelcomeBanner {
   static let most = 3
   private static let namesShown = 5
 
-  static func lines(_ publisher: Publisher, routes: [Route], extra: [String]) -> [String] {
+  static func lines(_ publisher: Publisher, routes: [PublishableRoute], extra: [String]) -> [String] {
     let who = publisher.subject.displayName.printable(limit: 120)
     var lines = ["Signed in as \(who) until \(CalendarTime(publisher.subject.expiresAt))."]
     var names: [String] = []
     var seen: Set<String> = []
-    for route in routes {
-      let name = route.origin.scheme.isWeb ? route.origin.host.description : route.origin.url
-      if seen.insert(name).inserted { names.append(name) }
-    }
-    let shown = names.prefix(namesShown).joined(separator: ", ")
+    for name in routes.lazy.flatMap(\.names) where seen.insert(name).inserted { names.append(name) }
+    let shown = names.prefix(namesShown).joined(separator: ", ").printable(limit: 400)
     let more = names.count > namesShown ? " and \(names.count - namesShown) more" : ""
-    if let only = unnamedChoice(publisher, routes: routes) {
+    if let only = unnamedChoice(publisher, routes: routes.map(\.route)) {
       lines.append("You may publish \(shown); -R 443:... means \(only.origin.url).")
     } else {
       lines.append("You may publish \(shown)\(more).")

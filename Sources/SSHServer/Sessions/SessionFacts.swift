@@ -5,7 +5,7 @@ import Routing
 struct SessionFacts {
   let publisher: Publisher
   let bound: [Forward.Bound]
-  let publishable: [Route]
+  let publishable: [PublishableRoute]
   let connectionID: String
   /// What could not be published, and why.
   let refusals: [String]

@@ -60,7 +60,7 @@ struct ShellCommand {
   private func unknown(_ word: String) -> Result {
     let names = Name.allCases.map(\.rawValue)
     var text = "Unknown command: \(word.printable(limit: 80))."
-    if let nearest = Self.nearest(to: word, among: names) { text += " Did you mean \(nearest)?" }
+    if let nearest = nearestName(to: word, among: names) { text += " Did you mean \(nearest)?" }
     return Result(
       errors: [text, "Commands: \(names.joined(separator: ", ")). Each takes --json."], status: Self.notFound)
   }
@@ -103,14 +103,15 @@ struct ShellCommand {
 
   private func routes(_ facts: SessionFacts) -> Result {
     let bound = Set(facts.bound.filter(\.state.isAttached).map(\.routeID))
-    let lines = facts.publishable.map { route in
-      "\(route.origin.url)  -R \(Self.forward(route.origin)):localhost:3000"
-        + (bound.contains(route.id) ? "  published here" : "")
+    let offers = facts.publishable.flatMap { offer in offer.hosts.map { (route: offer, host: $0) } }
+    let lines = offers.map { offer in
+      let line = "\(offer.route.url(of: offer.host))  -R \(offer.route.forward(offer.host)):localhost:3000"
+      return line.printable(limit: 600) + (bound.contains(offer.route.route.id) ? "  published here" : "")
     }
-    let json = facts.publishable.map { route in
+    let json = offers.map { offer in
       JSONText.object([
-        ("url", .string(route.origin.url)), ("forward", .string(Self.forward(route.origin))),
-        ("published", .bool(bound.contains(route.id))),
+        ("url", .string(offer.route.url(of: offer.host))), ("forward", .string(offer.route.forward(offer.host))),
+        ("published", .bool(bound.contains(offer.route.route.id))),
       ])
     }
     return answer(lines.isEmpty ? ["You may publish nothing."] : lines, .list(json))
@@ -157,7 +158,7 @@ struct ShellCommand {
   }
 
   private static func usage(_ facts: SessionFacts) -> [String] {
-    let example = facts.publishable.first.map { forward($0.origin) } ?? "HOST:443"
+    let example = facts.publishable.first.flatMap { offer in offer.hosts.first.map(offer.forward) } ?? "HOST:443"
     let widest = Name.allCases.map(\.rawValue.count).max() ?? 0
     var lines = ["Publish a local service, and look at its requests:", "  ssh -R \(example):localhost:3000 EDGE", ""]
     lines.append("Commands, as in ssh EDGE whoami. Each takes --json:")
@@ -165,35 +166,5 @@ struct ShellCommand {
       "  \(name.rawValue)\(String(repeating: " ", count: widest - name.rawValue.count))  \(name.does)"
     }
     return lines
-  }
-
-  /// What is written before the local address in `-R`.
-  private static func forward(_ origin: RouteOrigin) -> String {
-    let usual = origin.scheme == .ssh ? 22 : 443
-    return "\(origin.host):\(origin.port ?? usual)".printable(limit: 300)
-  }
-
-  /// Damerau's distance of two at most: a slip of the finger.
-  private static func nearest(to word: String, among names: [String]) -> String? {
-    guard word.utf8.count <= 16 else { return nil }
-    let distances = names.map { (name: $0, distance: distance(Array(word.lowercased().utf8), Array($0.utf8))) }
-    guard let best = distances.min(by: { $0.distance < $1.distance }), best.distance <= 2 else { return nil }
-    return best.name
-  }
-
-  private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-    var rows = [Array(0...right.count)]
-    for (index, byte) in left.enumerated() {
-      var row = [index + 1]
-      for (other, candidate) in right.enumerated() {
-        var best = min(rows[index][other + 1] + 1, row[other] + 1, rows[index][other] + (byte == candidate ? 0 : 1))
-        if index > 0, other > 0, byte == right[other - 1], left[index - 1] == candidate {
-          best = min(best, rows[index - 1][other - 1] + 1)
-        }
-        row.append(best)
-      }
-      rows.append(row)
-    }
-    return rows.last?.last ?? 0
   }
 }
