@@ -1,6 +1,7 @@
 """`tunnel-edge policy explain`: what the edge would decide, asked of the file alone."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -50,10 +51,25 @@ ROUTES = """\
           or:
             - http_path: {starts_with: /files/private}
     to: http://127.0.0.1:9
+  - from: https://multi.localhost
+    prefix: /api
+    policy: {allow: {or: [authenticated_user: true, service_account: jobs]}}
+    upstream_tunnel:
+      ssh_policy: {allow: {or: [email: alice@example.test]}}
+  - from: https://multi.localhost
+    policy: {allow: {or: [authenticated_user: true]}}
+    upstream_tunnel:
+      ssh_policy: {allow: {or: [{email: bob@example.test}, {service_account: jobs}]}}
 """
 ACCOUNTS = """\
 service_accounts:
   - {name: ci, public_keys: ["%(key)s"], expires: 2026-12-31, routes: [ci.dev.localhost]}
+  - name: jobs
+    expires: 2026-12-31
+    routes: [multi.localhost]
+    source_addresses: [192.0.2.0/24]
+    workload:
+      - {issuer: "https://jobs.example.test", audience: edge, claims: {repository: acme/*}}
 """
 
 
@@ -95,7 +111,8 @@ def test_visits(explain):
     nobody = explain(*url)
     assert "\nrefused: Nobody is signed in.\n" in nobody
     posting = explain(*url, "--email", "ann@example.test", "--method", "POST")
-    assert 'http_method is in "GET", "HEAD"; it is "POST" (http-method-unauthorized, line ' in posting
+    assert 'http_method is in "GET", "HEAD"; it is "POST" (http-method-unauthorized, ' in posting
+    assert re.search(r"\(http-method-unauthorized, \S+\.yaml:\d+:\d+\)", posting), posting
     assert "  * no   http_method" in posting.replace("    * no ", "  * no ")
     denied = explain(*url, "--email", "ann@example.test", "--group", "suspended")
     assert "refused: Rule 2 denies it." in denied
@@ -154,7 +171,46 @@ def test_what_the_edge_refuses_whatever_policies_say(explain):
     assert "refused: The path can be read" in explain(*files[:3], files[3] + "%2e%2e/admin")
 
 
+def test_several_routes_of_one_name(explain):
+    """A forward means all of them, and one that allows suffices."""
+    publish = ("--route", "multi.localhost", "--publish", "--json", "--email")
+    for who in ("alice", "bob"):
+        answer = json.loads(explain(*publish, f"{who}@example.test"))
+        assert answer["allowed"] and [other["allowed"] for other in answer["others"]] == [False]
+        assert answer["reasons"] == ["email-ok"]
+    text = explain(*publish[:3], "--email", "eve@example.test")
+    assert text.startswith("2 routes have this name: refused by all of them.\n")
+    assert text.count("email-unauthorized") == 2
+
+
+def test_jobs_with_a_token_of_their_own(explain):
+    job = ("--workload", "https://jobs.example.test", "--at", "2026-12-01", "--claim", "repository=acme/shop")
+    assert "allowed, for one" in explain("--route", "multi.localhost", "--publish", *job, "--ip", "192.0.2.9")
+    assert "may not come from 198.51.100.1" in explain("--route", "multi.localhost/api", *job, "--ip", "198.51.100.1")
+    assert "allowed: Rule 1" in explain("--route", "multi.localhost/api/x", *job)
+    assert "visits multi.localhost only" in explain("--route", "app.localhost", *job)
+    assert "`repository` is none of acme/*" in explain(
+        "--route", "app.localhost", *job[:-1], "repository=evil/shop", code=64
+    )
+    assert "no service account takes its tokens" in explain(
+        "--route", "app.localhost", "--workload", "https://other.test", code=64
+    )
+    assert "it visits nothing" in explain("--route", "ci.dev.localhost", "--service-account", "ci", "--at", "2026-12-01")
+
+
+def test_what_was_nearly_right_and_where_it_stands(explain):
+    text = explain("--route", "multi.localhost", "--publish", "--email", "Alice@example.test", "--exit-code", code=1)
+    assert re.search(r"which differs in case only \(email-unauthorized, \S+\.yaml:\d+:\d+\)", text), text
+    assert explain("--route", "multi.localhost", "--user", "u1", "--exit-code")
+    answer = json.loads(explain("--route", "app", "--email", "ann@Example.test", "--json"))
+    domain = answer["rules"][0]["groups"][0]["criteria"][0]
+    assert (domain["near_miss"], domain["reason"]) == ("which differs in case only", "domain-unauthorized")
+    line = open(answer["file"]).read().splitlines()[domain["line"] - 1]
+    assert line[domain["column"] - 1 :].startswith("domain:")
+
+
 def test_mistakes_are_told(explain):
+    assert "who is it?" in explain("--route", "app", "--user", "x", "--service-account", "y", code=64)
     assert "no route is for https://nowhere.localhost" in explain("--route", "https://nowhere.localhost", code=64)
     assert "no moment" in explain("--route", "app", "--at", "tomorrow", code=64)
     assert "add --email or --user" in explain("--route", "app", "--group", "x", code=64)

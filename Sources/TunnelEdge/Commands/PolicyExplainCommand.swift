@@ -12,9 +12,13 @@ struct PolicyExplainCommand: ParsableCommand {
       Who may visit:    tunnel-edge policy explain --route https://app.example.com/admin --email ann@example.com
       Who may publish:  tunnel-edge policy explain --route https://app.example.com --publish --email ann@example.com
 
-      Nothing is asked over the network: the answer is what the edge would decide with this file. Without --email, --user and
-      --service-account nobody is signed in. A star marks the criteria that made the answer. Exit code 0 whatever it is;
-      with --json, `allowed` tells.
+      A job, by its token:  tunnel-edge policy explain --route https://app.example.com --publish \\
+                              --workload https://token.actions.githubusercontent.com --claim repository=acme/shop
+
+      Nothing is asked over the network: the answer is what the edge would decide with this file. Without --email, --user,
+      --service-account and --workload nobody is signed in. A star marks the criteria that made the answer, with the place
+      where they stand. Exit code 0 whatever the answer is, or with --exit-code 1 when it is no; 64 when the question is
+      none, 78 when the file cannot be used. With --json, `allowed` tells.
       """)
 
   @Option(name: [.customShort("c"), .long], help: ArgumentHelp("The configuration file.", valueName: "file"))
@@ -48,6 +52,11 @@ struct PolicyExplainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("A service account instead of a person.", valueName: "name"))
   var serviceAccount: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "A job's token of this issuer instead of a person; --claim says what stands in it.", valueName: "issuer"))
+  var workload: String?
+
   @Option(help: ArgumentHelp("The method of the visit.", valueName: "method"))
   var method = "GET"
 
@@ -71,6 +80,9 @@ struct PolicyExplainCommand: ParsableCommand {
   @Flag(help: "JSON for programs.")
   var json = false
 
+  @Flag(help: "Exits with 1 when the answer is no.")
+  var exitCode = false
+
   func run() throws {
     do {
       let environment = ProcessInfo.processInfo.environment
@@ -80,14 +92,11 @@ struct PolicyExplainCommand: ParsableCommand {
         for diagnostic in load.diagnostics where diagnostic.severity == .error { StandardError.write("\(diagnostic)") }
         throw EdgeExitCode.configuration
       }
-      let asked = try AskedRoute(route, publish: publish, path: self.path, in: configuration)
-      let request = try request(for: asked)
-      let obstacles =
-        publish
-        ? EdgeObstacles(publishing: asked, request, in: configuration)
-        : EdgeObstacles(visiting: asked, request, in: configuration)
-      let answer = ExplainedDecision(route: asked, request: request, obstacles: obstacles)
+      let routes = try AskedRoute.all(route, publish: publish, path: self.path, in: configuration)
+      let subject = try subject(in: configuration)
+      let answer = ExplainedAnswer(decisions: try routes.map { try decision($0, subject, in: configuration) })
       print(json ? try answer.json() : answer.text)
+      if exitCode, !answer.isAllowed { throw ExitCode(1) }
     } catch let error as ConfigurationPath.NotFound {
       StandardError.write("tunnel-edge policy explain: \(error)")
       throw EdgeExitCode.configuration
@@ -96,19 +105,27 @@ struct PolicyExplainCommand: ParsableCommand {
     }
   }
 
-  private func request(for route: AskedRoute) throws -> AccessRequest {
-    var request = AccessRequest(subject: try subject(), sourceAddress: ip, now: try moment())
+  private func decision(
+    _ asked: AskedRoute, _ subject: Subject?, in configuration: EdgeConfiguration
+  ) throws -> ExplainedDecision {
+    var request = AccessRequest(subject: subject, sourceAddress: ip, now: try moment())
     if publish {
       request.sshUsername = sshUsername ?? ""
-      request.forwardHost = route.forwardedHost
+      request.forwardHost = asked.forwardedHost
     } else {
       request.sshUsername = sshUsername
-      request.method = method
-      request.path = route.path
-      request.certificate = route.asksForCertificates ? .missing : .notAsked
+      if !asked.isLogin {
+        request.method = method
+        request.path = asked.path
+        request.certificate = configuration.listener.clientCertificates != nil ? .missing : .notAsked
+      }
     }
     if let sshKey { try ShownKey(file: sshKey).show(in: &request) }
-    return request
+    let obstacles =
+      publish
+      ? EdgeObstacles(publishing: asked, request, in: configuration)
+      : EdgeObstacles(visiting: asked, request, in: configuration)
+    return ExplainedDecision(route: asked, request: request, obstacles: obstacles)
   }
 
   private func moment() throws -> UnixTime {
@@ -119,13 +136,29 @@ struct PolicyExplainCommand: ParsableCommand {
     return time
   }
 
-  private func subject() throws -> Subject? {
-    guard email != nil || user != nil || serviceAccount != nil else {
+  private func subject(in configuration: EdgeConfiguration) throws -> Subject? {
+    let isPerson = email != nil || user != nil
+    guard [isPerson, serviceAccount != nil, workload != nil].filter(\.self).count < 2 else {
+      throw AskedRoute.Mistake("--email and --user, --service-account, --workload: who is it? Give one of the three")
+    }
+    let claims = try knownClaims()
+    var account = serviceAccount
+    if let workload {
+      account = try AskedAccount(issuer: workload, claims: claims, in: configuration.serviceAccounts).name
+    }
+    guard isPerson || account != nil else {
       guard groups.isEmpty, claims.isEmpty else {
         throw AskedRoute.Mistake("--group and --claim need somebody who has them: add --email or --user")
       }
       return nil
     }
+    return Subject(
+      sessionID: "", issuer: "", userID: user ?? account ?? "", email: email, emailIsTrusted: !emailUnverified,
+      groups: groups, claims: workload == nil ? claims : [:], serviceAccount: account,
+      expiresAt: UnixTime(milliseconds: .max))
+  }
+
+  private func knownClaims() throws -> [String: ClaimValue] {
     var known: [String: ClaimValue] = [:]
     for claim in claims {
       let parts = claim.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -134,9 +167,7 @@ struct PolicyExplainCommand: ParsableCommand {
       }
       known[String(parts[0])] = ClaimValue(written: String(parts[1]))
     }
-    return Subject(
-      sessionID: "", issuer: "", userID: user ?? "", email: email, emailIsTrusted: !emailUnverified, groups: groups,
-      claims: known, serviceAccount: serviceAccount, expiresAt: UnixTime(milliseconds: .max))
+    return known
   }
 }
 

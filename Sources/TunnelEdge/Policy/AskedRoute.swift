@@ -4,7 +4,7 @@ import HTTPWire
 import Policy
 import Routing
 
-/// The route that somebody asks about on the command line, and what of the request the URL says.
+/// A route that somebody asks about on the command line, and what of the request the URL says.
 struct AskedRoute {
   struct Mistake: Error, CustomStringConvertible {
     let description: String
@@ -17,53 +17,67 @@ struct AskedRoute {
   let path: String
   /// The name that is to be published.
   let forwardedHost: ForwardedHost
-  /// Visitors' certificates are looked at (`downstream_mtls`).
-  let asksForCertificates: Bool
 
-  init(_ text: String, publish: Bool, path: String?, in configuration: EdgeConfiguration) throws {
+  /// Of a route whose `from` is `ssh://…`, and not about publishing it: somebody signs in to a host.
+  var isLogin: Bool { !isPublishing && route.origin.scheme == .ssh }
+
+  /// What a name or a URL means: one route for a visit, and for publishing every route that a forward of it would mean.
+  static func all(
+    _ text: String, publish: Bool, path: String?, in configuration: EdgeConfiguration
+  ) throws -> [AskedRoute] {
     let settings = try EdgeSettings.trial(configuration)
     let table = RouteTable(routes: settings.routes, generation: 1, reservedHosts: settings.reservedHosts)
-    asksForCertificates = configuration.listener.clientCertificates != nil
-    isPublishing = publish
     // As the edge does before it decides.
     let normalization = PathNormalization(configuration.listener.requests)
     if let named = settings.routes.first(where: { $0.id.rawValue == text || $0.name == text }) {
-      self.path = path.map { normalization.applied(to: $0) ?? $0 } ?? "/"
-      route = try Self.checked(named, publish)
-      forwardedHost = named.origin.host.name.map { .name($0.text) } ?? .any
-      return
+      let place = path.map { normalization.applied(to: $0) ?? $0 } ?? "/"
+      let host = named.origin.host.name.map { ForwardedHost.name($0.text) } ?? .any
+      return [AskedRoute(route: try checked(named, publish), isPublishing: publish, path: place, forwardedHost: host)]
     }
-    let asked = try Self.url(text)
+    let asked = try url(text)
     let place = normalization.applied(to: path ?? asked.path) ?? path ?? asked.path
-    self.path = place
-    let scheme = asked.scheme
-    let web = asked.name.map { table.route(host: $0, port: asked.port, path: place) }
-    if scheme == "https", !publish, case .route(let match)? = web {
-      route = match
-      forwardedHost = .any
-      return
+    let found =
+      publish
+      ? table.tunnelRoutes(forward: ForwardName(host: asked.host, port: asked.forwardPort))
+        .filter { $0.origin.scheme.matches(asked.scheme) }
+      : try visited(asked, place, in: table)
+    guard !found.isEmpty else { throw nothing(asked, publish, text, settings.routes) }
+    let host = asked.name.map { ForwardedHost.name($0.text) } ?? .any
+    return found.map { AskedRoute(route: $0, isPublishing: publish, path: place, forwardedHost: host) }
+  }
+
+  private static func visited(_ asked: Asked, _ path: String, in table: RouteTable) throws -> [Route] {
+    if asked.scheme == "https", let name = asked.name {
+      switch table.route(host: name, port: asked.port, path: path) {
+      case .route(let match): return [match]
+      case .noSuchPath: throw Mistake("no route of \(asked.host) has the path \(path)")
+      default: return []
+      }
     }
-    forwardedHost = asked.name.map { .name($0.text) } ?? .any
-    let named = settings.routes.filter { route in
-      route.origin.scheme.matches(scheme) && asked.port.map { $0 == (route.origin.port ?? 443) } != false
+    // Of several the one whose name says most, as requests choose.
+    let named = matching(asked, table.routes)
+    return named.max { $0.origin.host.literalLength < $1.origin.host.literalLength }.map { [$0] } ?? []
+  }
+
+  private static func matching(_ asked: Asked, _ routes: [Route]) -> [Route] {
+    routes.filter { route in
+      route.origin.scheme.matches(asked.scheme) && asked.port.map { $0 == (route.origin.port ?? 443) } != false
         && (asked.name.map { route.origin.host.matches($0) } ?? (route.origin.host == asked.pattern))
     }
-    // Of several the one whose name says most, as visitors' requests and forwards choose.
-    let best = named.filter { !publish || $0.tunnel != nil }.max {
-      $0.origin.host.literalLength < $1.origin.host.literalLength
-    }
-    guard let match = best ?? named.first else {
-      if case .noSuchPath? = web, !publish { throw Mistake("no route of \(asked.host) has the path \(place)") }
-      let known = settings.routes.prefix(20).map(\.origin.url).joined(separator: ", ")
-      throw Mistake("no route is for \(text); there are \(known.isEmpty ? "none" : known)")
-    }
-    route = try Self.checked(match, publish)
+  }
+
+  private static func nothing(_ asked: Asked, _ publish: Bool, _ text: String, _ routes: [Route]) -> Mistake {
+    if publish, let first = matching(asked, routes).first, first.tunnel == nil { return withoutTunnel(first) }
+    let known = routes.prefix(20).map(\.origin.url).joined(separator: ", ")
+    return Mistake("no route is for \(text); there are \(known.isEmpty ? "none" : known)")
+  }
+
+  private static func withoutTunnel(_ route: Route) -> Mistake {
+    Mistake("\(route.origin.url) has no `upstream_tunnel`: nobody can publish it")
   }
 
   private static func checked(_ route: Route, _ publish: Bool) throws -> Route {
-    guard !publish || route.tunnel != nil else {
-      throw Mistake("\(route.origin.url) has no `upstream_tunnel`: nobody can publish it")
-    }
+    guard !publish || route.tunnel != nil else { throw withoutTunnel(route) }
     return route
   }
 
@@ -75,6 +89,8 @@ struct AskedRoute {
     /// Nil for a wildcard.
     var name: HostName? { HostName(host) }
     var pattern: HostPattern? { HostPattern(host) }
+    /// What a client writes behind `-R host:`.
+    var forwardPort: Int { port ?? (scheme == "ssh" ? 22 : 443) }
   }
 
   /// `https://app.example.com/path`, `ssh://web1`, `https://*.example.com`, or a bare host.

@@ -11,9 +11,11 @@ struct EdgeObstacles {
   private(set) var notes: [String] = []
 
   init(visiting asked: AskedRoute, _ request: AccessRequest, in configuration: EdgeConfiguration) {
-    if request.subject?.serviceAccount != nil {
-      refusal = "A service account signs in by ssh and visits nothing."
-    } else if !asked.route.isPublic {
+    if let name = request.subject?.serviceAccount {
+      refusal = AskedAccount(named: name).refusal(asked, request, in: configuration)
+    }
+    if asked.isLogin { return }
+    if refusal == nil, !asked.route.isPublic {
       refusal = Self.otherReading(asked, request)
     }
     if refusal == nil, PathShape(of: Array(asked.path.utf8)[...]).isAmbiguous {
@@ -28,7 +30,7 @@ struct EdgeObstacles {
     if !configuration.flags.sshUpstreamTunnel {
       refusal = "The runtime flag `ssh_upstream_tunnel` is off: nobody publishes anything."
     } else if let name = request.subject?.serviceAccount {
-      refusal = Self.refusal(of: name, asked, request, in: configuration)
+      refusal = AskedAccount(named: name).refusal(asked, request, in: configuration)
     }
   }
 
@@ -43,21 +45,5 @@ struct EdgeObstacles {
     loose.path = other
     let isAllowed = policy.readingPaths { PathReading.loose($0) ?? $0 }.decide(loose).isAllowed
     return isAllowed ? nil : "Services may read the path as `\(other)`, which the policy does not allow."
-  }
-
-  /// Security rule 13.
-  private static func refusal(
-    of name: String, _ asked: AskedRoute, _ request: AccessRequest, in configuration: EdgeConfiguration
-  ) -> String? {
-    guard let account = configuration.serviceAccounts.first(where: { $0.name == name }) else {
-      return "There is no service account `\(name)` in this file."
-    }
-    guard request.now < account.expiresAt else { return "The service account \(name) has expired." }
-    let isListed =
-      switch asked.forwardedHost {
-      case .name(let host): account.hosts.contains(host)
-      case .any: account.hosts.contains { HostName($0).map(asked.route.origin.host.matches) ?? false }
-      }
-    return isListed ? nil : "The service account \(name) publishes \(account.hosts.joined(separator: ", ")) only."
   }
 }

@@ -3,7 +3,7 @@ import PlainText
 import Policy
 import Routing
 
-/// What `policy explain` prints.
+/// What `policy explain` says of one route.
 struct ExplainedDecision {
   let route: AskedRoute
   private let explanation: DecisionExplanation
@@ -19,14 +19,14 @@ struct ExplainedDecision {
     isPublic = route.route.isPublic && !route.isPublishing
   }
 
-  private var isAllowed: Bool { obstacles.refusal == nil && (isPublic || explanation.decision.isAllowed) }
+  var isAllowed: Bool { obstacles.refusal == nil && (isPublic || explanation.decision.isAllowed) }
 
   private var summary: String {
     obstacles.refusal ?? (isPublic ? "The route is public; no policy is asked." : explanation.summary)
   }
 
   var text: String {
-    let what = route.isPublishing ? "who may publish" : "who may visit"
+    let what = route.isPublishing ? "who may publish" : route.isLogin ? "who may sign in" : "who may visit"
     let head = "\(route.route.origin.url) (\(route.route.id.rawValue)): \(what)"
     var lines = [head]
     if let refusal = obstacles.refusal { lines += ["refused: \(refusal)", "The policy by itself:"] }
@@ -36,27 +36,22 @@ struct ExplainedDecision {
       lines += explanation.text.split(separator: "\n").map(String.init)
     }
     lines += obstacles.notes.map { "note: \($0)" }
-    return lines.map { $0.printable() }.joined(separator: "\n")
+    return lines.map { $0.printable(limit: 1000) }.joined(separator: "\n")
   }
 
-  func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    return String(decoding: try encoder.encode(report), as: UTF8.self)
-  }
-
-  private var report: Report {
+  var report: Report {
     Report(
-      route: route.route.id.rawValue, from: route.route.origin.url, asks: route.isPublishing ? "publish" : "visit",
-      allowed: isAllowed,
+      route: route.route.id.rawValue, from: route.route.origin.url,
+      asks: route.isPublishing ? "publish" : route.isLogin ? "login" : "visit", allowed: isAllowed,
       needsSignIn: obstacles.refusal == nil && !isPublic && explanation.decision.needsSignIn, summary: summary,
       notes: obstacles.notes,
       validUntil: explanation.decision.validUntil.flatMap { $0.milliseconds == .max ? nil : CivilTime($0).text },
+      file: explanation.source.isEmpty ? nil : explanation.source,
+      reasons: isPublic ? [] : explanation.decidingReasons,
       rules: isPublic ? [] : explanation.rules.map(Report.Rule.init))
   }
 
-  private struct Report: Encodable {
+  struct Report: Encodable {
     var route: String
     var from: String
     var asks: String
@@ -66,7 +61,13 @@ struct ExplainedDecision {
     var notes: [String]
     /// When a criterion about time may decide otherwise.
     var validUntil: String?
+    /// Where the rules stand.
+    var file: String?
+    /// The names of what made the answer.
+    var reasons: [String]
     var rules: [Rule]
+    /// Other routes with this name; one that allows it suffices.
+    var others: [Report]?
 
     struct Rule: Encodable {
       var action: String
@@ -96,19 +97,24 @@ struct ExplainedDecision {
       var name: String
       var wanted: String
       var seen: String?
+      /// How the one nearly was the other.
+      var nearMiss: String?
       var matched: Bool
       var reason: String
       var deciding: Bool
       var line: Int
+      var column: Int
 
       init(_ criterion: DecisionExplanation.Criterion) {
         name = criterion.name
         wanted = criterion.wanted
         seen = criterion.seen
+        nearMiss = criterion.nearMiss
         matched = criterion.matched
         reason = criterion.reason
         deciding = criterion.isDeciding
         line = criterion.position.line
+        column = criterion.position.column
       }
     }
   }
