@@ -5,6 +5,7 @@ import pytest
 from kit.chromium import Chromium
 from kit.edge import Edge, route
 from kit.people import ALICE, BOB
+from kit.processes import Program
 from kit.publisher import Publisher
 from kit.service import Service
 from kit.waiting import PATIENCE, until
@@ -295,3 +296,18 @@ def test_ending_things_from_the_page(edge, alice, publishers, service):
     alice.sees("The connection was ended", "ssh from")
     assert tunnel.wait() == 255 and "You ended this connection on your page" in tunnel.output
     assert "app.localhost" not in alice.text and others.is_running
+
+
+def test_a_program_has_its_token_from_a_person(edge, alice, binary, authority, tmp_path):
+    """The form's answer leads to a program of the same machine, which browsers must be told (Content-Security-Policy)."""
+    login = Program(
+        [binary, "login", "--ca-file", authority.certificate, edge.url(host=HOSTS[1])],
+        environment={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+    )
+    alice.open(login.wait_for(r"^  (https://\S+)$").group(1))
+    alice.sees("Let a program open api.localhost as you?", "http://127.0.0.1:")
+    alice.picture("program")
+    alice.press("Allow")
+    alice.sees("Go back to your terminal")
+    login.wait_for("Signed in to https://api.localhost")
+    assert "te_login_" not in alice.driver.current_url
