@@ -42,7 +42,8 @@ struct ConfigurationReader {
     return EdgeConfiguration(
       path: path, files: section.context.watchedFiles.map(\.path), listener: listener, authenticateURL: authenticateURL,
       sharedSecret: sharedSecret, cookie: cookie, assertion: assertion, identityProvider: provider,
-      serviceAccounts: serviceAccounts, workloadMaxSession: workloadMaxSession(), signedOutURL: signedOutURL(), loopbackHosts: loopbackHosts(), ssh: ssh,
+      serviceAccounts: serviceAccounts, workloadMaxSession: workloadMaxSession(), signedOutURL: signedOutURL(),
+      loopbackHosts: loopbackHosts(), ssh: ssh,
       storage: storage, flags: flags, logs: logs, metrics: metrics,
       shutdownTimeout: section.duration("shutdown_timeout") ?? 0,
       reconnectGrace: section.duration("reconnect_grace") ?? 0,

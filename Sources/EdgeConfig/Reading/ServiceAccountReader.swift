@@ -6,7 +6,9 @@ struct ServiceAccountReader {
   let source: String
   let findings: Findings
 
-  private static let keys = ["name", "public_keys", "ssh_ca", "expires", "source_addresses", "routes", "tokens", "workload"]
+  private static let keys = [
+    "name", "public_keys", "ssh_ca", "expires", "source_addresses", "routes", "tokens", "workload",
+  ]
   private static let form =
     "as `- {name: ci, public_keys: [ssh-ed25519 AAAA…], expires: 2027-01-31, routes: [preview.example.com]}`"
 
@@ -26,7 +28,8 @@ struct ServiceAccountReader {
     if ["public_keys", "ssh_ca", "tokens", "workload"].allSatisfy({ node[$0] == nil }) {
       error(
         node, "nothing says who it is",
-        "add `public_keys` or `ssh_ca` to publish, `tokens` to visit, `workload` for jobs that have a token of their own")
+        "add `public_keys` or `ssh_ca` to publish, `tokens` to visit, `workload` for jobs that have a token of their own"
+      )
     }
     let expiry = expiry()
     let sources = texts("source_addresses").compactMap { range($0.node, $0.text) }
