@@ -91,6 +91,7 @@ extension ConfigurationKey {
     .init(.global, "headers", .map, .removed("it is called `set_response_headers`"), "-"),
   ]
 
-  private static let bearers = "the provider's own tokens are not taken as bearers; programs use `tunnel-edge login`, or `tokens` and `workload` of `service_accounts`"
+  private static let bearers =
+    "the provider's own tokens are not taken as bearers; programs use `tunnel-edge login`, or `tokens` and `workload` of `service_accounts`"
   static let oneProcess = "one process does everything here"
 }

@@ -185,6 +185,7 @@ extension ConfigurationKey {
   ]
 
   private static let here = "it is not part of this version"
-  private static let bearers = "the provider's own tokens are not taken as bearers; programs use `tunnel-edge login`, or `tokens` and `workload` of `service_accounts`"
+  private static let bearers =
+    "the provider's own tokens are not taken as bearers; programs use `tunnel-edge login`, or `tokens` and `workload` of `service_accounts`"
   private static let sshRoutes = "ssh routes are served by a later version"
 }

@@ -71,7 +71,7 @@ extension OwnPages {
         <h1>Let a program open \(login.host) as you?</h1>
         <p class="lead">Say yes only if you have just started it yourself. If somebody sent you this link, say no.</p>
         <dl>
-        <div><dt>It opens</dt><dd><code>\(login.route)</code><small>and nothing else</small></dd></div>
+        <div><dt>It opens</dt><dd><code>\(login.host)</code><small>by the route <code>\(login.route)</code>, and nothing else</small></dd></div>
         <div><dt>It waits at</dt><dd><code>\(login.target.origin)</code><small>on the computer this browser runs on</small></dd></div>
         <div><dt>As</dt><dd>\(session.subject.displayName)</dd></div>
         <div><dt>Until</dt><dd>\(PageTime.element(session.expiresAt, now: now))<small>or until you revoke it or sign out</small></dd></div>

@@ -15,7 +15,8 @@ package struct TunnelEdgeCommand: AsyncParsableCommand {
     version: Version.text,
     subcommands: [
       RunCommand.self, DemoCommand.self, CheckCommand.self, HealthCommand.self, KeygenCommand.self,
-      TokenCommand.self, PolicyCommand.self, LoginCommand.self, LogoutCommand.self, VersionCommand.self, ConfigurationReferenceCommand.self,
+      TokenCommand.self, PolicyCommand.self, LoginCommand.self, LogoutCommand.self, VersionCommand.self,
+      ConfigurationReferenceCommand.self,
     ]
   )
 

@@ -69,10 +69,10 @@ struct LoginFilesTests {
   }
 
   @Test func whereItIs() throws {
-    #expect(try LoginFiles(environment: ["HOME": "/home/ann"]).directory == "/home/ann/.local/state/tunnel-edge/logins")
+    #expect(try LoginFiles(environment: ["HOME": "/srv/ann"]).directory == "/srv/ann/.local/state/tunnel-edge/logins")
     #expect(
-      try LoginFiles(environment: ["HOME": "/home/ann", "XDG_STATE_HOME": "relative"]).directory
-        == "/home/ann/.local/state/tunnel-edge/logins")
+      try LoginFiles(environment: ["HOME": "/srv/ann", "XDG_STATE_HOME": "relative"]).directory
+        == "/srv/ann/.local/state/tunnel-edge/logins")
     #expect(throws: LoginFiles.Failure.self) { try LoginFiles(environment: [:]) }
   }
 }
