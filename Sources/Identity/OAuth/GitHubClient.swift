@@ -16,9 +16,9 @@ struct GitHubClient: SignInProvider {
   let sharesGrants = true
 
   /// One page holds a hundred; more than these belong to nobody.
-  private static let mostPages = 10
-  private static let pageSize = 100
-  private static let mostBytes = 4 << 20
+  static let mostPages = 10
+  static let pageSize = 100
+  static let mostBytes = 4 << 20
   private static let scopesOfTeams: Set<String> = ["read:org", "write:org", "admin:org", "repo", "user"]
   private static let scopesOfAddresses: Set<String> = ["user:email", "user"]
 

@@ -36,8 +36,8 @@ enum GitHubRefusal {
     return min(max(asked ?? usualWait, 1), longestWait)
   }
 
-  private static let usualWait: Int64 = 60
-  private static let longestWait: Int64 = 3600
+  static let usualWait: Int64 = 60
+  static let longestWait: Int64 = 3600
 
   private static func withdrawn(_ details: String) -> IdentityError {
     IdentityError(

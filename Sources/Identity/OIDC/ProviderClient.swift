@@ -36,7 +36,7 @@ actor ProviderClient {
   /// How long a document is used without asking again, in seconds.
   static let documentLifetime: Int64 = 3600
   /// How long discovery serves while it is asked again.
-  private static let staleLifetime: Int64 = 86_400
+  static let staleLifetime: Int64 = 86_400
 
   init(
     configuration: ProviderConfiguration, fetcher: any Fetcher, clock: @escaping UnixClock,
