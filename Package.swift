@@ -161,7 +161,7 @@ if Context.environment["TUNNEL_EDGE_FUZZ"] != nil {
     ("FuzzCrypto", ["EdgeCrypto"]),
     ("FuzzProxyProtocol", ["ProxyProtocol", nio]),
     ("FuzzPatterns", ["Patterns"]),
-    ("FuzzTokens", ["Identity", "EdgeCrypto", "Policy"]),
+    ("FuzzTokens", ["Identity", "Store", "EdgeCrypto", "Policy"]),
   ]
   package.targets.append(
     .target(
