@@ -117,6 +117,21 @@ def others_are_served(edge, visitor):
     assert visitor.get(edge.authenticate + "/readyz").status == 200
 
 
+def test_late_answers(edge, provider, visitor, authority):
+    """Tokens late, then the keys late: whoever signs in waits, nobody else does."""
+    other = Visitor(authority.certificate)
+    provider.hold("/oauth2/token")
+    provider.hold("/jwks")
+    with ThreadPoolExecutor(1) as thread:
+        page = thread.submit(sign_in, visitor, edge)
+        for path in ("/oauth2/token", "/jwks"):
+            until(lambda path=path: provider.counts[path].now > 0, f"a question to {path}")
+            assert other.get(edge.authenticate + "/healthz").status == 200
+            assert not page.done()
+            provider.release(path)
+        assert page.result().text == "Hello world!\n"
+
+
 def test_callbacks_while_the_token_endpoint_hangs(edge, provider, visitor, authority):
     assert sign_in(visitor, edge).text == "Hello world!\n"
     crowd = Crowd(edge, authority)

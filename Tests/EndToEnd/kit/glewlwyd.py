@@ -83,7 +83,6 @@ class Glewlwyd:
         self._keys = []
         self._plugin = None
         self._program = None
-        self._admin = None
         database = sqlite3.connect(self.directory / "glewlwyd.db")
         database.executescript(SCHEMA.read_text())
         database.close()
@@ -104,8 +103,6 @@ class Glewlwyd:
             return listens(self.port)
 
         until(ready, "Glewlwyd to listen", within=30)
-        self._admin = Browser(self.port)
-        self._admin.call("POST", "/api/auth/", {"username": "admin", "password": "password"})
         if not self._plugin:
             self._provision()
         return self
@@ -117,8 +114,17 @@ class Glewlwyd:
 
     # What an administrator sets up
 
+    @property
+    def _admin(self):
+        """Signed in just now: it believes an administrator for ten minutes."""
+        browser = Browser(self.port)
+        browser.call("POST", "/api/auth/", {"username": "admin", "password": "password"})
+        return browser
+
     def _provision(self):
-        module = self._module("user")
+        admin = self._admin
+        place = "/api/mod/user/database"
+        module = json.loads(admin.call("GET", place)[1])
         module["parameters"]["data-format"]["groups"] = {
             "multiple": True,
             "read": True,
@@ -126,11 +132,12 @@ class Glewlwyd:
             "profile-read": True,
             "profile-write": False,
         }
-        self._replace_module("user", module)
+        admin.call("PUT", place, module)
+        admin.call("PUT", f"{place}/reset")
         for scope in SCOPES.split():
             if scope != "openid":
                 scope = {"name": scope, "display_name": scope, "password_required": True, "password_max_age": 0}
-                self._admin.call("POST", "/api/scope/", {**scope, "scheme": {}})
+                admin.call("POST", "/api/scope/", {**scope, "scheme": {}})
         self._plugin = {
             "module": "oidc",
             "name": "oidc",
@@ -178,9 +185,9 @@ class Glewlwyd:
             },
         }
         self._add_key("RS256")
-        self._admin.call("POST", "/api/mod/plugin/", self._plugin)
+        admin.call("POST", "/api/mod/plugin/", self._plugin)
         for person, groups in self._people:
-            self._admin.call("POST", "/api/user/", {**self._user(person, groups), "password": person.password})
+            admin.call("POST", "/api/user/", {**self._user(person, groups), "password": person.password})
         client = {
             "client_id": self.client_id,
             "name": "TunnelEdge",
@@ -192,14 +199,7 @@ class Glewlwyd:
             "authorization_type": ["code", "refresh_token"],
             "token_endpoint_auth_method": ["client_secret_basic"],
         }
-        self._admin.call("POST", "/api/client/", client)
-
-    def _module(self, kind):
-        return json.loads(self._admin.call("GET", f"/api/mod/{kind}/database")[1])
-
-    def _replace_module(self, kind, module):
-        self._admin.call("PUT", f"/api/mod/{kind}/database", module)
-        self._admin.call("PUT", f"/api/mod/{kind}/database/reset")
+        admin.call("POST", "/api/client/", client)
 
     @staticmethod
     def _user(person, groups):
@@ -218,8 +218,9 @@ class Glewlwyd:
     def rotate_keys(self, algorithm):
         """Signs with a new key of this kind from now on; the old ones are still listed."""
         self._add_key(algorithm)
-        self._admin.call("PUT", "/api/mod/plugin/oidc", self._plugin)
-        self._admin.call("PUT", "/api/mod/plugin/oidc/reset")
+        admin = self._admin
+        admin.call("PUT", "/api/mod/plugin/oidc", self._plugin)
+        admin.call("PUT", "/api/mod/plugin/oidc/reset")
 
     def _add_key(self, algorithm):
         more = {"use": "sig", "alg": algorithm, "kid": f"{algorithm}-{len(self._keys)}"}
