@@ -9,18 +9,35 @@ struct CriterionAnswer: Equatable {
   }
 }
 
-/// The request as criteria see it; made once for all of them.
+/// The request as criteria see it: made once for all of them, with everything read that several may ask for.
 struct CriterionQuestion {
   private let request: AccessRequest
   /// Who asks, if the session is still alive.
   let subject: Subject?
-  /// The source address, read once.
+  private let isSignedIn: Bool
+  let isServiceAccount: Bool
+  private let userID: String
+  /// The address, if criteria may look at it (security rule 29), and its parts.
+  private let email: String?
+  private let domain: Substring
+  private let claims: [String: ClaimValue]
+  private let groups: ClaimValues
+  /// The source address.
   private let address: IPAddress?
 
-  init(_ request: AccessRequest) {
+  /// - Parameter readsAddress: some criterion will ask where the request comes from.
+  init(_ request: AccessRequest, readsAddress: Bool = true) {
     self.request = request
-    subject = request.liveSubject
-    address = request.sourceAddress.flatMap { IPAddress($0) }
+    let subject = request.liveSubject
+    self.subject = subject
+    isSignedIn = subject != nil
+    isServiceAccount = subject?.serviceAccount != nil
+    userID = subject?.userID ?? ""
+    email = subject?.trustedEmail
+    domain = email?.domainPart ?? ""
+    claims = subject?.claims ?? [:]
+    groups = subject?.groupValues ?? .none
+    address = readsAddress ? request.sourceAddress.flatMap { IPAddress($0) } : nil
   }
 
   var now: UnixTime { request.now }
@@ -65,32 +82,29 @@ struct CriterionQuestion {
 
   /// Nobody signed in: false, and signing in may change it.
   private func answerAboutSubject(_ test: CriterionTest, _ helpsAccess: Bool) -> CriterionAnswer {
-    guard let subject else { return CriterionAnswer(false, .userUnauthenticated) }
-    if let account = subject.serviceAccount { return answer(test, serviceAccount: account) }
-    return answer(test, person: subject, helpsAccess)
+    guard isSignedIn else { return CriterionAnswer(false, .userUnauthenticated) }
+    return isServiceAccount ? answerOfServiceAccount(test) : answerOfPerson(test, helpsAccess)
   }
 
-  private func answer(_ test: CriterionTest, person: Subject, _ helpsAccess: Bool) -> CriterionAnswer {
+  private func answerOfPerson(_ test: CriterionTest, _ helpsAccess: Bool) -> CriterionAnswer {
     switch test {
     case .authenticatedUser: CriterionAnswer(true, .userOK)
-    case .user(let matcher): answer(matcher.matches(person.userID), .userOK, else: .userUnauthorized)
+    case .user(let matcher): answer(matcher.matches(userID), .userOK, else: .userUnauthorized)
     case .email(let matcher):
       answer(
-        person.trustedEmail.map { matcher.matches($0) } ?? (!helpsAccess && matcher.matches("")), .emailOK,
-        else: .emailUnauthorized)
+        email.map { matcher.matches($0) } ?? (!helpsAccess && matcher.matches("")), .emailOK, else: .emailUnauthorized)
     case .domain(let matcher):
       answer(
-        person.trustedEmail.map { matcher.matches($0.domainPart) } ?? (!helpsAccess && matcher.matches("")), .domainOK,
+        email == nil ? !helpsAccess && matcher.matches("") : matcher.matches(domain), .domainOK,
         else: .domainUnauthorized)
-    case .groups(let matcher): answer(matcher.matches(person.groupValues), .groupsOK, else: .groupsUnauthorized)
+    case .groups(let matcher): answer(matcher.matches(groups), .groupsOK, else: .groupsUnauthorized)
     case .claim(let path, let matcher):
-      answer(matcher.matches(path.values(in: person.claims)), .claimOK, else: .claimUnauthorized)
-    case .sshUsernameMatchesEmail:
-      answer(usernameIsLocalPart(of: person), .sshUsernameOK, else: .sshUsernameUnauthorized)
+      answer(matcher.matches(path.values(in: claims)), .claimOK, else: .claimUnauthorized)
+    case .sshUsernameMatchesEmail: answer(usernameIsLocalPart, .sshUsernameOK, else: .sshUsernameUnauthorized)
     case .sshUsernameMatchesClaim(let path):
-      answer(username(isAmong: path.values(in: person.claims)), .sshUsernameOK, else: .sshUsernameUnauthorized)
+      answer(username(isAmong: path.values(in: claims)), .sshUsernameOK, else: .sshUsernameUnauthorized)
     case .sshForwardHost(let patterns):
-      answer(mayHaveName(person, patterns, helpsAccess), .sshForwardHostOK, else: .sshForwardHostUnauthorized)
+      answer(mayHaveName(patterns, helpsAccess), .sshForwardHostOK, else: .sshForwardHostUnauthorized)
     // Nobody has a device, so nobody has an approved one: that counts against everybody, and for nobody.
     case .device(let wantsUnapproved):
       answer(wantsUnapproved && !helpsAccess, .deviceOK, else: .deviceUnauthenticated)
@@ -102,8 +116,8 @@ struct CriterionQuestion {
   }
 
   /// Security rule 13: only its own criterion can be true of a service account.
-  private func answer(_ test: CriterionTest, serviceAccount name: String) -> CriterionAnswer {
-    guard case .serviceAccount(let matcher) = test, matcher.matches(name) else {
+  private func answerOfServiceAccount(_ test: CriterionTest) -> CriterionAnswer {
+    guard case .serviceAccount(let matcher) = test, let name = subject?.serviceAccount, matcher.matches(name) else {
       return CriterionAnswer(false, .serviceAccountUnauthorized)
     }
     return CriterionAnswer(true, .serviceAccountOK)
@@ -122,8 +136,8 @@ struct CriterionQuestion {
     }
   }
 
-  private func usernameIsLocalPart(of person: Subject) -> Bool {
-    guard let username = request.sshUsername, !username.isEmpty, let local = person.trustedEmail?.localPart else {
+  private var usernameIsLocalPart: Bool {
+    guard let username = request.sshUsername, !username.isEmpty, let local = email?.localPart else {
       return false
     }
     return username.isSame(as: local)
@@ -134,11 +148,13 @@ struct CriterionQuestion {
     return values.hasText { $0.isSame(as: username) }
   }
 
-  private func mayHaveName(_ person: Subject, _ patterns: [ForwardHostPattern], _ helpsAccess: Bool) -> Bool {
+  private func mayHaveName(_ patterns: [ForwardHostPattern], _ helpsAccess: Bool) -> Bool {
     switch request.forwardHost {
-    case nil: false
-    case .any: helpsAccess
-    case .name(let name): patterns.contains { $0.matches(name, of: person) }
+    case nil: return false
+    case .any: return helpsAccess
+    case .name(let name):
+      guard let subject else { return false }
+      return patterns.contains { $0.matches(name, of: subject) }
     }
   }
 
@@ -182,7 +198,7 @@ extension AccessRequest {
 }
 
 extension Subject {
-  /// The address, if criteria may look at it (security rule 29).
+  /// Never one that the provider does not vouch for.
   fileprivate var trustedEmail: String? {
     guard emailIsTrusted, let email, !email.isEmpty else { return nil }
     return email

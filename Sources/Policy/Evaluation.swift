@@ -17,7 +17,7 @@ struct Evaluation {
     of policy: AccessPolicy, _ request: AccessRequest,
     told: (_ rule: Int, _ group: Group, _ holds: Bool) -> Void = { _, _, _ in }
   ) {
-    question = CriterionQuestion(request)
+    question = CriterionQuestion(request, readsAddress: policy.traits.contains(.address))
     for (index, rule) in policy.rules.enumerated() {
       for group in rule.groups { told(index, group, evaluate(group, of: rule.action)) }
     }
@@ -70,7 +70,7 @@ struct Evaluation {
       case .nor: !allMatch
       }
     // Security rule 13: a service account gets in only where a criterion names it, whatever else holds.
-    if action == .allow, question.subject?.serviceAccount != nil, !(group.operation.isPositive && namesAccount) {
+    if action == .allow, question.isServiceAccount, !(group.operation.isPositive && namesAccount) {
       holds = false
     }
     let reasons = group.operation.isPositive == holds ? ofMatched : ofOthers

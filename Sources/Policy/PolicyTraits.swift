@@ -8,6 +8,8 @@ struct PolicyTraits: OptionSet {
   static let subject = PolicyTraits(rawValue: 2)
   /// The certificate of the visitor's connection.
   static let certificate = PolicyTraits(rawValue: 4)
+  /// The address a request comes from.
+  static let address = PolicyTraits(rawValue: 8)
 
   init(rawValue: UInt8) { self.rawValue = rawValue }
 
@@ -23,7 +25,8 @@ extension CriterionTest {
     case .accept, .reject, .time: []
     case .authenticatedUser, .user, .email, .domain, .groups, .claim, .serviceAccount, .device: .subject
     case .clientCertificate, .invalidClientCertificate: .certificate
-    case .sourceIP, .httpMethod, .httpPath, .corsPreflight, .pomeriumRoutes, .sshUsername, .sshPublicKey,
+    case .sourceIP: [.request, .address]
+    case .httpMethod, .httpPath, .corsPreflight, .pomeriumRoutes, .sshUsername, .sshPublicKey,
       .sshCertificateAuthority:
       .request
     case .sshUsernameMatchesEmail, .sshUsernameMatchesClaim, .sshForwardHost: [.request, .subject]
