@@ -70,6 +70,29 @@ import Testing
     #expect(first.identity.jwks != other.identity.jwks)
   }
 
+  /// What is on its way when the key is replaced can still be checked, and no longer than that.
+  @Test func aReplacedKeyStaysUntilItsLastAssertionHasEnded() async throws {
+    let harness = try await Harness { $0.signingKey = TestKeys.p256 }
+    let session = try await harness.session()
+    func assertion() throws -> String {
+      try #require(harness.identity.signAssertion(session: session, host: "app.example.test", options: .init()))
+    }
+    let before = try assertion()
+    var configuration = Harness.configuration()
+    configuration.signingKey = TestKeys.rsa
+    try await harness.identity.replace(configuration)
+    try await harness.identity.replace(configuration)
+    let after = try assertion()
+    for token in [before, after] { #expect(try verify(token, harness.identity.jwks).text("sub") == "alice-1") }
+    #expect(harness.identity.jwks.ranges(of: "\"kid\"").count == 2, "each once")
+    harness.clock.advance(seconds: 300)
+    #expect(harness.identity.jwks.contains(TestKeys.p256.publicKey.thumbprint))
+    harness.clock.advance(seconds: 60)
+    #expect(!harness.identity.jwks.contains(TestKeys.p256.publicKey.thumbprint))
+    #expect(throws: TokenFault.self) { try verify(before, harness.identity.jwks) }
+    #expect(harness.identity.jwks.contains(TestKeys.rsa.publicKey.thumbprint))
+  }
+
   @Test func signsWithTheConfiguredKey() async throws {
     for key in [TestKeys.p256, TestKeys.rsa] {
       let harness = try await Harness {

@@ -105,4 +105,41 @@ import Testing
     await #expect(throws: IdentityError.self) { try await harness.identity.backChannelLogout(text) }
     #expect(harness.identity.session(id: anew.id) != nil)
   }
+
+  /// What the provider wants to hear at the end is stored sealed, and found again after a restart; so is the browser.
+  @Test func aRestartForgetsNeitherTheHintNorTheBrowser() async throws {
+    let harness = try await Harness()
+    harness.provider.change { $0.discovery["end_session_endpoint"] = .string("https://idp.example/logout?a=1") }
+    let start = try await harness.identity.beginSignIn(returnTo: .path("/"), cookies: [])
+    let finish = try await harness.identity.finishSignIn(
+      query: harness.provider.authorize(start.redirect), cookies: [(start.cookie.name, start.cookie.value)],
+      browser: SessionBrowser(address: "192.0.2.1", agent: String(repeating: "x", count: 5000)))
+    let session = finish.session
+    #expect(session.browser?.agent.count == 256)
+    let after = try await Harness(clock: harness.clock, store: harness.store, provider: harness.provider)
+    #expect(after.identity.session(id: session.id)?.browser == session.browser)
+    _ = await after.identity.checkProvider()
+    let code = try #require(after.identity.noteProviderSignOut(sessionID: session.id))
+    let url = try #require(await after.identity.providerSignOutURL(code: code, returnTo: "https://a.example/"))
+    #expect(url.hasPrefix("https://idp.example/logout?a=1&client_id=edge&id_token_hint=eyJ"))
+    let hint = try #require(url.split(separator: "id_token_hint=").last?.split(separator: "&").first)
+    for record in try await harness.store.records(SessionRecord.kind) {
+      #expect(!String(decoding: record.value, as: UTF8.self).contains(hint), "no token is stored in clear")
+    }
+    // Once, and not for ever.
+    #expect(await after.identity.providerSignOutURL(code: code, returnTo: "x")?.contains("id_token_hint") == false)
+    let late = try #require(after.identity.noteProviderSignOut(sessionID: session.id))
+    harness.clock.advance(seconds: 600)
+    #expect(await after.identity.providerSignOutURL(code: late, returnTo: "x")?.contains("id_token_hint") == false)
+  }
+
+  @Test func aFullTableOfSignOutsTellsTheProviderNothing() throws {
+    var signOuts = ProviderSignOuts()
+    let now = UnixTime(seconds: 1_700_000_000)
+    let entry = ProviderSignOuts.Entry(hint: "h", client: nil, expiresAt: now.adding(seconds: 600))
+    for _ in 0..<ProviderSignOuts.limit { #expect(signOuts.issue(entry, now: now, random: SecureRandom.source) != nil) }
+    #expect(signOuts.issue(entry, now: now, random: SecureRandom.source) == nil)
+    #expect(signOuts.issue(entry, now: now.adding(seconds: 600), random: SecureRandom.source) != nil)
+    #expect(signOuts.count == 1)
+  }
 }
