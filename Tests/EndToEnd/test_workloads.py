@@ -231,6 +231,7 @@ def test_taken_out_of_the_file_it_is_gone_within_a_second(start, issuer, show, n
     tunnel = publisher.forward(("api.localhost", service.port), options=ALONE).wait_published()
     edge.edit(r"repository: example/shop", "repository: example/other")
     assert seconds_until(lambda: not tunnel.is_running, "the end of the tunnel") < WITHIN_A_SECOND + 1
+    tunnel.wait()
     assert "takes the token of this job no more" in tunnel.output
 
 
