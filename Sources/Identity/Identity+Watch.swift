@@ -21,6 +21,10 @@ extension Identity {
       if let binding = bindingDirectory.remove(change.id) {
         await finishEnding([binding], reason: "removed from the store")
       }
+    case (ProgramToken.kind, .deleted):
+      guard let (token, _) = tokenDirectory.find(change.id) else { return }
+      guard change.isForeign else { return await writeAgain(token) }
+      await end(token, reason: "removed from the store")
     case (SessionRecord.kind, .written) where change.isForeign: await takeOver(sessionID: change.id)
     case (KeyBinding.kind, .written) where change.isForeign: await takeOver(bindingID: change.id)
     case (WorkloadBinding.kind, .deleted), (WorkloadDesk.used, .deleted): await workloads.follow(change)
@@ -60,6 +64,14 @@ extension Identity {
       try await store.put(KeyBinding.kind, binding.id, binding.encoded, expiresAt: binding.expiresAt)
     } catch {
       bindingDirectory.keepUnwritten(binding.id)
+    }
+  }
+
+  private func writeAgain(_ token: ProgramToken) async {
+    do throws(StoreError) {
+      try await store.put(ProgramToken.kind, token.id, token.encoded, expiresAt: token.expiresAt)
+    } catch {
+      logger.error("token not stored", metadata: ["token": "\(token.id)", "error": "\(error)"])
     }
   }
 

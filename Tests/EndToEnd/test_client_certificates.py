@@ -12,8 +12,9 @@ import subprocess
 import httpx
 import pytest
 from kit.certificates import CertificateAuthority
+from kit.opened import Open
 from kit.processes import run
-from kit.waiting import until
+from kit.waiting import WITHIN_A_SECOND, seconds_until, until
 
 ROUTES = """  - from: https://app.localhost:{port}
     to: http://127.0.0.1:{service}
@@ -110,6 +111,20 @@ def test_every_route_asks_for_a_good_certificate(mtls, http2):
     assert mtls.ask(None, "auth.localhost", http2, "/.well-known/pomerium").status_code == 200
 
 
+def open_events(mtls, authority, person):
+    context = ssl.create_default_context(cafile=authority.certificate)
+    context.load_cert_chain(*mtls.clients.pairs[person])
+    link = http.client.HTTPConnection("app.localhost", mtls.https_port, timeout=20)
+    plain = socket.create_connection(("127.0.0.1", mtls.https_port), 20)
+    link.sock = context.wrap_socket(plain, server_hostname="app.localhost")
+    link.request("GET", "/events")
+    response = link.getresponse()
+    assert response.status == 200
+    opened = Open(lambda: response.read1(65536), link.close)
+    until(lambda: opened.received > 8, f"the first events for {person}")
+    return opened
+
+
 def test_what_is_revoked_is_refused_at_once(mtls, authority, tmp_path):
     mtls.start(mtls.mtls_text("policy_with_default_deny"))
     # One connection stays open, one session is kept for later.
@@ -131,7 +146,13 @@ def test_what_is_revoked_is_refused_at_once(mtls, authority, tmp_path):
         assert " 200 OK" in tool(mtls, authority, "mallory", version, "-sess_out", session)
         again = tool(mtls, authority, "mallory", version, "-sess_in", session)
         assert "Reused, TLSv1" in again and " 200 OK" in again, again
+    streams = {person: open_events(mtls, authority, person) for person in ("alice", "mallory")}
     mtls.clients.revoke("mallory")
+    assert seconds_until(streams["mallory"].ended.is_set, "the end of what is revoked") < WITHIN_A_SECOND
+    before = streams["alice"].received
+    until(lambda: streams["alice"].received > before, "more of what is not")
+    assert not streams["alice"].ended.is_set()
+    streams["alice"].close()
     until(lambda: status() == 495, "the refusal of what is revoked", within=20)
     link.close()
     for version, session in sessions.items():

@@ -13,6 +13,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+import httpx
 import pytest
 from kit.crowd import Crowd, Pulse, processor_seconds
 from kit.edge import Edge
@@ -211,12 +212,12 @@ class Stage:
             holding.close()
         self.held = [h for h in self.held if not unwanted(h)]
 
-    def ends(self, ended, since, bound=WITHIN_A_SECOND):
+    def ends(self, ended, since, bound=WITHIN_A_SECOND, within=15):
         """What `ended` is true of is over within the bound after `since`, and all else is not."""
         concerned = [h for h in self.held if ended(h)]
         assert concerned
         try:
-            until(lambda: all(h.is_over for h in concerned), "the ends", every=0.01)
+            until(lambda: all(h.is_over for h in concerned), "the ends", within, every=0.01)
         except AssertionError as failure:
             raise AssertionError(f"still open: {[h for h in concerned if not h.is_over]}") from failure
         worst = max(concerned, key=lambda h: h.ended_at)
@@ -311,6 +312,16 @@ def press(stage, who, path, label):
 def test_signed_out_everywhere(stage):
     since = press(stage, "bob1", "/.pomerium/sign_out", "Sign out everywhere")
     stage.ends(by("bob1"), since)
+
+
+def test_signed_out_from_another_browser(stage):
+    """On the page that lists one's browsers: the other one ends, this one does not."""
+    bob = stage.people["bob1"]
+    page = bob.get(stage.edge.authenticate + "/.pomerium/session_binding_info")
+    [form] = [form for form in page.forms if any(name == "sessionID" for name, _, _ in form.fields)]
+    since = time.time()
+    assert bob.submit(page, form, button=form.button("Sign out"), follow=False).status in (200, 303)
+    stage.ends(by("bob2"), since)
 
 
 def test_the_publisher_signs_out_of_this_browser(stage):
@@ -442,6 +453,40 @@ def test_the_session_expires(stage):
     concerned = either(lambda h: h.who == "dave", on("dave.localhost"))
     stage.ends(concerned, end)
     del stage.people["dave"]
+
+
+# The provider's mind, asked for at refresh: half a minute after another program has touched a session. Too long for every run.
+
+
+def touch(stage, *people):
+    for who in people:
+        for name, record in records_of(stage, who).items():
+            statement = "UPDATE records SET version = version + 1000000, value = ?"
+            elsewhere(stage, statement, json.dumps(record).encode(), name)
+
+
+def refresh_refused(stage):
+    stage.ready()
+    httpx.post(f"{stage.provider.issuer}/users/{BOB}/revoke-tokens", timeout=10).raise_for_status()
+    since = time.time()
+    touch(stage, "bob1")
+    stage.ends(by("bob1", "bob2"), since, bound=60 + WITHIN_A_SECOND, within=90)
+
+
+def refresh_with_other_claims(stage):
+    stage.ready()
+    address = f"{stage.provider.issuer}/users/{CAROL}"
+    httpx.put(address, json={"email": "carol.new@example.test"}, timeout=10).raise_for_status()
+    since = time.time()
+    touch(stage, "carol")
+    stage.ends(by("carol"), since, bound=60 + WITHIN_A_SECOND, within=90)
+    httpx.put(address, json={"email": CAROL}, timeout=10).raise_for_status()
+    press(stage, "carol", "/.pomerium/sign_out", "Sign out everywhere")
+    stage.sign_in("carol", CAROL)
+
+
+if WHOLE:
+    test_refresh_refused, test_refresh_with_other_claims = refresh_refused, refresh_with_other_claims
 
 
 # Requests that wait for a lost tunnel

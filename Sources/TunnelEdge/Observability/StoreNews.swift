@@ -11,7 +11,8 @@ struct StoreNews: Sendable {
     switch event {
     case .failing(let problem):
       logger.error(
-        "the store fails; it is tried every second, and what it lacks is kept in memory", metadata: ["problem": "\(problem)"])
+        "the store fails; it is tried every second, and what it lacks is kept in memory",
+        metadata: ["problem": "\(problem)"])
     case .closedToSignIns(let problem):
       logger.error("the store fails; nobody new is signed in until it works", metadata: ["problem": "\(problem)"])
     case .lost(let problem):

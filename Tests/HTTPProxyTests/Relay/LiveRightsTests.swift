@@ -69,6 +69,42 @@ import Testing
     await edge.stop()
   }
 
+  /// Many sessions at once: the loop looks at each stream once, and none of them is forgotten.
+  @Test func manySessionsThatEndTogether() async throws {
+    let (edge, alice, _, _) = try await streaming()
+    var clients: [RawClient] = []
+    for number in 0..<40 {
+      edge.identity.signIn("crowd-\(number)")
+      let client = try await edge.client()
+      client.send(get("/", cookie: "crowd-\(number)"))
+      _ = try await client.wait(for: "data: 1")
+      clients.append(client)
+    }
+    for number in 0..<40 where number != 7 { edge.identity.end("crowd-\(number)") }
+    for (number, client) in clients.enumerated() where number != 7 { _ = try await client.waitUntilClosed() }
+    #expect(!clients[7].isClosed && !alice.isClosed)
+    await edge.stop()
+  }
+
+  /// Security rule 30: nobody can say whose session was ended elsewhere.
+  @Test func aLostStoreRefusesWhoIsSignedInAndLeavesWhatIsOpen() async throws {
+    let (edge, client, _, _) = try await streaming()
+    edge.proxy.setStoreLost(true)
+    let second = try await edge.client()
+    second.send(get("/2"))
+    #expect(try await second.wait(for: "\r\n\r\n").hasPrefix("HTTP/1.1 503"))
+    edge.proxy.reconsider(.everything)
+    let third = try await edge.client()
+    third.send(get("/3", cookie: nil))
+    #expect(try await third.wait(for: "\r\n\r\n").hasPrefix("HTTP/1.1 401"))
+    #expect(!client.isClosed)
+    edge.proxy.setStoreLost(false)
+    let fourth = try await edge.client()
+    fourth.send(get("/4"))
+    _ = try await fourth.wait(for: "data: 1")
+    await edge.stop()
+  }
+
   @Test func aWebSocketEndsToo() async throws {
     let service = try await TestService { _, connection in
       connection.send(
