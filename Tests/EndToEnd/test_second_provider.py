@@ -6,7 +6,7 @@ out when there are none; a bad code is 403. People and keys change while it runs
 """
 
 import re
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
 import pytest
 from kit.clock import MovedClock
@@ -173,3 +173,8 @@ def test_sign_out(edge, provider, tunnel):
     tunnel.browser.press(page, "Sign out everywhere")
     assert tunnel.wait() == 255
     assert tunnel.browser.status(edge.url()) == 302
+    # And out of Glewlwyd, which knows its own ID token again and asks what to do with the session that it names.
+    asked = tunnel.browser.get(edge.authenticate + "/.pomerium/provider_sign_out")
+    question = dict(parse_qsl(urlsplit(asked.url).query))
+    assert question["prompt"] == "end_session" and question["sid"], asked.url
+    provider.end_session(tunnel.browser, question["sid"])

@@ -196,6 +196,7 @@ class Glewlwyd:
             "enabled": True,
             "scope": [],
             "redirect_uri": self._redirect_uris,
+            "post_logout_redirect_uri": self._redirect_uris[0].replace("/oauth2/callback", "/.pomerium/signed_out"),
             "authorization_type": ["code", "refresh_token"],
             "token_endpoint_auth_method": ["client_secret_basic"],
         }
@@ -252,6 +253,12 @@ class Glewlwyd:
         """Opens a page and signs in when asked."""
         page = visitor.get(url)
         return self.sign_in(visitor, page, person) if page.host == "127.0.0.1" else page
+
+    def end_session(self, visitor, name):
+        """The button of the page that asks whether to sign out."""
+        browser = Browser(self.port)
+        browser.cookies = visitor.jar["127.0.0.1"]
+        browser.call("DELETE", f"/api/oidc/session/{name}/")
 
     def sign_in(self, visitor, page, person, follow=True):
         """From the login page that `page` stands on back to the edge, as its application in JavaScript does it.
