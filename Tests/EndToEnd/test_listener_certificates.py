@@ -103,3 +103,14 @@ def test_sessions_are_resumed_across_a_reload(edge, tmp_path, authority):
         told = connect(version, "-sess_in")
         assert "Reused, TLSv1" in told, told
         assert "Early data was not sent" in told or version == "-tls1_2"
+
+
+def test_without_a_certificate(new_edge, service):
+    """As the reference: the file works, visitors get a certificate that browsers refuse, and a warning says so."""
+    edge = new_edge()
+    edge.certificate = edge.certificate_key = ""
+    edge.start(edge.text(routes=ROUTE.format(edge.https_port, service.port)))
+    assert "no certificate for `address`" in edge.output
+    for name in ("app.localhost", "auth.localhost"):
+        told = openssl("s_client", "-connect", f"127.0.0.1:{edge.https_port}", "-servername", name)
+        assert "self-signed certificate" in told and "CN = *" in told, told

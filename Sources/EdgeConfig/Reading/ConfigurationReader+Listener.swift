@@ -5,8 +5,8 @@ extension ConfigurationReader {
     let isInsecure = section.flag("insecure_server") ?? false
     let certificates = certificates()
     if certificates.isEmpty, !isInsecure, !hasCertificateKeys {
-      findings.error(
-        section.place, "no certificate for `address`",
+      findings.warning(
+        section.place, "no certificate for `address`: visitors get one made at the start, which browsers refuse",
         "set `certificate_file` and `certificate_key_file`, or `insecure_server: true` behind a TLS terminator of your own"
       )
     }

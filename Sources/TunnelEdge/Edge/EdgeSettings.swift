@@ -41,7 +41,9 @@ struct EdgeSettings: Sendable {
     reservedHosts = Self.reservedHosts(configuration)
     identity = try Self.identity(configuration, sharedSecret: sharedSecret)
     http = try Self.http(configuration, ticketKeys: ticketKeys)
-    uncoveredNames = http.tls.map { ListenerTLS.uncovered(ListenerTLS.servedNames(configuration), by: $0) } ?? []
+    // Without any certificate the file's own warning says so.
+    let served = configuration.listener.certificates.isEmpty ? [] : ListenerTLS.servedNames(configuration)
+    uncoveredNames = http.tls.map { ListenerTLS.uncovered(served, by: $0) } ?? []
     let hostKeys = try Self.hostKeys(configuration)
     hostCertificates = try HostCertificates(configuration.ssh?.hostCertificates ?? [], hostKeys: hostKeys)
     ssh = Self.ssh(configuration, hostKeys: hostKeys, audit: audit)

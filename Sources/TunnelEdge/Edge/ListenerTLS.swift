@@ -27,8 +27,9 @@ enum ListenerTLS {
     }
     let clients = try listener.clientCertificates.map { written throws(EdgeSettingsError) in try self.clients(written) }
     do {
+      let catchAll = try CertificateAuthority.catchAll(now: now.seconds)
       return try TLSServerContext(
-        identities: identities, unknown: CertificateAuthority.catchAll(now: now.seconds),
+        identities: identities.isEmpty ? [catchAll] : identities, unknown: catchAll,
         alpn: HTTPProxyConfiguration.Protocols(listener.requests.protocols).names, clients: clients,
         ticketKeys: ticketKeys)
     } catch {
