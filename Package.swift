@@ -144,7 +144,9 @@ let package = Package(
 
 // Fuzz targets, for scripts/fuzz only: a build with unsafe flags is no dependency of anybody.
 if Context.environment["TUNNEL_EDGE_FUZZ"] != nil {
-  let fuzzed: Set = ["HTTPWire", "SSHProtocol", "ProxyProtocol", "EdgeConfig", "Policy", "Patterns", "EdgeCrypto", "Identity"]
+  let fuzzed: Set = [
+    "HTTPWire", "SSHProtocol", "ProxyProtocol", "EdgeConfig", "Policy", "Patterns", "EdgeCrypto", "Identity",
+  ]
   for target in package.targets where fuzzed.contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-sanitize=fuzzer"])]
   }
