@@ -8,7 +8,8 @@ enum SampleSecrets {
 
   /// What is in use that everybody knows.
   static func warnings(_ configuration: EdgeConfiguration) -> [String] {
-    knownClientSecrets.contains(configuration.identityProvider.clientSecret.reveal()) ? ["idp_client_secret"] : []
+    let secrets = [configuration.identityProvider.clientSecret] + configuration.routes.compactMap(\.http.client?.secret)
+    return secrets.contains { knownClientSecrets.contains($0.reveal()) } ? ["idp_client_secret"] : []
   }
 
   /// The name of a key or certificate that a demo made.

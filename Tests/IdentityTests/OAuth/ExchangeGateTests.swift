@@ -5,7 +5,7 @@ import Testing
 @testable import Identity
 
 /// Bounded, and fair among sources.
-@Suite struct ExchangeGateTests {
+@Suite(.timeLimit(.minutes(5))) struct ExchangeGateTests {
   /// An exchange that lasts until the test says so.
   final class Held: Sendable {
     private struct State {
@@ -41,7 +41,7 @@ import Testing
   }
 
   private func until(_ condition: () -> Bool) async {
-    while !condition() { await Task.yield() }
+    while !condition() { try? await Task.sleep(for: .milliseconds(1)) }
   }
 
   private func send(_ source: String, _ gate: ExchangeGate, _ held: Held) -> Task<Bool, Never> {
