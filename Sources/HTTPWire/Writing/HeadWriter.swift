@@ -50,9 +50,16 @@ package enum HeadWriter {
 
   package static func endHead(_ buffer: inout ByteBuffer) { buffer.writeString("\r\n") }
 
+  /// Two digits at a time.
   package static func writeDecimal(_ value: UInt64, into buffer: inout ByteBuffer) {
-    if value >= 10 { writeDecimal(value / 10, into: &buffer) }
-    buffer.writeInteger(UInt8(truncatingIfNeeded: 0x30 + value % 10))
+    if value < 10 {
+      buffer.writeInteger(UInt8(truncatingIfNeeded: 0x30 + value))
+      return
+    }
+    if value >= 100 { writeDecimal(value / 100, into: &buffer) }
+    let tens = UInt16(truncatingIfNeeded: value / 10 % 10)
+    let ones = UInt16(truncatingIfNeeded: value % 10)
+    buffer.writeInteger(0x3030 | tens << 8 | ones)
   }
 
   // MARK: Chunks
