@@ -53,8 +53,12 @@ class Telling(FaultyProvider):
 
         if flask.request.path == "/oauth2/token" and answer.status_code == 200:
             told = answer.get_json()
-            Attentive.secrets.update(told[name] for name in ("access_token", "refresh_token", "id_token") if name in told)
-            Attentive.secrets.update(flask.request.form[n] for n in ("code", "code_verifier") if n in flask.request.form)
+            Attentive.secrets.update(
+                told[name] for name in ("access_token", "refresh_token", "id_token") if name in told
+            )
+            Attentive.secrets.update(
+                flask.request.form[n] for n in ("code", "code_verifier") if n in flask.request.form
+            )
         return super()._change(answer)
 
 

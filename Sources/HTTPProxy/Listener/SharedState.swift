@@ -28,7 +28,8 @@ final class SharedState: Sendable {
 
   init(
     routes: CurrentRoutes, registry: TunnelRegistry, openStreams: OpenStreams, identity: any VisitorIdentity,
-    pages: any PageSource, clock: @escaping UnixClock, accessLog: AccessLog, witness: (any VisitWitness)? = nil, logger: Logger
+    pages: any PageSource, clock: @escaping UnixClock, accessLog: AccessLog, witness: (any VisitWitness)? = nil,
+    logger: Logger
   ) {
     self.routes = routes
     self.registry = registry

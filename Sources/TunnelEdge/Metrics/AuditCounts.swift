@@ -35,7 +35,8 @@ package struct AuditCounts: Sendable, Equatable {
     case .configurationRefused:
       configurationsRefused += 1
       isConfigurationInForce = false
-    case .signInStarted, .signInAbandoned, .newSource, .serviceAccountAdmitted, .serviceAccountRefused, .gate, .identity,
+    case .signInStarted, .signInAbandoned, .newSource, .serviceAccountAdmitted, .serviceAccountRefused, .gate,
+      .identity,
       .visit, .store:
       break
     }

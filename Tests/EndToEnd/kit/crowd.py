@@ -8,7 +8,8 @@ import time
 from .waiting import until
 
 KINDS = {"events": "/hold", "download": "/hold?kind=application/octet-stream", "websocket": "/websocket"}
-UPGRADE = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+UPGRADE = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+UPGRADE += "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 
 class CrowdStream:

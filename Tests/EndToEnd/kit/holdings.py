@@ -197,7 +197,9 @@ class Idle(Holding):
         assert self.status() == 200
 
     def status(self):
-        headers = self.visitor.headers_for(_url(self.edge, self.target), {"Host": f"{self.target}:{self.edge.https_port}"})
+        headers = self.visitor.headers_for(
+            _url(self.edge, self.target), {"Host": f"{self.target}:{self.edge.https_port}"}
+        )
         self.link.request("GET", "/", headers=headers)
         answer = self.link.getresponse()
         answer.read()
