@@ -1,5 +1,7 @@
-"""Signing in with GitHub: who somebody is, their teams, what becomes of them, and a client of a route's own. The server is a
-stand-in of an Enterprise Server's documented endpoints."""
+"""Signing in with GitHub: who somebody is, their teams, what becomes of them, and a client of a route's own.
+
+The server is a stand-in of an Enterprise Server's documented endpoints.
+"""
 
 import pytest
 from kit.clock import MovedClock
@@ -82,8 +84,8 @@ def fault(path, status, body, **headers):
 
 
 def test_a_person_publishes_and_visits_by_team(edge, github, clock, authority, visitor, service, tmp_path):
-    """Alice is in the team that the second page of her teams names; her address is private. Then, one after the other: the limit
-    of requests is reached, the team changes, and she takes the app's access away."""
+    """Alice is in the team that the second page of her teams names; her address is private. Then, one after the other:
+    the limit of requests is reached, the team changes, and she takes the app's access away."""
     tunnel = Publisher(tmp_path / "alice", edge.ssh_port, edge.host_public_keys()).forward(
         ("team.localhost", service.port), ("mail.localhost", service.port)
     )
@@ -199,7 +201,9 @@ def test_a_route_with_a_client_of_its_own(edge, visitor, authority, github):
     swapped.jar["auth.localhost"] = {name: value}
     assert swapped.get(f"{edge.authenticate}/.pomerium/", follow=False).status == 302
 
-    page = visitor.get(f"{edge.authenticate}/.pomerium/sign_out?pomerium_redirect_uri={edge.url(host='mail.localhost')}")
+    page = visitor.get(
+        f"{edge.authenticate}/.pomerium/sign_out?pomerium_redirect_uri={edge.url(host='mail.localhost')}"
+    )
     visitor.press(page, "Sign out everywhere")
     assert visitor.status(edge.url(host="mail.localhost")) == 302
     assert visitor.status(edge.url(host="second.localhost")) == 302

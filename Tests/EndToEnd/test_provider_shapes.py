@@ -60,4 +60,3 @@ def test_a_name_fits_its_provider(start, visitor, shape, rule, answer):
         account = visitor.get(f"{edge.authenticate}/.pomerium/user", headers={"Accept": "application/json"})
         assert TENANT in account.text
     assert provider.gave_refresh_token == (shape is not COGNITO)
-

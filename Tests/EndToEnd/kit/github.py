@@ -1,5 +1,8 @@
-"""A stand-in for a GitHub Enterprise Server: the endpoints that GitHub documents for signing in with an OAuth app, with their
-oddities (refusals with status 200, forms where nobody asked for JSON, pages of at most a hundred, ten tokens a person)."""
+"""A stand-in for a GitHub Enterprise Server: the endpoints that GitHub documents for signing in with an OAuth app.
+
+With their oddities: refusals with status 200, forms where nobody asked for JSON, pages of at most a hundred entries,
+ten tokens a person.
+"""
 
 import base64
 import hashlib
@@ -220,21 +223,33 @@ class GitHub:
             return 404, "<title>Page not found</title>", None
         wanted = query.get("redirect_uri") or self.callback
         if self.callback and wanted != self.callback:
-            return 302, "", self._back(query, self.callback, **error(
-                "redirect_uri_mismatch", "The redirect_uri MUST match the registered callback URL for this application."
-            ))
+            return (
+                302,
+                "",
+                self._back(
+                    query,
+                    self.callback,
+                    **error(
+                        "redirect_uri_mismatch",
+                        "The redirect_uri MUST match the registered callback URL for this application.",
+                    ),
+                ),
+            )
         if query.get("code_challenge") and query.get("code_challenge_method") != "S256":
             return 422, "<title>Unprocessable</title>", None
         if not login or query.get("prompt") == "select_account" and "chosen" not in query:
             return 200, self._form("Sign in to GitHub", query, '<input name="login"><button>Sign in</button>'), None
         if (login, client) not in self._consents:
-            buttons = '<button name="authorize" value="0">Cancel</button><button name="authorize" value="1">Authorize</button>'
+            buttons = '<button name="authorize" value="0">Cancel</button>'
+            buttons += '<button name="authorize" value="1">Authorize</button>'
             if "authorize" not in query:
                 return 200, self._form("Authorize application", query, buttons), None
             if query["authorize"] != "1":
-                return 302, "", self._back(query, wanted, **error(
-                    "access_denied", "The user has denied your application access."
-                ))
+                return (
+                    302,
+                    "",
+                    self._back(query, wanted, **error("access_denied", "The user has denied your application access.")),
+                )
             self._consents.add((login, client))
         code = secrets.token_hex(10)
         with self._lock:
@@ -281,7 +296,10 @@ class GitHub:
             def api_answer(self, status, headers, body):
                 limits = {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4990", "X-RateLimit-Resource": "core"}
                 limits["X-RateLimit-Reset"] = str(int(time.time()) + 1800)
-                media = {"Content-Type": "application/json; charset=utf-8", "X-GitHub-Media-Type": "github.v3; format=json"}
+                media = {
+                    "Content-Type": "application/json; charset=utf-8",
+                    "X-GitHub-Media-Type": "github.v3; format=json",
+                }
                 raw = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.answer(status, media | limits | {"X-GitHub-Request-Id": secrets.token_hex(8)} | headers, raw)
 

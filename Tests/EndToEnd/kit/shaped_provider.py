@@ -1,4 +1,4 @@
-"""A small OpenID provider that can take the shape of others: what Google, Entra, GitLab and Cognito do in their own way."""
+"""A small OpenID provider that takes the shape of others: what Google, Entra, GitLab and Cognito do their own way."""
 
 import json
 import secrets
