@@ -129,7 +129,7 @@ def test_a_grant_is_taken_away(edge, provider, clock, tunnel):
     """Alice ends the edge's access at Glewlwyd: the refresh is refused, and session, tunnel and key end."""
     assert provider.take_grants_away(ALICE)
     refreshed(edge, clock, lambda _: not tunnel.is_running)
-    assert "Your session has ended" in tunnel.output
+    tunnel.wait_for("Your session has ended")
     assert tunnel.browser.status(edge.url()) == 302
 
 
