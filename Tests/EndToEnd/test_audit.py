@@ -1,4 +1,4 @@
-"""The audit log of a whole run: everybody's deeds are in it with who, what and from where, and no secret is in any log."""
+"""The audit log of a whole run: everybody's deeds are in it with who, what and from where; no secret is in any log."""
 
 import os
 import re

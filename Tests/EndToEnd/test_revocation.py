@@ -1,7 +1,7 @@
 """Whatever takes a right away ends everything that rested on it within a second, and nothing else.
 
-One edge, three people in four browsers, three tunnels; everything is open at once, and the causes come one after the other.
-Each cause says what it ends: the rest must go on.
+One edge, three people in four browsers, three tunnels; everything is open at once, and the causes come one after the
+other. Each cause says what it ends: the rest must go on.
 """
 
 import datetime
@@ -227,7 +227,8 @@ def test_the_session_expires(stage):
     del stage.people["dave"]
 
 
-# The provider's mind, asked for at refresh: half a minute after another program has touched a session. Too long for every run.
+# The provider's mind, asked for at refresh: half a minute after another program has touched a session. Too long for
+# every run.
 
 
 def touch(stage, *people):
@@ -315,7 +316,7 @@ class Waiting:
 
 
 def test_five_hundred_streams(stage):
-    """Events, downloads and WebSockets of four sessions on two routes: those of Bob on one route end, all others do not."""
+    """Events, downloads and WebSockets of four sessions on two routes: Bob's on one route end, all others do not."""
     for who in PEOPLE:
         for host in HOSTS[:2]:  # each host has given each of them a cookie
             assert stage.people[who].get(stage.edge.url(host=host)).status == 200

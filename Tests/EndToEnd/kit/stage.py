@@ -45,6 +45,8 @@ service_accounts:
     routes: [https://other.localhost]
 """
 
+PEOPLE = {"bob1": BOB, "bob2": BOB, "carol": CAROL, "alice": ALICE}
+
 # Who has what open. With everything, every kind for everybody.
 KINDS = ["download", "upload", "events", "websocket", "websocket2", "idle"]
 OPEN = {
@@ -60,11 +62,8 @@ OPEN = {
     ("alice", "app.localhost"): ["events"],
 }
 if WHOLE:
-    OPEN |= {
-        (who, host): KINDS for who in ("bob1", "bob2", "carol", "alice") for host in (HOSTS[0], HOSTS[1], HOSTS[3])
-    }
-    OPEN |= {(who, "docs.localhost"): ["call"] for who in ("bob1", "bob2", "carol", "alice")}
-PEOPLE = {"bob1": BOB, "bob2": BOB, "carol": CAROL, "alice": ALICE}
+    OPEN |= {(who, host): KINDS for who in PEOPLE for host in (HOSTS[0], HOSTS[1], HOSTS[3])}
+    OPEN |= {(who, "docs.localhost"): ["call"] for who in PEOPLE}
 
 
 @dataclass
