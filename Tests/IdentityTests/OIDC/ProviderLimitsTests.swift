@@ -20,6 +20,8 @@ struct ProviderLimitsTests {
       "ProviderKeys.maximumCandidates": "\(ProviderKeys.maximumCandidates)",
       "ProviderClient.documentLifetime": "\(ProviderClient.documentLifetime) s",
       "ProviderClient.staleLifetime": "\(ProviderClient.staleLifetime) s",
+      "ProviderSignOuts.limit": "\(ProviderSignOuts.limit)",
+      "ProviderSignOuts.longestHint": "\(ProviderSignOuts.longestHint)",
       "GitHubClient.mostPages": "\(GitHubClient.mostPages)", "GitHubClient.pageSize": "\(GitHubClient.pageSize)",
       "GitHubClient.mostBytes": "\(GitHubClient.mostBytes)",
       "GitHubRefusal.usualWait": "\(GitHubRefusal.usualWait) s",
