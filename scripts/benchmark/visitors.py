@@ -83,6 +83,10 @@ def measure_upload2(stack, times):
     figures = {}
     for name, protocol in (("upload1", ["--h1"]), ("upload2", [])):
         with Meter(stack.pids) as meter:
-            size = load.uploads(stack, times, *protocol)
-        figures |= {f"{name}_cpu": meter.cpu / size * 1e9, f"{name}_rate": size / meter.wall / 1e6}
+            size, own = load.uploads(stack, times, *protocol)
+        figures |= {
+            f"{name}_cpu": meter.cpu / size * 1e9,
+            f"{name}_rate": size / meter.wall / 1e6,
+            f"{name}_load": own / size * 1e9,
+        }
     return figures
