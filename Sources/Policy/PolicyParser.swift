@@ -31,6 +31,10 @@ package struct PolicyParser {
       rules = parseRule(node, "")
     case .list(let nodes):
       for (index, rule) in nodes.enumerated() { rules += parseRule(rule, "[\(index)]") }
+    case .string(let text) where text.contains("allow") || text.contains("deny"):
+      fail(
+        node, "", "a policy is a rule or a list of rules, not a text",
+        "take the quotes or the `|` away: it stands in the file itself, in YAML or JSON")
     case .null, .bool, .number, .string:
       fail(node, "", "a policy is a rule or a list of rules, not \(node.kind)", Self.ruleForm)
     }

@@ -10,6 +10,7 @@ import Testing
   /// Policy, what the message says, the column, what the suggestion says.
   static let mistakes: [(String, String, Int, String)] = [
     ("text", "a policy is a rule or a list of rules, not a text", 1, "allow:"),
+    ("'[{\"allow\": {}}]'", "a policy is a rule or a list of rules, not a text", 1, "take the quotes"),
     ("5", "not a number", 1, "allow:"),
     ("{}", "an empty rule", 1, "allow:"),
     ("[text]", "a rule is an object", 2, "allow:"),
