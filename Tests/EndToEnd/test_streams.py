@@ -1,7 +1,6 @@
 """What was admitted is decided again: whoever loses a right loses what they have open, within a second."""
 
 import json
-import socket
 
 import pytest
 from kit import websocket
