@@ -2,6 +2,7 @@
 
 import http.client
 import queue
+import select
 import threading
 import time
 
@@ -73,8 +74,8 @@ class Reading(Holding):
 class Upload(Holding):
     def __init__(self, who, visitor, edge, host):
         super().__init__(who, host, "upload")
-        url = _url(edge, host, "/upload")
-        self.link = visitor.connection(url)
+        # Sent in one thread, read in another: TLS has one of its own.
+        self.link = websocket.plain_end(edge.https_port, host, visitor.tls)
         head = f"POST /upload HTTP/1.1\r\nHost: {host}:{edge.https_port}\r\nContent-Length: {1 << 40}\r\n"
         head += f"Origin: {_url(edge, host)}\r\nCookie: {visitor.cookie_header(host)}\r\n\r\n"
         self.link.sendall(head.encode())
@@ -145,10 +146,15 @@ class WebSocket2(Holding):
         self.stream = link.streams[number]
         link.wait(until=lambda: self.stream.headers or self.stream.is_over)
         assert self.stream.status == 200, f"{self!r}: {self.stream.headers}"
+        # TLS of Python is for one thread at a time.
         self.lock = threading.Lock()
 
         def read():
-            if not link.receive() or self.stream.is_over:
+            while not link.socket.pending() and not select.select([link.socket], [], [], 0.05)[0]:
+                pass
+            with self.lock:
+                goes_on = link.receive()
+            if not goes_on or self.stream.is_over:
                 return b""
             self.received = len(self.stream.body)
             # A Close frame of the edge is the end, whatever follows.
@@ -158,8 +164,9 @@ class WebSocket2(Holding):
         self.prove()
 
     def poke(self):
-        self.link.connection.send_data(self.number, b"\x81\x85\0\0\0\0hello")
-        self.link.send()
+        with self.lock:
+            self.link.connection.send_data(self.number, b"\x81\x85\0\0\0\0hello")
+            self.link.send()
 
     def close(self):
         self.link.close()

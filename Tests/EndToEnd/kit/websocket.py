@@ -17,11 +17,11 @@ def connect(port, host, tls, **options):
     path = options.pop("path", "/websocket")
     origin = options.pop("origin", f"https://{host}:{port}")
     return websockets.sync.client.connect(
-        f"ws://{host}:{port}{path}", sock=_plain_end(port, host, tls), origin=origin, proxy=None, **options
+        f"ws://{host}:{port}{path}", sock=plain_end(port, host, tls), origin=origin, proxy=None, **options
     )
 
 
-def _plain_end(port, host, tls):
+def plain_end(port, host, tls):
     near, far = socket.socketpair()
     threading.Thread(target=lambda: asyncio.run(_carry(far, port, host, tls)), daemon=True).start()
     return near
