@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import resource
 import threading
 import time
 
@@ -60,6 +61,9 @@ class Crowd:
         self._thread.start()
 
     def open(self, count):
+        # Both ends of all of them may be in this process.
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
         combinations = [(w, h, k) for w in self.people for h in self.hosts for k in KINDS]
         streams = [CrowdStream(*combinations[number % len(combinations)]) for number in range(count)]
 
