@@ -16,6 +16,8 @@ package final class LoopBridge: ByteStream {
   private let link: BridgeLink
   private let toFarEnd: BridgeMailbox<BridgeWrite>
   private var collected: [BridgeWrite] = []
+  /// Bytes were written, and have perhaps crossed already with something else.
+  private var hasUnflushed = false
   private var unconfirmed = 0
   private var farEndIsWritable = true
   private var wasWritable = true
@@ -60,11 +62,13 @@ package final class LoopBridge: ByteStream {
     guard !isClosing, !isClosed, bytes.readableBytes > 0 else { return }
     unconfirmed += BridgeLink.cost(bytes)
     collected.append(.bytes(bytes))
+    hasUnflushed = true
     noteWritability()
   }
 
   package func flush() {
-    guard !collected.isEmpty else { return }
+    guard hasUnflushed else { return }
+    hasUnflushed = false
     collected.append(.flush)
     post()
   }

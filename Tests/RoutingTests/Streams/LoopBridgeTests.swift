@@ -221,6 +221,23 @@ struct LoopBridgeTests {
     try await close(setup)
   }
 
+  /// What was written may cross with something else that is said before the flush.
+  @Test func aFlushCrossesAlsoWhenItsBytesHaveAlready() async throws {
+    let setup = try await setUp(amount: 0)
+    try await setup.near.eventLoop.submit {
+      setup.near.value.write(ByteBuffer(bytes: [1]))
+      setup.near.value.noteLasting()
+    }.get()
+    let before = try await setup.far.eventLoop.submit { (setup.far.value.written, setup.far.value.flushes) }.get()
+    #expect(before == ([1], 0))
+    try await setup.near.eventLoop.submit {
+      setup.near.value.flush()
+      setup.near.value.flush()
+    }.get()
+    #expect(try await setup.far.eventLoop.submit { setup.far.value.flushes }.get() == 1)
+    try await close(setup)
+  }
+
   @Test func singleBytesToAStreamThatTakesNoneCountForWhatTheyCost() async throws {
     let setup = try await setUp(amount: 0)
     try await setup.far.eventLoop.submit { setup.far.value.setWritable(false) }.get()
