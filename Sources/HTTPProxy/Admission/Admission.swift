@@ -146,8 +146,8 @@ enum Admission {
     case (.refused(let why), _), (.unverified, .refused(let why)?):
       return .other(.refuse(.invalidToken(plan.route, why), session: nil))
     case (.unverified, nil): return .other(.verify(shown.token, visit))
-    case (.unverified, .admitted(let session)?):
-      return .known(shown, KnownVisitor(session: session, epoch: loop.shared.currentEpoch))
+    // Verified, and gone again before this loop got to it: nobody would end what such an answer let in (security rule 28).
+    case (.unverified, .admitted?): return .other(.refuse(.invalidToken(plan.route, ended), session: nil))
     case (.notOurs, _), (.unverified, .notOurs?):
       guard shown.isForEdge else { return .nothing }
       return .other(.refuse(.invalidToken(plan.route, "The token is none of this edge."), session: nil))
@@ -266,7 +266,7 @@ enum Admission {
       let visit = BearerVisit(
         host: head.authority.flatMap { HostName($0.host)?.text } ?? "", route: route.audience, source: remoteAddress)
       guard case .known(let known) = loop.visitor(token: bearer.token, visit) else {
-        return .refuse(.invalidToken(route, "The token has expired or was revoked."), session: nil)
+        return .refuse(.invalidToken(route, ended), session: nil)
       }
       visitor = known
     } else if let known = grant.visitor {
@@ -286,6 +286,7 @@ enum Admission {
       remoteAddress: remoteAddress, generation: table.generation, loop: loop)
   }
 
+  private static let ended = "The token has expired or was revoked."
   private static let ambiguousMethod = VisitorRefusal.badRequest(
     "The request names a second method, which the policy does not allow.")
   private static let ambiguousPath = VisitorRefusal.badRequest("The path can be read in more than one way.")

@@ -178,6 +178,16 @@ import Testing
     await edge.stop()
   }
 
+  /// Between the answer about a token and the loop that waits for it, the account may be gone: nobody would tell of it again.
+  @Test func whatIsRevokedWhileItIsVerifiedLetsNobodyIn() async throws {
+    let (edge, _) = try await edge(try TestEdge.route())
+    edge.identity.issue("a.revoked.token", .admitted(Self.alice), isRemembered: false)
+    let refused = try await ask(
+      edge, get(cookie: nil, "Authorization: Bearer a.revoked.token\r\n"), until: "X-Request-Id")
+    #expect(refused.hasPrefix("HTTP/1.1 401") && refused.contains("invalid_token"))
+    await edge.stop()
+  }
+
   @Test func aSignedTokenIsVerifiedBeforeItsBodyIsRead() async throws {
     let (edge, _) = try await edge(try TestEdge.route())
     let (good, bad, foreign) = ("a.good.token", "a.bad.token", "a.foreign.token")

@@ -19,6 +19,7 @@ final class TestIdentity: VisitorIdentity {
     var lookups = 0
     var tokens: [String: BearerAnswer] = [:]
     var workloads: [String: WorkloadAnswer] = [:]
+    var forgotten: Set<String> = []
     var questions: [BearerVisit] = []
   }
   private let state = Mutex(State())
@@ -64,11 +65,12 @@ final class TestIdentity: VisitorIdentity {
     for observer in observers { observer(.tokenRevoked(tokenID: "t", sessionID: sessionID)) }
   }
 
-  /// What an issuer's keys will say of a token.
-  func issue(_ token: String, _ answer: WorkloadAnswer) {
+  /// What an issuer's keys will say of a token. `isRemembered`: false where it is revoked before anybody asks again.
+  func issue(_ token: String, _ answer: WorkloadAnswer, isRemembered: Bool = true) {
     state.withLock {
       $0.workloads[token] = answer
       $0.tokens[token] = .unverified
+      if !isRemembered { $0.forgotten.insert(token) }
     }
   }
 
@@ -83,7 +85,11 @@ final class TestIdentity: VisitorIdentity {
   }
   var acceptsWorkloads: Bool { state.withLock { !$0.workloads.isEmpty } }
   func admitWorkload(_ token: String, host: String, source: String) async -> WorkloadAnswer {
-    state.withLock { $0.workloads[token] ?? .notOurs }
+    state.withLock {
+      let answer = $0.workloads[token] ?? .notOurs
+      if case .admitted(let session) = answer, !$0.forgotten.contains(token) { $0.tokens[token] = .admitted(session) }
+      return answer
+    }
   }
   func session(id: String) -> Session? { state.withLock { $0.sessions[id] } }
   func signAssertion(session: Session, host: String, options: AssertionOptions) -> String? {
