@@ -1,6 +1,7 @@
 import Synchronization
 
-/// Tells every watcher what changed. A watcher that falls `backlog` changes behind loses the oldest of them.
+/// Tells every watcher what changed. Nothing is left out, however far one falls behind: a deletion that nobody hears of is a
+/// session that lives on. What waits is bounded by what the store holds and can write.
 final class ChangeBroadcast: Sendable {
   private struct Watchers {
     var next = 0
@@ -8,12 +9,10 @@ final class ChangeBroadcast: Sendable {
     var isClosed = false
   }
 
-  private static let backlog = 4096
   private let watchers = Mutex(Watchers())
 
   func subscribe() -> AsyncStream<RecordChange> {
-    let (stream, continuation) = AsyncStream.makeStream(
-      of: RecordChange.self, bufferingPolicy: .bufferingNewest(Self.backlog))
+    let (stream, continuation) = AsyncStream.makeStream(of: RecordChange.self, bufferingPolicy: .unbounded)
     let id: Int? = watchers.withLock { watchers in
       if watchers.isClosed { return nil }
       watchers.next += 1

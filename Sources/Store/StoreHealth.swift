@@ -32,7 +32,8 @@ package struct StoreHealth: Sendable, Hashable {
 
   mutating func failed(_ error: StoreError, at now: UnixTime) {
     failures &+= 1
-    failingSince = failingSince ?? now
+    // Not later than now, or a clock that is set back would make it fail for longer before that counts.
+    failingSince = min(failingSince ?? now, now)
     problem = error.description
   }
 

@@ -116,6 +116,25 @@ import Testing
     await store.close()
   }
 
+  /// In an emergency everything is deleted at once: nothing of it may be missed.
+  @Test func missesNothingOfWhatOthersDelete() async throws {
+    let store = try await open()
+    let count = 6000
+    try elsewhere(
+      """
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(count))
+      INSERT INTO records SELECT 'thing', 'r' || i, x'01', NULL, i FROM n;
+      """)
+    try await store.poll(writes: false)
+    let changes = await store.changes()
+    try elsewhere("DELETE FROM records")
+    try await store.poll(writes: false)
+    await store.close()
+    var gone: Set<String> = []
+    for await change in changes where change.action == .deleted && change.isForeign { gone.insert(change.id) }
+    #expect(gone.count == count)
+  }
+
   @Test func isLockedByAnotherAndFreeAgain() async throws {
     let store = try await open()
     let other = try SQLiteConnection(path: file)

@@ -110,6 +110,16 @@ final class FragileStore: RecordStore {
     #expect(events.take().isEmpty)
   }
 
+  /// However long ago the clock now says that it began, a minute later it is lost.
+  @Test func aClockThatIsSetBackPutsNothingOff() async {
+    fragile.isBroken.store(true, ordering: .relaxed)
+    await poll()
+    clock.advance(seconds: -3600)
+    await poll()
+    clock.advance(seconds: 60)
+    #expect(store.standing == .lost)
+  }
+
   @Test func nobodyWaitsForAStoreThatFails() async {
     fragile.isBroken.store(true, ordering: .relaxed)
     await #expect(throws: StoreError.self) { try await store.records(kind) }
