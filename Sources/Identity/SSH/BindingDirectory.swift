@@ -11,6 +11,8 @@ final class BindingDirectory: Sendable {
     var unwritten: Set<String> = []
     /// Keys of jobs, by fingerprint: no person's until then.
     var reserved: [String: UnixTime] = [:]
+    /// None of these ends before.
+    var nextRelease = UnixTime(milliseconds: .max)
     /// No binding expires before.
     var nextExpiry = UnixTime(milliseconds: .max)
 
@@ -104,16 +106,26 @@ final class BindingDirectory: Sendable {
         }
       guard !isPersons else { return false }
       state.reserved[fingerprint] = until
+      state.nextRelease = min(state.nextRelease, until)
       return true
     }
   }
 
+  /// Keys that are kept for jobs.
+  var reservedCount: Int { state.withLock { $0.reserved.count } }
+
   func release(_ fingerprint: String) { state.withLock { _ = $0.reserved.removeValue(forKey: fingerprint) } }
 
   /// Undoes an insertion that the store did not take.
-  func restore(_ previous: KeyBinding?, insteadOf binding: KeyBinding) {
+  /// - Returns: whether the key was used meanwhile.
+  func restore(_ previous: KeyBinding?, insteadOf binding: KeyBinding) -> Bool {
     state.withLock { state in
-      if state.bindings[binding.id] == binding { state.bindings[binding.id] = previous }
+      // Its uses have changed it.
+      guard let current = state.bindings[binding.id], current.sessionID == binding.sessionID,
+        current.approvedAt == binding.approvedAt
+      else { return false }
+      state.bindings[binding.id] = previous
+      return current != binding
     }
   }
 
@@ -184,6 +196,11 @@ final class BindingDirectory: Sendable {
   func removeForgotten(at now: UnixTime) {
     // Known keys age in the store; a restart forgets them. In memory a bound is enough.
     state.withLock { state in
+      // Jobs make a key each: without this every job that ever was would stay.
+      if now >= state.nextRelease {
+        state.reserved = state.reserved.filter { now < $0.value }
+        state.nextRelease = state.reserved.values.min() ?? UnixTime(milliseconds: .max)
+      }
       guard state.known.count > Self.maximumKnown else { return }
       let oldest = state.known.values.sorted { $0.firstSeen < $1.firstSeen }.prefix(Self.maximumKnown / 10)
       for key in oldest { state.known[key.fingerprint] = nil }

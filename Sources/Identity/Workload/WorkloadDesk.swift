@@ -28,6 +28,7 @@ package final class WorkloadDesk: Sendable {
   private let changes: Observers<SessionChange>
   private let events: Observers<IdentityEvent>
   private let state = Mutex(State())
+  private let trustsSomebody = Atomic(false)
 
   init(
     store: any RecordStore, fetcher: any Fetcher, clock: @escaping UnixClock, logger: Logger, people: BindingDirectory,
@@ -61,6 +62,7 @@ package final class WorkloadDesk: Sendable {
         // What is known of an issuer that stays is kept.
         let issuers = state.table.issuers
         state.issuers = state.issuers.filter { issuers.contains($0.key) }
+        trustsSomebody.store(!issuers.isEmpty, ordering: .relaxed)
         return told
       })
   }
@@ -73,7 +75,8 @@ package final class WorkloadDesk: Sendable {
     events.tell(ended.bindings.map { .workload(.keyEnded($0)) })
   }
 
-  var hasIssuers: Bool { state.withLock { !$0.table.issuers.isEmpty } }
+  /// Asked for every request.
+  var hasIssuers: Bool { trustsSomebody.load(ordering: .relaxed) }
 
   // MARK: Keys
 
@@ -140,12 +143,14 @@ package final class WorkloadDesk: Sendable {
   private func undo(_ grant: WorkloadTable.Grant, _ token: WorkloadToken, isUsed: Bool) {
     let now = clock()
     let people = people
+    let fingerprint = grant.binding.fingerprint
     state.withLock { state in
       state.table.undo(grant, token, isUsed: isUsed, at: now)
-      let fingerprint = grant.binding.fingerprint
       guard let held = state.table.binding(fingerprint) else { return people.release(fingerprint) }
       _ = people.reserve(fingerprint, until: held.forgottenAt)
     }
+    // While the store was waited for somebody may have come in with it.
+    changes.tell([.bindingRevoked(fingerprint: fingerprint, sessionID: grant.binding.sessionID)])
   }
 
   /// What others take out of the store ends; what was lost with the file is written again.

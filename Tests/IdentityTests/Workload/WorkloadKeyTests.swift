@@ -96,6 +96,17 @@ import Testing
     #expect(harness.admit() == .notOne)
   }
 
+  /// Each job makes a key of its own; what is kept of them must not grow with their number.
+  @Test func keysOfJobsAreForgottenEverywhere() async throws {
+    let harness = try await JobHarness()
+    for seed in 1...3 { try await harness.bind(key: JobHarness.line([UInt8(seed)])) }
+    #expect(harness.identity.bindingDirectory.reservedCount == 3)
+    harness.clock.advance(seconds: 600 + WorkloadBinding.remembered)
+    try await harness.bind(key: JobHarness.line([4]))
+    await harness.identity.sweep()
+    #expect(harness.identity.bindingDirectory.reservedCount == 1)
+  }
+
   @Test func aFreshTokenOfTheSameJobProlongsIt() async throws {
     let harness = try await JobHarness()
     try await harness.bind()
@@ -267,6 +278,11 @@ import Testing
     let refusal = try await harness.refusal()
     #expect(refusal?.kind == .unavailable)
     #expect(harness.admit() == .notOne)
+    // Whoever came in with the key while the store was waited for is looked at again.
+    guard case .bindingRevoked(JobHarness.fingerprint(), _)? = harness.changes.all.last else {
+      Issue.record("\(harness.changes.all)")
+      return
+    }
   }
 
   @Test func whatIsUsedUpElsewhereIsUsedUpHere() async throws {
