@@ -147,9 +147,10 @@ struct GitHubClient: SignInProvider {
       for entry in entries where !take(entry) { return }
       guard hasMore, !entries.isEmpty else { return }
     }
-    // To go on with a part of the list could leave out the very group that a policy denies.
+    // To go on with a part of the list could leave out the very group that a policy denies. To go on with the list of before
+    // would let a person keep what is taken from them: everyone may join as many teams as they found.
     throw IdentityError(
-      .providerMisbehaved, "The identity provider's answer cannot be used.",
+      .tokenRefused, "The identity provider's answer cannot be used.",
       diagnostics: "\(server.api)\(path): more than \(Self.mostPages * Self.pageSize) entries")
   }
 

@@ -38,8 +38,13 @@ struct TokenAnswer: Sendable {
     idToken = document.text("id_token")
     accessToken = document.text("access_token")
     refreshToken = document.text("refresh_token")
-    lifetime = document.member("expires_in")?.asNumber.flatMap { Int64(exactly: $0.rounded()) }
+    lifetime = document.member("expires_in")?.asNumber.flatMap { Int64(exactly: $0.rounded()) }.flatMap {
+      (0...Self.longestLifetime).contains($0) ? $0 : nil
+    }
   }
+
+  /// In seconds; what is beyond is no lifetime, and would not be safe to reckon with.
+  private static let longestLifetime: Int64 = 10 * 366 * 86_400
 
   /// Credentials as the provider wants them: in the header (RFC 6749 2.3.1, both parts form-encoded), or in the form.
   static func authenticate(

@@ -222,6 +222,15 @@ import Testing
     #expect(walk.changes.all.isEmpty)
   }
 
+  /// Anybody can found an organization with a thousand teams and join them: that must not keep what they had before.
+  @Test func teamsWithoutEndKeepNobodyIn() async throws {
+    let walk = try await Walk()
+    let session = try await walk.signIn()
+    walk.gitHub.change { $0.teams = (0..<1001).map { "own/t\($0)" } }
+    await walk.refresh()
+    #expect(walk.identity.session(id: session.id) == nil)
+  }
+
   @Test func waitsAsLongAsItIsTold() async throws {
     let walk = try await Walk()
     let session = try await walk.signIn()

@@ -16,6 +16,16 @@ import Testing
     if !keepsTokens { #expect(interval == 480) }
   }
 
+  /// A provider may write any number; none ends the program.
+  @Test(arguments: [-9.3e18, -9_223_372_036_854_775_808, -1, 9_223_372_036_854_774_784, 1e19, 0.4])
+  func lifetimesThatAreNoneAreNotReckonedWith(_ written: Double) async throws {
+    let harness = try await Harness { $0.keepsProviderTokens = true }
+    harness.provider.change { $0.alterAnswer = { $0["expires_in"] = .number(written) } }
+    let session = try await harness.session()
+    let due = try #require(harness.identity.sessions.entry(session.id, at: harness.clock.now)?.refresh?.dueAt)
+    #expect(due > harness.clock.now && due <= harness.clock.now.adding(seconds: 480))
+  }
+
   /// From the sign-in to the end of the session: due at eight minutes, and again each minute while the provider is ill.
   @Test func aProviderThatIsIllIsAskedAgainAndNobodyIsSignedOut() async throws {
     let harness = try await Harness()
