@@ -44,21 +44,24 @@ extension Identity {
     _ login: ProgramLogin, csrf: String, session: Session, browserAddress: String
   ) async throws(IdentityError) -> String {
     let session = try answer(login, csrf: csrf, session: session)
-    guard tokenDirectory.tokens(of: session.subject).count < ProgramToken.maximumPerPerson else {
-      throw IdentityError(
-        .tooMany, "You have given out too many tokens. Revoke some of them on your account page first.")
-    }
     let token = EdgeToken(.login, random: random)
     let record = ProgramToken(
       id: ProgramToken.id(of: token), sessionID: session.id, userName: session.subject.displayName, host: login.host,
       route: login.route, target: login.target.origin, sourceAddress: browserAddress, approvedAt: clock(),
       expiresAt: session.expiresAt)
+    // First, so that others that are approved at the same time count it. Nobody can show it yet.
+    tokenDirectory.insert(record)
+    guard tokenDirectory.tokens(of: session.subject).count <= ProgramToken.maximumPerPerson else {
+      tokenDirectory.remove(record.id)
+      throw IdentityError(
+        .tooMany, "You have given out too many tokens. Revoke some of them on your account page first.")
+    }
     do throws(StoreError) {
       try await store.put(ProgramToken.kind, record.id, record.encoded, expiresAt: record.expiresAt)
     } catch {
+      tokenDirectory.remove(record.id)
       throw IdentityError(.storage, "The token could not be stored. Please try again.", diagnostics: "\(error)")
     }
-    tokenDirectory.insert(record)
     // The session may have ended while the store was waited for.
     guard tokenDirectory.find(record.id) != nil else {
       tokenDirectory.remove(record.id)
@@ -93,8 +96,13 @@ extension Identity {
     guard checkCSRF(csrf, session: session, purpose: Self.purpose(login)) else {
       throw IdentityError(.forbidden, "This form was made for another session. Nothing was given out.")
     }
-    guard answeredLogins.withLock({ $0.answer(login, now: now) }) else { throw Self.answered }
-    return session
+    let person = KnownKey.owner(of: session.subject)
+    switch answeredLogins.withLock({ $0.answer(login, by: person, now: now) }) {
+    case .first: return session
+    case .again: throw Self.answered
+    case .tooMany:
+      throw IdentityError(.tooMany, "Too many programs were answered within a short time. Try again in a few minutes.")
+    }
   }
 
   /// The token for a code, once, for whoever knows the verifier.

@@ -88,16 +88,34 @@ package struct ProgramLogin: Sendable, Hashable {
 /// The wishes that were answered, for as long as their addresses are good.
 struct AnsweredLogins: Sendable {
   static let limit = 4096
+  /// So that nobody takes the places of all others.
+  static let limitPerPerson = 256
 
-  private var expiries: [String: UnixTime] = [:]
-
-  /// False for one that was answered before, and when there is no room to remember it.
-  mutating func answer(_ login: ProgramLogin, now: UnixTime) -> Bool {
-    if expiries.count >= Self.limit { expiries = expiries.filter { now < $0.value } }
-    guard expiries.count < Self.limit, expiries[login.id].map({ now >= $0 }) ?? true else { return false }
-    expiries[login.id] = now.adding(seconds: ProgramLogin.lifetime * 2)
-    return true
+  enum Answer: Sendable {
+    case first, again
+    /// There is no room to remember it.
+    case tooMany
   }
 
-  func isAnswered(_ login: ProgramLogin, now: UnixTime) -> Bool { expiries[login.id].map { now < $0 } ?? false }
+  private struct Answered {
+    var person: String
+    var until: UnixTime
+  }
+
+  private var answered: [String: Answered] = [:]
+
+  /// - Parameter person: whoever answers (`KnownKey.owner`).
+  mutating func answer(_ login: ProgramLogin, by person: String, now: UnixTime) -> Answer {
+    if isAnswered(login, now: now) { return .again }
+    let own = answered.values.count { $0.person == person }
+    if answered.count >= Self.limit || own >= Self.limitPerPerson {
+      answered = answered.filter { now < $0.value.until }
+    }
+    guard answered.count < Self.limit, answered.values.count(where: { $0.person == person }) < Self.limitPerPerson
+    else { return .tooMany }
+    answered[login.id] = Answered(person: person, until: now.adding(seconds: ProgramLogin.lifetime * 2))
+    return .first
+  }
+
+  func isAnswered(_ login: ProgramLogin, now: UnixTime) -> Bool { answered[login.id].map { now < $0.until } ?? false }
 }

@@ -88,15 +88,19 @@ final class ProgramTokens: Sendable {
     }
   }
 
-  /// Whatever comes of it, the code is used up.
+  /// Whatever comes of it, the code is used up. With a wrong verifier its token is nobody's: the next sweep takes it out.
   func redeem(code: String, verifier: String) -> (EdgeToken, ProgramToken)? {
     let now = clock()
     let proof = Base64.encodeURL(Digest.sha256(verifier))
     return state.withLock { state in
-      guard let exchange = state.codes.removeValue(forKey: Digest.sha256(code)), now < exchange.expiresAt,
-        constantTimeEquals(Array(proof.utf8), Array(exchange.challenge.utf8)),
-        let (token, _) = live(state.tokens[ProgramToken.id(of: exchange.token)])
-      else { return nil }
+      let hash = Digest.sha256(code)
+      guard let exchange = state.codes[hash], now < exchange.expiresAt else { return nil }
+      guard constantTimeEquals(Array(proof.utf8), Array(exchange.challenge.utf8)) else {
+        state.codes[hash]?.expiresAt = now
+        return nil
+      }
+      state.codes[hash] = nil
+      guard let (token, _) = live(state.tokens[ProgramToken.id(of: exchange.token)]) else { return nil }
       return (exchange.token, token)
     }
   }

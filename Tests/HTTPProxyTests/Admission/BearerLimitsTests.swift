@@ -11,6 +11,7 @@ struct BearerLimitsTests {
     "LoopState.rememberedTokens": "\(LoopState.rememberedTokens)",
     "LoopbackTarget.maximumLength": "\(LoopbackTarget.maximumLength)",
     "ProgramLogin.lifetime": "\(ProgramLogin.lifetime) s", "AnsweredLogins.limit": "\(AnsweredLogins.limit)",
+    "AnsweredLogins.limitPerPerson": "\(AnsweredLogins.limitPerPerson)",
     "ProgramTokens.codeLifetime": "\(ProgramTokens.codeLifetime) s",
     "ProgramTokens.maximumCodes": "\(ProgramTokens.maximumCodes)",
     "ProgramToken.maximumPerPerson": "\(ProgramToken.maximumPerPerson)",

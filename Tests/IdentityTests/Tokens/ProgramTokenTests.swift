@@ -196,6 +196,9 @@ struct ProgramTokenTests {
     let first = try await code()
     #expect(harness.identity.redeemProgramCode(first, verifier: verifier + "x") == nil)
     #expect(harness.identity.redeemProgramCode(first, verifier: verifier) == nil, "a wrong verifier uses it up")
+    await harness.identity.sweep()
+    #expect(harness.identity.programTokens(of: alice).isEmpty, "nobody can ever show it")
+    #expect(try await harness.store.records(ProgramToken.kind).isEmpty)
     let second = try await code()
     let (token, _) = try #require(harness.identity.redeemProgramCode(second, verifier: verifier))
     #expect(harness.identity.bearer(token, for: Self.visit) == .admitted(alice))
@@ -222,5 +225,50 @@ struct ProgramTokenTests {
     let alice = try await harness.session()
     for _ in 0..<ProgramToken.maximumPerPerson { _ = try await approve(harness, try ask(harness), alice) }
     await #expect(throws: IdentityError.self) { try await approve(harness, try ask(harness), alice) }
+  }
+
+  /// As many at once as one likes: each counts the others before the store is waited for.
+  @Test func theBoundHoldsForThoseAtTheSameTime() async throws {
+    let clock = TestClock()
+    let store = HeldStore(MemoryStore(clock: clock.source))
+    let harness = try await Harness(clock: clock, store: store)
+    let alice = try await harness.session()
+    for _ in 1..<ProgramToken.maximumPerPerson { _ = try await approve(harness, try ask(harness), alice) }
+    let wishes = try (0..<4).map { _ in try ask(harness) }
+    store.hold()
+    await withTaskGroup(of: Void.self) { group in
+      for login in wishes {
+        group.addTask {
+          _ = try? await approve(harness, login, alice)
+          store.arrive()
+        }
+      }
+      // Every one of them has been refused or waits for the store.
+      await store.letGo(after: wishes.count)
+      await group.waitForAll()
+    }
+    #expect(harness.identity.programTokens(of: alice).count <= ProgramToken.maximumPerPerson)
+    #expect(try await store.records(ProgramToken.kind).count <= ProgramToken.maximumPerPerson)
+  }
+
+  /// Whoever answers without end takes no place of others.
+  @Test func answersOfOnePersonAreBounded() throws {
+    var answered = AnsweredLogins()
+    let now = UnixTime(seconds: 1_700_000_000)
+    func wish() throws -> ProgramLogin {
+      let target = try #require(LoopbackTarget("http://127.0.0.1:4000/done"))
+      return try #require(
+        ProgramLogin(
+          target: target, host: "app.example.test", route: Self.route, challenge: nil, random: SecureRandom.source))
+    }
+    let first = try wish()
+    #expect(answered.answer(first, by: "mallory", now: now) == .first)
+    #expect(answered.answer(first, by: "alice", now: now) == .again)
+    for _ in 1..<AnsweredLogins.limit { _ = answered.answer(try wish(), by: "mallory", now: now) }
+    #expect(answered.answer(try wish(), by: "mallory", now: now) == .tooMany)
+    #expect(answered.answer(try wish(), by: "alice", now: now) == .first)
+    #expect(answered.isAnswered(first, now: now), "a wish that was answered is forgotten for no other")
+    let later = now.adding(seconds: ProgramLogin.lifetime * 2)
+    #expect(answered.answer(try wish(), by: "mallory", now: later) == .first)
   }
 }
