@@ -11,7 +11,8 @@ struct LoginAddress: Equatable {
   let origin: String
   /// Of the page: which route of the host is meant.
   let path: String
-  private let host: String
+  /// Lower case, without a port.
+  let host: String
   private let port: Int?
 
   init(_ written: String) throws(Mistake) {

@@ -1,6 +1,7 @@
 import EdgeCrypto
 import Foundation
 import Identity
+import PlainText
 
 /// The program's side of programmatic login: asks for an address to open, and changes what the browser brings for a token.
 struct ProgramLoginClient {
@@ -8,6 +9,8 @@ struct ProgramLoginClient {
     enum Kind { case unreachable, refused }
     var kind: Kind
     var description: String
+    /// A token that must not be kept.
+    var unwanted: KeptLogin?
   }
 
   let fetcher: CurlFetcher
@@ -59,16 +62,36 @@ struct ProgramLoginClient {
       FetchRequest(
         .post, "\(origin)/.pomerium/api/v1/token", headers: [("Content-Type", "application/x-www-form-urlencoded")],
         body: Array(form.utf8)), fetcher)
-    guard answer.status == 200, let token = Self.member("token", of: answer), EdgeToken(token) != nil,
-      let expiry = Self.number("expires_at_seconds", of: answer)
+    do throws(Failure) { return try Self.login(status: answer.status, answer.body, from: origin, for: address) } catch {
+      if let unwanted = error.unwanted { _ = try? await Self.revoke(unwanted, fetcher: fetcher) }
+      throw error
+    }
+  }
+
+  /// What an edge's answer gives. A token for another host than the one that was asked is not kept: that host has led us to
+  /// somebody else's edge, and scripts would show it their token from then on (RFC 9700 section 4.4, mix-up).
+  static func login(
+    status: Int, _ body: [UInt8], from origin: String, for address: LoginAddress
+  ) throws(Failure) -> KeptLogin {
+    let answer = FetchResponse(status: status, body: body)
+    guard status == 200, let token = member("token", of: answer), EdgeToken(token) != nil,
+      let expiry = number("expires_at_seconds", of: answer)
     else {
       throw Failure(
-        kind: .refused,
-        description: Self.member("error_description", of: answer) ?? "\(origin) gave no token for the code")
+        kind: .refused, description: member("error_description", of: answer) ?? "\(origin) gave no token for the code")
     }
-    return KeptLogin(
-      origin: address.origin, authenticateOrigin: origin, route: Self.member("route", of: answer) ?? address.origin,
-      user: Self.member("user", of: answer) ?? "", token: token, expiresAt: expiry)
+    let login = KeptLogin(
+      origin: address.origin, authenticateOrigin: origin, route: member("route", of: answer) ?? address.origin,
+      user: member("user", of: answer) ?? "", token: token, expiresAt: expiry)
+    guard let host = member("host", of: answer), host == address.host else {
+      throw Failure(
+        kind: .refused,
+        description:
+          "\(address.origin) led to a token for \(member("host", of: answer) ?? "no host"), which it must not see: "
+          + "the token was given back; do not trust that page",
+        unwanted: login)
+    }
+    return login
   }
 
   /// - Returns: false: the edge did not know it any more.
@@ -102,7 +125,10 @@ struct ProgramLoginClient {
     (try? JSONSerialization.jsonObject(with: Data(answer.body))) as? [String: Any]
   }
 
-  private static func member(_ name: String, of answer: FetchResponse) -> String? { object(answer)?[name] as? String }
+  /// A text, fit for a terminal: whoever answers may be anybody.
+  private static func member(_ name: String, of answer: FetchResponse) -> String? {
+    (object(answer)?[name] as? String)?.printable(limit: 600)
+  }
 
   private static func number(_ name: String, of answer: FetchResponse) -> Int64? {
     (object(answer)?[name] as? NSNumber)?.int64Value
