@@ -147,7 +147,9 @@ extension Identity: SSHSignInDesk {
         try await putPatiently(
           KnownKey.kind, known.fingerprint, known.encoded, expiresAt: clock().adding(seconds: KnownKey.lifetime))
       } catch {
-        bindingDirectory.restore(previous, insteadOf: binding)
+        if bindingDirectory.restore(previous, insteadOf: binding) {
+          observers.tell([.bindingRevoked(fingerprint: binding.fingerprint, sessionID: binding.sessionID)])
+        }
         throw error
       }
       // A sign-out while the store was written has removed it from memory.

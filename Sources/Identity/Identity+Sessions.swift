@@ -106,14 +106,22 @@ extension Identity {
     for token in tokens { await delete(ProgramToken.kind, token.id) }
   }
 
-  /// Writes a session as it is; one that ended meanwhile is not left behind.
+  /// Writes a session as it is; one that ended meanwhile is not left behind, nor is what has changed meanwhile written over:
+  /// a cookie that was refused before a restart is refused after it.
   func write(_ entry: SessionDirectory.Entry) async {
     let session = entry.session
+    var written = entry
     do throws(StoreError) {
-      try await store.put(
-        SessionRecord.kind, session.id, SessionRecord.encode(entry, tokenKey: settings.keys.tokens),
-        expiresAt: session.expiresAt)
-      if sessions.session(session.id, at: clock()) == nil { try await store.delete(SessionRecord.kind, session.id) }
+      while true {
+        try await store.put(
+          SessionRecord.kind, session.id, SessionRecord.encode(written, tokenKey: settings.keys.tokens),
+          expiresAt: written.session.expiresAt)
+        guard let current = sessions.entry(session.id, at: clock()) else {
+          return try await store.delete(SessionRecord.kind, session.id)
+        }
+        guard current.isStored(otherwiseThan: written) else { return }
+        written = current
+      }
     } catch {
       logger.error("session not stored", metadata: ["session": "\(session.id)", "error": "\(error)"])
       backlog.withLock { _ = $0.sessions.insert(session.id) }

@@ -34,16 +34,25 @@ extension Identity {
 
   private func takeOver(sessionID id: String) async {
     let settings = settings
+    let wasKnown = sessions.entry(id, at: clock()) != nil
     guard let record = await read(SessionRecord.kind, id),
       let stored = SessionRecord.decode(
         record, tokenKey: settings.keys.tokens, refreshAt: clock().adding(seconds: Self.refreshSoon)),
-      stored.providerFingerprint == settings.providerFingerprint
+      settings.accepts(stored)
     else { return }
-    var entry = stored
-    entry.handle = sessions.entry(id, at: clock())?.handle
-    sessions.insert(entry)
+    if wasKnown {
+      // One that has ended while it was read stays ended.
+      let updated = sessions.update(id) { known in
+        let handle = known.handle
+        known = stored
+        known.handle = handle
+      }
+      guard updated != nil else { return }
+    } else {
+      sessions.insert(stored)
+    }
     observers.tell([.changed(sessionID: id)])
-    if !entry.acceptsCookies { observers.tell([.browserEnded(sessionID: id)]) }
+    if !stored.acceptsCookies { observers.tell([.browserEnded(sessionID: id)]) }
     logger.notice("session changed in the store", metadata: ["session": "\(id)"])
   }
 

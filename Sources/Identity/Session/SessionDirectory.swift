@@ -15,6 +15,12 @@ final class SessionDirectory: Sendable {
     var tokens: ProviderTokens?
     /// The ID token that the person came with, where the provider wants it back when they sign out.
     var logoutHint: String?
+
+    /// Whether the store would have to be told of a change since `other`, an earlier moment of the same session.
+    func isStored(otherwiseThan other: Entry) -> Bool {
+      session != other.session || acceptsCookies != other.acceptsCookies
+        || refresh?.token != other.refresh?.token || tokens != other.tokens
+    }
   }
 
   /// What the background refresh needs to ask the provider again.
