@@ -3,9 +3,9 @@ import Routing
 
 /// Told of visits that policy refused or ended, for the audit log. Called on event loops; must answer at once.
 package protocol VisitWitness: Sendable {
-  /// Whether another one of this visitor (a person's id, or an address) and route is to be told in full; if not, it has been
-  /// counted. Asked first, because the explanation costs as much as a decision.
-  func wants(_ kind: RefusedVisit.Kind, visitor: String, route: RouteID) -> Bool
+  /// Whether another one of this visitor and route is to be told in full; if not, it has been counted. Asked first, because
+  /// the explanation costs as much as a decision.
+  func wants(_ kind: RefusedVisit.Kind, visitor: RefusedVisit.Visitor, route: RouteID) -> Bool
   func tell(_ visit: RefusedVisit)
 }
 
@@ -15,6 +15,12 @@ package struct RefusedVisit: Sendable {
     case refused
     /// It had been admitted, and the right to it ended.
     case ended
+  }
+
+  package enum Visitor: Sendable, Hashable {
+    /// Who is signed in, by their id.
+    case person(String)
+    case address(String)
   }
 
   package var kind: Kind

@@ -35,7 +35,7 @@ extension Exchange {
     explanation: () -> DecisionExplanation?
   ) {
     guard let witness = loop.shared.witness, let head,
-      witness.wants(kind, visitor: subject?.userID ?? clientAddress, route: route.id)
+      witness.wants(kind, visitor: subject.map { .person($0.userID) } ?? .address(clientAddress), route: route.id)
     else { return }
     witness.tell(
       RefusedVisit(

@@ -49,8 +49,12 @@ package final class AuditLog: Sendable {
 }
 
 extension AuditLog: VisitWitness {
-  package func wants(_ kind: RefusedVisit.Kind, visitor: String, route: RouteID) -> Bool {
-    let key = AuditBudget.Key(event: kind.eventName, who: visitor, what: route.rawValue)
+  package func wants(_ kind: RefusedVisit.Kind, visitor: RefusedVisit.Visitor, route: RouteID) -> Bool {
+    let key =
+      switch visitor {
+      case .person(let id): AuditBudget.Key(event: kind.eventName, who: id, what: route.rawValue, isPerson: true)
+      case .address(let address): AuditBudget.Key(event: kind.eventName, who: address, what: route.rawValue)
+      }
     let now = clock()
     return state.withLock { $0.budget.admits(key, at: now) }
   }

@@ -30,6 +30,25 @@ import Testing
     #expect(nothing.isEmpty)
   }
 
+  /// Whoever has many addresses fills the places of addresses, of the one thing they do with them.
+  @Test func strangersHideNobodyElsesLines() {
+    var budget = AuditBudget()
+    for number in 0..<AuditBudget.mostKeys + 100 {
+      _ = budget.admits(key("2001:db8::\(number)", .browserSignInStarted, ""), at: start)
+      _ = budget.admits(key("2001:db8::\(number)"), at: start)
+    }
+    var person = key("bob")
+    person.isPerson = true
+    let told = [person, key("192.0.2.7", .workloadKeyRefused, "")].map { budget.admits($0, at: start) }
+    #expect(told == [true, true])
+    let stranger = budget.admits(key("192.0.2.7"), at: start)
+    #expect(!stranger)
+    // With the minute the places are free.
+    _ = budget.takeSuppressed(at: start.adding(seconds: 60))
+    let again = budget.admits(key("192.0.2.7"), at: start.adding(seconds: 61))
+    #expect(again)
+  }
+
   @Test func manyStrangersAreOne() {
     var budget = AuditBudget()
     let first = (0..<AuditBudget.mostKeys).map { budget.admits(key("\($0)"), at: start) }
