@@ -111,8 +111,10 @@ enum Admission {
     case .other(let verdict): return verdict
     }
 
-    if visitor != nil, !plan.route.isPublic, loop.shared.isStoreLost.load(ordering: .relaxed) {
-      return .refuse(.storeLost, session: nil)
+    if visitor != nil, loop.shared.isStoreLost.load(ordering: .relaxed) {
+      guard plan.route.isPublic else { return .refuse(.storeLost, session: nil) }
+      // As open as ever, and in nobody's name.
+      visitor = nil
     }
     return decide(
       head, path: path, plan: plan, visitor: visitor, bearer: bearer, certificate: certificate,

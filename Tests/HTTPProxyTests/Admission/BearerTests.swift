@@ -109,6 +109,25 @@ import Testing
     await edge.stop()
   }
 
+  /// Security rule 30: whose session was ended elsewhere is told to no service either.
+  @Test func aPublicRouteIsOpenInNobodysNameWhileTheStoreIsLost() async throws {
+    let (edge, _) = try await edge(
+      try TestEdge.route(policy: .denyAll, isPublic: true) { $0.passesIdentityHeaders = true })
+    edge.identity.know(token, .admitted(Self.alice))
+    edge.proxy.setStoreLost(true)
+    let last = "Connection: close\r\n"
+    for request in [get(cookie: "bob", last), get(cookie: nil, "Authorization: Bearer \(token)\r\n\(last)")] {
+      let client = try await edge.client()
+      client.send(request)
+      let answer = try await client.waitUntilClosed()
+      #expect(answer.hasPrefix("HTTP/1.1 200") && answer.contains("GET / HTTP/1.1"))
+      #expect(!answer.contains("assertion.") && !answer.contains(token))
+    }
+    edge.proxy.setStoreLost(false)
+    _ = try await ask(edge, get(cookie: "bob"), until: "assertion.bob")
+    await edge.stop()
+  }
+
   /// A page of another site can make a browser send its cookie, but no token that it does not know.
   @Test func rulesForCookiesAreForCookies() async throws {
     let (edge, _) = try await edge(try TestEdge.route())
