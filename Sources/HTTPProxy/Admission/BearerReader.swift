@@ -36,6 +36,7 @@ enum BearerReader {
   private static let pomerium = Array("pomerium".utf8)
   private static let bearer = Array("bearer".utf8)
   private static let marked = Array("Pomerium-".utf8)
+  private static let ownTokens = Array("te_".utf8)
 
   /// - Parameter takesSigned: whether a signed token in a plain `Bearer` can be one for the edge.
   static func find(in headers: HeaderList, takesSigned: Bool) -> Found {
@@ -69,11 +70,13 @@ enum BearerReader {
   }
 
   private static func authorization(_ value: ArraySlice<UInt8>, takesSigned: Bool) -> Found {
-    guard let blank = value.firstIndex(where: { $0 == ByteClass.space || $0 == ByteClass.tab }) else { return .none }
+    guard let blank = value.firstIndex(where: { $0 == ByteClass.space || $0 == ByteClass.tab }) else {
+      return isMisplaced(value) ? .unreadable : .none
+    }
     let scheme = value[..<blank]
     let rest = value[blank...].trimmingBlanks()
     if isSame(scheme, pomerium) { return token(rest, isForEdge: true, isInAuthorization: true) }
-    guard isSame(scheme, bearer) else { return .none }
+    guard isSame(scheme, bearer) else { return isMisplaced(rest) ? .unreadable : .none }
     if rest.starts(with: marked) {
       return token(rest.dropFirst(marked.count), isForEdge: true, isInAuthorization: true)
     }
@@ -82,6 +85,11 @@ enum BearerReader {
     if EdgeToken.isOurs(text) { return token(rest, isForEdge: true, isInAuthorization: true) }
     guard takesSigned, isSigned(rest) else { return .none }
     return token(rest, isForEdge: false, isInAuthorization: true)
+  }
+
+  /// One of the edge's own without a scheme, or behind a wrong one: good for nothing, and not for the service's eyes.
+  private static func isMisplaced(_ bytes: ArraySlice<UInt8>) -> Bool {
+    bytes.starts(with: ownTokens) && EdgeToken.isOurs(String(decoding: bytes.prefix(longest), as: UTF8.self))
   }
 
   private static func token(_ bytes: ArraySlice<UInt8>, isForEdge: Bool, isInAuthorization: Bool) -> Found {

@@ -34,7 +34,7 @@ struct BearerReaderTests {
   @Test func theServicesOwn() {
     for value in [
       "Bearer opaque", "Bearer", "Bearer ", "Basic dTpw", "Digest a=b", "Bearer a.b", "Bearer a..c", "Bearer a.b.c.d",
-      "Bearer ghp_\(String(repeating: "a", count: 36))", "Bearer\(Self.own)", Self.own, "", "Pomerium", "Pomeriumx y",
+      "Bearer ghp_\(String(repeating: "a", count: 36))", "Bearer\(Self.own)", "te_", "", "Pomerium", "Pomeriumx y",
     ] {
       #expect(find([("Authorization", value)]) == .none, "\(value)")
     }
@@ -44,6 +44,13 @@ struct BearerReaderTests {
       #expect(find([(name, Self.own)]) == .none, "\(name)")
     }
     #expect(find([("Cookie", "a=\(Self.own)"), ("Referer", "https://a/?pomerium_session=\(Self.own)")]) == .none)
+  }
+
+  /// Whoever forgot the scheme must not show the token to whoever publishes the service.
+  @Test func oneOfOursInAWrongFormIsNotPassedOn() {
+    for value in [Self.own, "token \(Self.own)", "Basic \(Self.own)", "te_account_x"] {
+      #expect(find([("Authorization", value)]) == .unreadable, "\(value)")
+    }
   }
 
   @Test func twoAreNobody() {
