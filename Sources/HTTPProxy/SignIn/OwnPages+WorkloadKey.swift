@@ -24,11 +24,14 @@ extension OwnPages {
           ("hosts", .list(grant.hosts.map { .string($0) })), ("request_id", .string(request.requestID)),
         ]))
     } catch {
-      logger.notice(
-        "workload token refused",
-        metadata: [
-          "request-id": "\(request.requestID)", "source": "\(request.remoteAddress)", "problem": "\(error)",
-        ])
+      // Whoever asks too often must not fill the log.
+      if error.kind != .tooMany {
+        logger.notice(
+          "workload token refused",
+          metadata: [
+            "request-id": "\(request.requestID)", "source": "\(request.remoteAddress)", "problem": "\(error)",
+          ])
+      }
       var response = workloadError(error.message, status: error.status, request)
       if error.kind == .untrusted {
         response.headers.add("WWW-Authenticate", Self.tokenChallenge(realm: request.host, error.message))

@@ -20,7 +20,9 @@ struct PagesEdge {
   static let authenticate = "auth.localhost"
   static let origin = "https://auth.localhost:8443"
 
-  init(check: SSHSignInCheck = .page) async throws {
+  static let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+
+  init(check: SSHSignInCheck = .page, logger: Logger = quiet) async throws {
     let clock = PageClock()
     self.clock = clock
     let now: UnixClock = { clock.now() }
@@ -31,7 +33,6 @@ struct PagesEdge {
         name: "oidc", issuer: PagesProvider.issuer, clientID: "pomerium", clientSecret: "secret"))
     configuration.sshSignInCheck = check
     configuration.routeClients = [Self.routeClient]
-    let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     identity = try await Identity(
       configuration, store: MemoryStore(clock: now), fetcher: provider, clock: now, random: SecureRandom.source,
       logger: logger)
