@@ -21,11 +21,15 @@ struct WorkloadTable: Sendable {
   static let maximumKeys = 16_384
   static let maximumUsed = 65_536
   static let maximumVisits = 16_384
+  /// Of one account, once half of all places are taken.
+  static let maximumVisitsPerAccount = 4_096
 
   private(set) var accounts = ServiceAccounts([])
   private var keys: [String: Held] = [:]
   private var used: [String: UnixTime] = [:]
   private var visits: [String: Visit] = [:]
+  /// How many of them are an account's.
+  private var visitsOf: [String: Int] = [:]
   /// Nothing ends before.
   private var nextEnd = UnixTime(milliseconds: .max)
 
@@ -70,7 +74,7 @@ struct WorkloadTable: Sendable {
       guard case .success(let account) = judge(visit.claims, from: visit.source, at: now),
         account.name == visit.session.subject.serviceAccount
       else {
-        visits[id] = nil
+        setVisit(id, nil)
         changes.append(.ended(sessionID: visit.session.id))
         continue
       }
@@ -205,15 +209,34 @@ struct WorkloadTable: Sendable {
     switch judge(token.claims, from: source, at: now) {
     case .failure(let refusal): return .failure(refusal)
     case .success(let account):
-      guard visits[id] != nil || visits.count < Self.maximumVisits else {
+      guard visits[id] != nil || hasRoom(forVisitOf: account.name) else {
         return .failure(WorkloadRefusal(.tooMany, "Too many tokens visit at the moment. Try again.", retryAfter: 60))
       }
       let session = Self.session(
         account, id: "\(ServiceAccounts.sessionPrefix)\(account.name)/\(id)", issuedAt: now, token.expiresAt)
-      visits[id] = Visit(session: session, claims: token.claims, source: source, tokenExpiresAt: token.expiresAt)
+      setVisit(id, Visit(session: session, claims: token.claims, source: source, tokenExpiresAt: token.expiresAt))
       nextEnd = min(nextEnd, session.expiresAt)
       return .success(session)
     }
+  }
+
+  /// One token counts as another visit from each address, and an IPv6 network has as many as one likes: jobs of one account must
+  /// not take the places of all others.
+  private func hasRoom(forVisitOf account: String) -> Bool {
+    guard visits.count < Self.maximumVisits else { return false }
+    guard visits.count >= Self.maximumVisits / 2 else { return true }
+    return visitsOf[account, default: 0] < Self.maximumVisitsPerAccount
+  }
+
+  /// The only place where visits come and go.
+  private mutating func setVisit(_ id: String, _ visit: Visit?) {
+    let old = visits.removeValue(forKey: id)
+    if let name = old?.session.subject.serviceAccount, let count = visitsOf[name] {
+      visitsOf[name] = count > 1 ? count - 1 : nil
+    }
+    guard let visit else { return }
+    visits[id] = visit
+    if let name = visit.session.subject.serviceAccount { visitsOf[name, default: 0] += 1 }
   }
 
   private static func session(
@@ -264,7 +287,7 @@ struct WorkloadTable: Sendable {
         nextEnd = min(nextEnd, visit.session.expiresAt)
         continue
       }
-      visits[id] = nil
+      setVisit(id, nil)
       ended.changes.append(.ended(sessionID: visit.session.id))
     }
     return ended

@@ -15,6 +15,12 @@ struct WorkloadToken: Sendable {
   static let longestLifetime: Int64 = 24 * 3600
   private static let maximumTextLength = 1024
 
+  init(claims: WorkloadClaims, expiresAt: UnixTime, useID: String) {
+    self.claims = claims
+    self.expiresAt = expiresAt
+    self.useID = useID
+  }
+
   init(_ token: SignedToken, keys: ProviderKeys, issuer: WorkloadIssuer, now: UnixTime) throws(TokenFault) {
     // Without a key id the only fitting key counts: to try several is to let the issuer's other trades in.
     guard token.keyID != nil || keys.candidates(keyID: nil, algorithm: token.algorithm).count <= 1 else {

@@ -20,6 +20,7 @@ import Testing
       "WorkloadTable.maximumKeys": "\(WorkloadTable.maximumKeys)",
       "WorkloadTable.maximumUsed": "\(WorkloadTable.maximumUsed)",
       "WorkloadTable.maximumVisits": "\(WorkloadTable.maximumVisits)",
+      "WorkloadTable.maximumVisitsPerAccount": "\(WorkloadTable.maximumVisitsPerAccount)",
       "IssuerKeys.maximumBytes": "\(IssuerKeys.maximumBytes)",
       "IssuerKeys.lifetime": "\(IssuerKeys.lifetime) s", "IssuerKeys.pause": "\(IssuerKeys.pause) s",
       "WorkloadBinding.remembered": "\(WorkloadBinding.remembered) s",

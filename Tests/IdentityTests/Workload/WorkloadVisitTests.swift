@@ -126,4 +126,37 @@ import Testing
     let other = try harness.issuer.token(["repository": .string("org/y")])
     #expect(await session(harness, other)?.subject.serviceAccount == "three")
   }
+
+  /// A token from many addresses is many visits.
+  @Test func noAccountTakesThePlacesOfOthers() throws {
+    let clock = TestClock()
+    let now = clock.now
+    var table = WorkloadTable()
+    _ = table.replace(
+      ServiceAccounts([
+        try JobHarness.account("loud", repository: "org/loud", clock: clock),
+        try JobHarness.account("quiet", repository: "org/quiet", clock: clock),
+      ]), at: now)
+    func token(_ repository: String) -> WorkloadToken {
+      WorkloadToken(
+        claims: WorkloadClaims(
+          issuer: WorkloadIssuer(name: JobIssuer.name), audience: JobIssuer.audience, subject: "job",
+          members: ["repository": .string(repository)]),
+        expiresAt: now.adding(seconds: 600), useID: repository)
+    }
+    func visit(_ id: String, _ token: WorkloadToken) -> Bool {
+      guard case .success = table.admitVisit(id, token, from: JobHarness.source, at: now) else { return false }
+      return true
+    }
+    let (loud, quiet) = (token("org/loud"), token("org/quiet"))
+    let half = WorkloadTable.maximumVisits / 2
+    #expect((0..<half).allSatisfy { visit("loud-\($0)", loud) })
+    #expect(!visit("loud-more", loud))
+    #expect(visit("loud-0", loud), "who is in stays in")
+    #expect((0..<WorkloadTable.maximumVisitsPerAccount).allSatisfy { visit("quiet-\($0)", quiet) })
+    #expect(!visit("quiet-more", quiet))
+    #expect(
+      table.removeEnded(at: now.adding(seconds: 600)).changes.count == half + WorkloadTable.maximumVisitsPerAccount)
+    #expect((0..<half).allSatisfy { visit("loud-\($0)", loud) }, "places that became free are free")
+  }
 }
