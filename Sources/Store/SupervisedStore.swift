@@ -13,7 +13,12 @@ package final class SupervisedStore: RecordStore {
     var error: StoreError?
     var told = StoreHealth.Standing.well
     var lastWrite: UnixTime
+    /// Of the poll that has not been answered yet.
+    var askedAt: UnixTime?
   }
+
+  /// How long the store may take to answer a poll before it counts as failing, in seconds.
+  package static let patience: Int64 = 5
 
   /// A store that nobody writes to is written to by the poll this often, in seconds: a full disk is known before a person
   /// meets it.
@@ -68,9 +73,11 @@ package final class SupervisedStore: RecordStore {
   /// Asks the store itself, and tells what has become of it.
   package func poll(writes: Bool) async throws(StoreError) {
     let now = clock()
-    let mustWrite = state.withLock {
-      writes || $0.error != nil || $0.lastWrite.adding(seconds: Self.proofInterval) <= now
+    let mustWrite = state.withLock { state in
+      state.askedAt = now
+      return writes || state.error != nil || state.lastWrite.adding(seconds: Self.proofInterval) <= now
     }
+    defer { state.withLock { $0.askedAt = nil } }
     do throws(StoreError) {
       try await store.poll(writes: mustWrite)
       let began = state.withLock { state -> UnixTime? in
@@ -87,6 +94,18 @@ package final class SupervisedStore: RecordStore {
       note(error)
       tellStanding()
       throw error
+    }
+    tellStanding()
+  }
+
+  /// Called about once a second beside `poll`: a disk that has gone away answers none, and fails like one that says so.
+  package func watch() {
+    let now = clock()
+    state.withLock { state in
+      guard let askedAt = state.askedAt, askedAt.adding(seconds: Self.patience) <= now else { return }
+      let error = StoreError(.inaccessible, "the store does not answer; look whether its disk works")
+      state.health.failed(error, at: askedAt)
+      state.error = error
     }
     tellStanding()
   }

@@ -54,6 +54,63 @@ final class FragileStore: RecordStore {
   func close() async { await store.close() }
 }
 
+/// A store whose polls are answered when the test says so.
+final class SilentStore: RecordStore {
+  private struct State {
+    var polls: [CheckedContinuation<Void, Never>] = []
+    var asked: [CheckedContinuation<Void, Never>] = []
+  }
+
+  private let store: MemoryStore
+  private let state = Mutex(State())
+
+  init(clock: @escaping UnixClock) { store = MemoryStore(clock: clock) }
+
+  func poll(writes: Bool) async throws(StoreError) {
+    await withCheckedContinuation { poll in
+      let asked = state.withLock { state in
+        state.polls.append(poll)
+        defer { state.asked = [] }
+        return state.asked
+      }
+      for waiter in asked { waiter.resume() }
+    }
+  }
+
+  /// Returns when a poll waits for its answer.
+  func isAsked() async {
+    await withCheckedContinuation { waiter in
+      let isThere = state.withLock { state in
+        if state.polls.isEmpty { state.asked.append(waiter) }
+        return !state.polls.isEmpty
+      }
+      if isThere { waiter.resume() }
+    }
+  }
+
+  func answer() {
+    let polls = state.withLock { state in
+      defer { state.polls = [] }
+      return state.polls
+    }
+    for poll in polls { poll.resume() }
+  }
+
+  func record(_ kind: RecordKind, _ id: String) async throws(StoreError) -> StoredRecord? {
+    try await store.record(kind, id)
+  }
+  func put(
+    _ kind: RecordKind, _ id: String, _ value: [UInt8], expiresAt: UnixTime?, if condition: PutCondition
+  ) async throws(StoreError) -> UInt64? {
+    try await store.put(kind, id, value, expiresAt: expiresAt, if: condition)
+  }
+  func delete(_ kind: RecordKind, _ id: String) async throws(StoreError) { try await store.delete(kind, id) }
+  func records(_ kind: RecordKind) async throws(StoreError) -> [StoredRecord] { try await store.records(kind) }
+  func removeExpired() async throws(StoreError) -> Int { try await store.removeExpired() }
+  func changes() async -> AsyncStream<RecordChange> { await store.changes() }
+  func close() async { await store.close() }
+}
+
 @Suite struct SupervisedStoreTests {
   let clock = TestClock()
   let kind = RecordKind("thing")
@@ -118,6 +175,35 @@ final class FragileStore: RecordStore {
     await poll()
     clock.advance(seconds: 60)
     #expect(store.standing == .lost)
+  }
+
+  /// A disk that has gone away says nothing at all.
+  @Test func aStoreThatDoesNotAnswerFailsToo() async throws {
+    let silent = SilentStore(clock: clock.source)
+    let events = Recorder()
+    let store = SupervisedStore(silent, clock: clock.source) { events.add($0) }
+    let polling = Task { try await store.poll(writes: false) }
+    await silent.isAsked()
+    clock.advance(seconds: SupervisedStore.patience - 1)
+    store.watch()
+    #expect(store.standing == .well)
+    clock.advance(seconds: 1)
+    store.watch()
+    #expect(store.standing == .failing)
+    await #expect(throws: StoreError.self) { try await store.put(kind, "a", [1], expiresAt: nil) }
+    clock.advance(seconds: 60 - SupervisedStore.patience)
+    store.watch()
+    #expect(store.standing == .lost)
+    let problem = store.health.problem
+    silent.answer()
+    try await polling.value
+    store.watch()
+    #expect(store.standing == .well)
+    let steps: [StoreEvent] = [
+      .failing(problem: problem), .closedToSignIns(problem: problem), .lost(problem: problem),
+      .recovered(afterSeconds: 60),
+    ]
+    #expect(events.take() == steps)
   }
 
   @Test func nobodyWaitsForAStoreThatFails() async {

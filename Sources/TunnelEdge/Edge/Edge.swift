@@ -281,15 +281,25 @@ package final class Edge: Sendable {
   /// Looks after the store, until cancelled. Beside the other housekeeping, which must not wait for a disk.
   package func watchStore() async {
     let following = Task { [identity] in await identity.followStore() }
-    defer { following.cancel() }
+    let polling = Task { [store] in
+      while !Task.isCancelled {
+        // What is wrong is told by the store itself.
+        try? await store.poll(writes: false)
+        try? await Task.sleep(for: .seconds(1))
+      }
+    }
+    defer {
+      following.cancel()
+      polling.cancel()
+    }
     while !Task.isCancelled {
-      // What is wrong is told by the store itself.
-      try? await store.poll(writes: false)
+      // Not after the poll, which a disk that has gone away never answers.
+      store.watch()
       let standing = store.standing
       http.setStoreLost(standing == .lost)
       authenticator.setStoreLost(standing == .lost)
       readiness.storeStanding = standing
-      try? await Task.sleep(for: .seconds(1))
+      try? await Task.sleep(for: .milliseconds(500))
     }
   }
 
