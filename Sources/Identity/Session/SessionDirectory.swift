@@ -112,17 +112,18 @@ final class SessionDirectory: Sendable {
     }
   }
 
+  /// As they are at this moment, to be looked through without holding up those who ask for one: strangers may cause that.
+  private var snapshot: [String: Entry] { state.withLock { $0.entries } }
+
   /// Ids of the live sessions of which something holds.
   func sessions(at now: UnixTime, where holds: (Session) -> Bool) -> [String] {
-    state.withLock { state in
-      state.entries.values.filter { now < $0.session.expiresAt && holds($0.session) }.map(\.session.id)
-    }
+    snapshot.values.filter { now < $0.session.expiresAt && holds($0.session) }.map(\.session.id)
   }
 
   /// Every live session of a person, the latest first.
   func sessions(of subject: Subject, at now: UnixTime) -> [ListedSession] {
-    let own = state.withLock { state in
-      state.entries.values.filter { now < $0.session.expiresAt && $0.session.subject.isSamePerson(as: subject) }
+    let own = snapshot.values.filter {
+      now < $0.session.expiresAt && $0.session.subject.isSamePerson(as: subject)
     }
     return own.map { ListedSession(session: $0.session, acceptsCookies: $0.acceptsCookies) }
       .sorted { ($0.session.issuedAt, $0.session.id) > ($1.session.issuedAt, $1.session.id) }

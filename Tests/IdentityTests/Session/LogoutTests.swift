@@ -30,6 +30,17 @@ import Testing
     #expect(harness.identity.session(id: bob.id) != nil)
   }
 
+  /// Strangers may ask for sessions by the provider's names as often as they like: cookies are looked up meanwhile.
+  @Test func lookingThroughAllSessionsHoldsUpNobody() async throws {
+    let harness = try await Harness()
+    let alice = try await harness.session("alice")
+    let directory = harness.identity.sessions
+    let found = directory.sessions(at: harness.clock.now) { session in
+      directory.session(session.id, at: harness.clock.now) == session
+    }
+    #expect(found == [alice.id])
+  }
+
   @Test func oneSessionOfThemAtTheProviderEndsOneHere() async throws {
     let harness = try await Harness()
     harness.provider.change { $0.person["sid"] = .string("laptop") }
