@@ -64,6 +64,8 @@ package actor FileStore: RecordStore {
   ) async throws(StoreError) -> UInt64? {
     try checkOpen()
     let version: UInt64? = try connection.transaction { () throws(StoreError) -> UInt64? in
+      // What another has deleted must not come back unnoticed because it is written again before the next poll.
+      try noticeOthers()
       if condition != .always {
         guard condition.holds(for: try current(kind, id)) else { return nil }
       }
@@ -133,6 +135,11 @@ package actor FileStore: RecordStore {
       known = [:]
     }
     if writes { _ = try connection.query("UPDATE counter SET version = version + 1 RETURNING version") }
+    try noticeOthers()
+  }
+
+  /// Compares what others have committed with what is known, if they have.
+  private func noticeOthers() throws(StoreError) {
     let version = try Self.integer("PRAGMA data_version", connection)
     guard version != dataVersion else { return }
     try compare()
