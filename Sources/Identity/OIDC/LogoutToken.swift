@@ -49,7 +49,8 @@ struct LogoutToken: Sendable {
 /// Ids of logout tokens that have been used: each counts once. Bounded; the oldest are forgotten first, and by then nobody
 /// takes them any more.
 struct UsedTokenIDs: Sendable {
-  private static let limit = 4096
+  /// Everybody of a large company may be signed out within minutes; only a provider's own tokens come here.
+  private static let limit = 65_536
   private static let lifetime = Int64(LogoutToken.longestWay) + 120
 
   private var expiries: [String: UnixTime] = [:]

@@ -41,6 +41,15 @@ import Testing
     #expect(found == [alice.id])
   }
 
+  @Test func everybodyMaySignOutAtOnce() {
+    var used = UsedTokenIDs()
+    let now = UnixTime(seconds: 1_700_000_000)
+    let taken = (0..<20_000).filter { used.use("\($0)", now: now) }
+    #expect(taken.count == 20_000)
+    let again = used.use("7", now: now)
+    #expect(!again)
+  }
+
   @Test func oneSessionOfThemAtTheProviderEndsOneHere() async throws {
     let harness = try await Harness()
     harness.provider.change { $0.person["sid"] = .string("laptop") }
