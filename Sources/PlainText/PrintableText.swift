@@ -26,7 +26,7 @@ package struct PrintableText: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// C0, DEL, C1, bidirectional controls, zero-width and other invisible format characters, line separators, tags.
-  private static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
+  package static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0x00...0x1F, 0x7F...0x9F: true
     case 0xAD, 0x61C, 0x180E, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF, 0xFFF9...0xFFFB: true

@@ -1,3 +1,5 @@
+import PlainText
+
 /// One JSON object on one line, written field by field in the order given.
 package struct JSONLine {
   private(set) var bytes: [UInt8] = []
@@ -48,7 +50,7 @@ package struct JSONLine {
     bytes.append(UInt8(ascii: ":"))
   }
 
-  /// RFC 8259 section 7; control characters and DEL are escaped, so that a line is safe to print.
+  /// RFC 8259 section 7; what is not safe on a terminal is escaped (security rule 34).
   private static func appendQuoted(_ text: String, to bytes: inout [UInt8]) {
     bytes.append(UInt8(ascii: "\""))
     for scalar in text.unicodeScalars {
@@ -58,12 +60,14 @@ package struct JSONLine {
       case "\n": bytes.append(contentsOf: #"\n"#.utf8)
       case "\r": bytes.append(contentsOf: #"\r"#.utf8)
       case "\t": bytes.append(contentsOf: #"\t"#.utf8)
-      case "\u{0}"..."\u{1f}", "\u{7f}"..."\u{9f}", "\u{2028}", "\u{2029}", "\u{202a}"..."\u{202e}",
-        "\u{2066}"..."\u{2069}", "\u{200b}"..."\u{200f}", "\u{feff}":
-        let hex = String(scalar.value, radix: 16)
-        bytes.append(contentsOf: #"\u"#.utf8)
-        bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: max(0, 4 - hex.utf8.count)))
-        bytes.append(contentsOf: hex.utf8)
+      case "\u{20}"..."\u{7e}": bytes.append(UInt8(truncatingIfNeeded: scalar.value))
+      case _ where PrintableText.isUnsafe(scalar):
+        for unit in UTF16.encode(scalar) ?? .init() {
+          let hex = String(unit, radix: 16)
+          bytes.append(contentsOf: #"\u"#.utf8)
+          bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: max(0, 4 - hex.utf8.count)))
+          bytes.append(contentsOf: hex.utf8)
+        }
       default: bytes.append(contentsOf: UTF8.encode(scalar).map { Array($0) } ?? [])
       }
     }
