@@ -281,10 +281,11 @@ package final class Edge: Sendable {
   /// Looks after the store, until cancelled. Beside the other housekeeping, which must not wait for a disk.
   package func watchStore() async {
     let following = Task { [identity] in await identity.followStore() }
-    let polling = Task { [store] in
+    let polling = Task {
       while !Task.isCancelled {
         // What is wrong is told by the store itself.
         try? await store.poll(writes: false)
+        followStanding()
         try? await Task.sleep(for: .seconds(1))
       }
     }
@@ -295,12 +296,16 @@ package final class Edge: Sendable {
     while !Task.isCancelled {
       // Not after the poll, which a disk that has gone away never answers.
       store.watch()
-      let standing = store.standing
-      http.setStoreLost(standing == .lost)
-      authenticator.setStoreLost(standing == .lost)
-      readiness.storeStanding = standing
+      followStanding()
       try? await Task.sleep(for: .milliseconds(500))
     }
+  }
+
+  private func followStanding() {
+    let standing = store.standing
+    http.setStoreLost(standing == .lost)
+    authenticator.setStoreLost(standing == .lost)
+    readiness.storeStanding = standing
   }
 
   private func warnOfCertificates() {
