@@ -13,12 +13,14 @@ package final class SupervisedStore: RecordStore {
     var error: StoreError?
     var told = StoreHealth.Standing.well
     var lastWrite: UnixTime
-    /// Of the poll that has not been answered yet.
-    var askedAt: UnixTime?
+    /// Looks at a poll that has not been answered yet; nil: none is waited for.
+    var looks: Int?
   }
 
   /// How long the store may take to answer a poll before it counts as failing, in seconds.
   package static let patience: Int64 = 5
+  /// Looks a second. They are counted, because a clock that is set forward is no silence.
+  package static let looksPerSecond: Int64 = 2
 
   /// A store that nobody writes to is written to by the poll this often, in seconds: a full disk is known before a person
   /// meets it.
@@ -74,10 +76,10 @@ package final class SupervisedStore: RecordStore {
   package func poll(writes: Bool) async throws(StoreError) {
     let now = clock()
     let mustWrite = state.withLock { state in
-      state.askedAt = now
+      state.looks = 0
       return writes || state.error != nil || state.lastWrite.adding(seconds: Self.proofInterval) <= now
     }
-    defer { state.withLock { $0.askedAt = nil } }
+    defer { state.withLock { $0.looks = nil } }
     do throws(StoreError) {
       try await store.poll(writes: mustWrite)
       let began = state.withLock { state -> UnixTime? in
@@ -98,13 +100,15 @@ package final class SupervisedStore: RecordStore {
     tellStanding()
   }
 
-  /// Called about once a second beside `poll`: a disk that has gone away answers none, and fails like one that says so.
+  /// Called `looksPerSecond` beside `poll`: a disk that has gone away answers none, and fails like one that says so.
   package func watch() {
     let now = clock()
     state.withLock { state in
-      guard let askedAt = state.askedAt, askedAt.adding(seconds: Self.patience) <= now else { return }
+      guard let looks = state.looks else { return }
+      state.looks = looks + 1
+      guard looks + 1 >= Self.patience * Self.looksPerSecond else { return }
       let error = StoreError(.inaccessible, "the store does not answer; look whether its disk works")
-      state.health.failed(error, at: askedAt)
+      state.health.failed(error, at: now.adding(seconds: -Self.patience))
       state.error = error
     }
     tellStanding()

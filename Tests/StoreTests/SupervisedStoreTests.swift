@@ -184,10 +184,10 @@ final class SilentStore: RecordStore {
     let store = SupervisedStore(silent, clock: clock.source) { events.add($0) }
     let polling = Task { try await store.poll(writes: false) }
     await silent.isAsked()
-    clock.advance(seconds: SupervisedStore.patience - 1)
-    store.watch()
+    let looks = SupervisedStore.patience * SupervisedStore.looksPerSecond
+    for _ in 1..<looks { store.watch() }
     #expect(store.standing == .well)
-    clock.advance(seconds: 1)
+    clock.advance(seconds: SupervisedStore.patience)
     store.watch()
     #expect(store.standing == .failing)
     await #expect(throws: StoreError.self) { try await store.put(kind, "a", [1], expiresAt: nil) }
@@ -204,6 +204,20 @@ final class SilentStore: RecordStore {
       .recovered(afterSeconds: 60),
     ]
     #expect(events.take() == steps)
+  }
+
+  /// A machine that slept, while a poll was on its way.
+  @Test func aClockThatIsSetForwardIsNoSilence() async throws {
+    let silent = SilentStore(clock: clock.source)
+    let store = SupervisedStore(silent, clock: clock.source) { _ in }
+    let polling = Task { try await store.poll(writes: false) }
+    await silent.isAsked()
+    clock.advance(seconds: 3600)
+    store.watch()
+    #expect(store.standing == .well)
+    silent.answer()
+    try await polling.value
+    #expect(store.standing == .well)
   }
 
   @Test func nobodyWaitsForAStoreThatFails() async {

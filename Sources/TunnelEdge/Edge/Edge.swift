@@ -297,7 +297,7 @@ package final class Edge: Sendable {
       // Not after the poll, which a disk that has gone away never answers.
       store.watch()
       followStanding()
-      try? await Task.sleep(for: .milliseconds(500))
+      try? await Task.sleep(for: .milliseconds(1000 / SupervisedStore.looksPerSecond))
     }
   }
 
