@@ -38,13 +38,18 @@ import Testing
       ])
   }
 
+  @Test func `the audience is not the one of people's tokens`() {
+    let load = read(Self.entry("{issuer: https://jobs.example, audience: edge, claims: {sub: x}}"))
+    #expect(load.errors.map(\.message) == ["`service_accounts`: the `audience` of `ci` is `idp_client_id`"])
+  }
+
   @Test func `several issuers may speak for one account`() throws {
-    let written = "{issuer: https://%, audience: edge, claims: {sub: x}}"
+    let written = "{issuer: https://%, audience: jobs, claims: {sub: x}}"
     let both = try workloads(
       "[\(written.replacing("%", with: "a.example")), \(written.replacing("%", with: "b.example"))]")
     #expect(both.map(\.issuer) == ["https://a.example", "https://b.example"])
     for here in ["http://127.0.0.1:80", "http://localhost", "http://jobs.localhost:1", "http://[::1]:8080"] {
-      #expect(try workloads("{issuer: \"\(here)\", audience: edge, claims: {sub: x}}").count == 1)
+      #expect(try workloads("{issuer: \"\(here)\", audience: jobs, claims: {sub: x}}").count == 1)
     }
   }
 

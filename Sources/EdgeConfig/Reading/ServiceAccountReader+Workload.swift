@@ -153,8 +153,14 @@ extension ConfigurationReader {
   /// What two accounts must not share: nobody could say which of them it is.
   func checkWorkloads(_ accounts: [ServiceAccountConfiguration], _ place: Place) {
     var keysURLs: [String: String?] = [:]
+    let ownClient = section.text("idp_client_id")
     for account in accounts {
       for workload in account.workloads {
+        if workload.audience == ownClient {
+          findings.error(
+            place, "`service_accounts`: the `audience` of `\(account.name)` is `idp_client_id`",
+            "the provider makes tokens with it for people who sign in; give jobs an audience of their own")
+        }
         if let known = keysURLs[workload.issuer], known != workload.keysURL {
           findings.error(
             place, "`service_accounts`: \(workload.issuer) has two different `jwks_uri`", "write the same in each entry"

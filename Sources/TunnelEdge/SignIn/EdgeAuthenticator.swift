@@ -30,7 +30,8 @@ package final class EdgeAuthenticator: Authenticator {
     serviceAccounts.withLock { $0 = accounts }
   }
 
-  /// Nobody can say whose session has been ended elsewhere (security rule 30): who comes is turned away, who is here stays.
+  /// Nobody can say whose session has been ended elsewhere (security rule 30): who comes is turned away, who is here stays. Accounts
+  /// that the configuration lists by their keys need no store.
   package func setStoreLost(_ isLost: Bool) { isStoreLost.store(isLost, ordering: .relaxed) }
 
   package func admit(_ login: ProvedLogin) async -> LoginAnswer {
@@ -38,7 +39,11 @@ package final class EdgeAuthenticator: Authenticator {
       return .refused(
         "Logging in to hosts through the edge is not served yet; connect without a route to publish with ssh -R.")
     }
-    switch serviceAccount(login.key) {
+    let listed = listedAccount(login.key)
+    if listed == .notOne, isStoreLost.load(ordering: .relaxed) {
+      return .refused("This edge cannot read at the moment who is signed in. Connect again in a minute.")
+    }
+    switch listed == .notOne ? job(login.key) : listed {
     case .notOne: break
     case .admitted(let subject):
       audit.record(.serviceAccountAdmitted(login, subject))
@@ -52,9 +57,6 @@ package final class EdgeAuthenticator: Authenticator {
       keyFingerprint: login.fingerprint, keyType: login.keyType, keyBlob: login.keyBlob, scope: .edge,
       sourceAddress: login.sourceAddress, clientVersion: login.clientVersion, username: login.username,
       hostKeyFingerprints: hostKeyFingerprints.withLock { $0 })
-    if isStoreLost.load(ordering: .relaxed) {
-      return .refused("This edge cannot read at the moment who is signed in. Connect again in a minute.")
-    }
     switch identity.logIn(request) {
     case .bound(let session, let binding, let isNewSource):
       var banner: [String] = []
@@ -92,11 +94,19 @@ package final class EdgeAuthenticator: Authenticator {
 
   /// The account that a key speaks for: because it is listed, because of its certificate, or because a job showed a token.
   private func serviceAccount(_ key: ProvedKey) -> ServiceAccounts.Answer {
+    let answer = listedAccount(key)
+    return answer == .notOne ? job(key) : answer
+  }
+
+  /// By the configuration alone.
+  private func listedAccount(_ key: ProvedKey) -> ServiceAccounts.Answer {
     let accounts = serviceAccounts.withLock { $0 }
-    let answer = accounts.admit(
-      key: key.blob, certificate: key.certificate, source: key.sourceAddress, at: clock())
-    guard answer == .notOne else { return answer }
-    return identity.workloads.admit(fingerprint: key.fingerprint, source: key.sourceAddress)
+    return accounts.admit(key: key.blob, certificate: key.certificate, source: key.sourceAddress, at: clock())
+  }
+
+  /// By a token that was shown, which the store remembers.
+  private func job(_ key: ProvedKey) -> ServiceAccounts.Answer {
+    identity.workloads.admit(fingerprint: key.fingerprint, source: key.sourceAddress)
   }
 
   /// A service account's own reason; people have none but their session.
