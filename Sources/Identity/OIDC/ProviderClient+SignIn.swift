@@ -109,7 +109,9 @@ extension ProviderClient: SignInProvider {
   private func addUserinfo(
     _ claims: inout ClaimMerger, of subject: String, accessToken: String?
   ) async throws(IdentityError) {
-    let namesGroups = claims.claims[configuration.groupsClaim] != nil
+    // An empty list says nothing of what userinfo does for others, who have some.
+    let named = claims.claims[configuration.groupsClaim]
+    let namesGroups = named != nil && named != .list([]) && named != .null
     // Once also where the token says everything: a refresh may bring no token, and then it counts what userinfo leaves out.
     guard let accessToken,
       claims.lacksAnything(groupsClaim: configuration.groupsClaim) || userinfoNamesGroups == nil,

@@ -68,6 +68,27 @@ import Testing
     #expect(after.identity.session(id: kept.id)?.subject.groups == [])
   }
 
+  /// Somebody without groups has nothing to say of where the groups of others are named.
+  @Test func losesTheLastGroupThoughAnotherNeverHadOne() async throws {
+    let harness = try await Harness()
+    harness.provider.change {
+      $0.idTokenOnRefresh = false
+      $0.person["groups"] = nil
+      $0.person["name"] = nil
+      $0.userinfo = ["sub": .string("alice-1"), "groups": .list([.string("staff")])]
+    }
+    let alice = try await harness.session("alice")
+    #expect(alice.subject.groups == ["staff"])
+    harness.provider.change {
+      $0.person["groups"] = .list([])
+      $0.userinfo = ["sub": .string("bob-1")]
+    }
+    _ = try await harness.session("bob")
+    harness.provider.change { $0.userinfo = ["sub": .string("alice-1")] }
+    await refresh(harness)
+    #expect(harness.identity.session(id: alice.id)?.subject.groups == [])
+  }
+
   /// A provider that names groups in ID tokens only: what userinfo never said is not taken back by it.
   @Test func keepsGroupsThatOnlyTheTokenNames() async throws {
     let harness = try await Harness()
