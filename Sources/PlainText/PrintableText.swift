@@ -4,13 +4,14 @@
 package struct PrintableText: Sendable, Hashable, CustomStringConvertible {
   package let description: String
 
-  /// - Parameter limit: how many characters are shown at most; what is spelled counts as long as its spelling.
+  /// - Parameter limit: how many characters are shown at most; what is spelled counts as long as its
+  ///   spelling. Three dots, which every terminal and ssh client can show, say that there was more.
   package init(_ text: String, limit: Int = 256) {
     var result = String.UnicodeScalarView()
     var count = 0
     for scalar in text.unicodeScalars {
       if count >= limit {
-        result.append("…")
+        result.append(contentsOf: "...".unicodeScalars)
         break
       }
       if Self.isUnsafe(scalar) {

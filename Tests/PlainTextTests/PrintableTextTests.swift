@@ -13,10 +13,10 @@ struct PrintableTextTests {
   }
 
   @Test func lengthIsCapped() {
-    #expect(String(repeating: "x", count: 1000).printable(limit: 10) == "xxxxxxxxxx…")
+    #expect(String(repeating: "x", count: 1000).printable(limit: 10) == "xxxxxxxxxx...")
     #expect(String(repeating: "\u{1B}", count: 1000).printable(limit: 100).utf8.count < 120)
-    #expect([UInt8](repeating: 0x78, count: 100_000).printable(limit: 3) == "xxx…")
-    #expect("x".printable(limit: 0) == "…" && [UInt8]().printable(limit: 0).isEmpty)
+    #expect([UInt8](repeating: 0x78, count: 100_000).printable(limit: 3) == "xxx...")
+    #expect("x".printable(limit: 0) == "..." && [UInt8]().printable(limit: 0).isEmpty)
   }
 
   @Test func bytesThatAreNoTextAreShownAllTheSame() {
