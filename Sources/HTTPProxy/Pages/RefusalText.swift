@@ -30,7 +30,7 @@ struct RefusalText {
     switch refusal {
     case .badRequest(let why):
       title = "This request cannot be understood"
-      happened = "Something in it is missing, wrong, or can be read in more than one way, so the edge did not act on it."
+      happened = "Something in it is missing, wrong or ambiguous, so the edge did not act on it."
       advice = "If you followed a link or typed the address, check it. A program that sent this has a fault."
       detail = why
     case .invalidToken(_, let why):
