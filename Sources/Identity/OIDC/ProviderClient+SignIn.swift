@@ -54,12 +54,13 @@ extension ProviderClient: SignInProvider {
         issuer: metadata.issuer, clientID: configuration.clientID, nonce: callback.nonce,
         accessToken: answer.accessToken, now: clock()))
     var claims = ClaimMerger(idToken: idToken.claims)
-    // A provider whose userinfo fails still signs people in, with what the token says; one whose userinfo is about somebody
-    // else does not.
+    // Where the token says what policies ask for, people are signed in although userinfo fails. Without it a rule that denies
+    // a group would let its members in. Userinfo about somebody else, or one that lets this person in no more, signs nobody in.
     do throws(IdentityError) {
       try await addUserinfo(&claims, of: idToken.subject, accessToken: answer.accessToken)
     } catch {
-      guard error.kind != .tokenRefused else { throw error }
+      let isWhole = claims.claims["email"] != nil && claims.claims[configuration.groupsClaim] != nil
+      guard isWhole, error.kind != .tokenRefused, error.kind != .withdrawn else { throw error }
       logger.warning("userinfo not read", metadata: ["error": "\(error)"])
     }
     return ProviderAnswer(

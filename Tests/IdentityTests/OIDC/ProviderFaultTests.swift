@@ -278,14 +278,32 @@ import Testing
     #expect(try await harsh.signIn().session.subject.emailIsTrusted == false)
   }
 
-  @Test func signsInWithoutUserinfoWhenItFails() async throws {
+  /// A rule that denies a group would let its members in.
+  @Test(arguments: [500, 401, 403, 404]) func signsNobodyInWithoutTheGroupsThatUserinfoKnows(_ status: Int) async throws
+  {
     let harness = try await Harness()
     harness.provider.change {
       $0.person["groups"] = nil
       $0.userinfo = [:]
+      $0.userinfoStatus = status
+    }
+    await #expect(throws: IdentityError.self) { try await harness.signIn() }
+    harness.provider.change {
+      $0.userinfo = ["sub": $0.person["sub"] ?? .null, "groups": .list([.string("staff")])]
+      $0.userinfoStatus = 200
+    }
+    #expect(try await harness.signIn().session.subject.groups == ["staff"])
+  }
+
+  @Test func signsInWithoutUserinfoWhereTheTokenSaysAll() async throws {
+    let harness = try await Harness()
+    harness.provider.change {
+      $0.person["email"] = .string("a@example.test")
+      $0.person["groups"] = .list([.string("staff")])
+      $0.userinfo = [:]
       $0.userinfoStatus = 500
     }
-    #expect(try await harness.signIn().session.subject.groups == [])
+    #expect(try await harness.signIn().session.subject.groups == ["staff"])
   }
 
   @Test func readsGroupsFromTheConfiguredClaim() async throws {
