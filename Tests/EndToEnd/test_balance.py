@@ -16,7 +16,6 @@ from kit.names import free_port
 from kit.people import ALICE, BOB, approve, browse
 from kit.service import Service
 from kit.waiting import PATIENCE, until
-from selenium.webdriver.common.by import By
 
 CHECKS = "health_checks: [{http: {path: /healthz}, interval: 200ms, timeout: 5s}]"
 
@@ -251,10 +250,8 @@ def test_one_sign_in_for_several_hosts(new_edge, visitor, tmp_path, authority, a
     try:
         driver = browser.driver
         driver.get(edge.url("/start?x=1"))
-        until(lambda: driver.find_elements(By.NAME, "login"), "the provider's login form")[0].send_keys(ALICE.name)
-        driver.find_element(By.NAME, "login").submit()
-        until(lambda: driver.find_elements(By.NAME, "password"), "the password form")[0].send_keys(ALICE.password)
-        driver.find_element(By.NAME, "password").submit()
+        browser.fill_in("login", ALICE.name)
+        browser.fill_in("password", ALICE.password)
         until(lambda: driver.current_url == edge.url("/start?x=1"), "the page asked for")
         for host in hosts[1:]:
             driver.get(edge.url("/", host=host))

@@ -3,10 +3,8 @@
 import pytest
 from kit.chromium import Chromium
 from kit.people import ALICE
-from kit.waiting import PATIENCE, until
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from kit.waiting import until
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 
 @pytest.fixture
@@ -16,29 +14,12 @@ def chromium(tmp_path, authority, artifacts):
     browser.close()
 
 
-def wait(chromium, condition, what):
-    changing = [StaleElementReferenceException, NoSuchElementException]  # while one page replaces another
-    return WebDriverWait(chromium.driver, 20 * PATIENCE, ignored_exceptions=changing).until(condition, what)
-
-
-def text_of(driver):
-    return driver.find_element(By.TAG_NAME, "body").text
-
-
 def sign_in_at_the_provider(chromium):
-    driver = chromium.driver
-    login = wait(chromium, lambda d: d.find_elements(By.NAME, "login"), "the provider's login form")[0]
+    chromium.until(lambda: chromium.driver.find_elements(By.NAME, "login"), "the provider's login form")
     chromium.screenshot("provider-login")
-    login.send_keys(ALICE.name)
-    login.submit()
-    password = wait(chromium, lambda d: d.find_elements(By.NAME, "password"), "the provider's password form")[0]
-    password.send_keys(ALICE.password)
-    password.submit()
-    return driver
-
-
-def button(driver, label):
-    return next((b for b in driver.find_elements(By.TAG_NAME, "button") if label in b.text and b.is_enabled()), None)
+    chromium.fill_in("login", ALICE.name)
+    chromium.fill_in("password", ALICE.password)
+    return chromium.driver
 
 
 def test_sign_in_authorize_and_visit(edge, publisher, service, chromium):
@@ -48,17 +29,17 @@ def test_sign_in_authorize_and_visit(edge, publisher, service, chromium):
     chromium.driver.get(tunnel.sign_in_url())
     driver = sign_in_at_the_provider(chromium)
 
-    wait(chromium, lambda d: button(d, "Authorize"), "the verify page")
+    chromium.until(lambda: chromium.button("Authorize"), "the verify page")
     chromium.screenshot("verify")
     assert driver.current_url.startswith(edge.authenticate)
-    assert "SHA256:" in text_of(driver) and button(driver, "Deny")
-    button(driver, "Authorize").click()
+    assert "SHA256:" in chromium.text and chromium.button("Deny")
+    chromium.press("Authorize")
     tunnel.wait_published()
-    wait(chromium, lambda d: not button(d, "Authorize"), "the success page")
+    chromium.until(lambda: not chromium.button("Authorize"), "the success page")
     chromium.screenshot("authorized")
 
     driver.get(edge.url())
-    wait(chromium, lambda d: "Hello world!" in text_of(d), "the published page")
+    chromium.sees("Hello world!")
     chromium.screenshot("published")
     assert driver.current_url == edge.url()
 
@@ -68,19 +49,19 @@ def test_sign_in_authorize_and_visit(edge, publisher, service, chromium):
     # What a visitor sees when either right ends.
     edge.edit(r"^( {16}is: .*)$", r"\1.typo")
     until(
-        lambda: driver.get(edge.url()) or "403" in text_of(driver) or "not allowed" in text_of(driver).lower(),
+        lambda: driver.get(edge.url()) or "403" in chromium.text or "not allowed" in chromium.text.lower(),
         "the refusal",
     )
     chromium.screenshot("forbidden")
     edge.edit(r"^( {16}is: .*)\.typo$", r"\1")
     edge.edit(r"^( {18}is: .*)$", r"\1.typo")
     until(
-        lambda: driver.get(edge.url()) or "Hello world!" not in text_of(driver) and "403" not in text_of(driver),
+        lambda: driver.get(edge.url()) or "Hello world!" not in chromium.text and "403" not in chromium.text,
         "the page of a tunnel without the right",
     )
     chromium.screenshot("unavailable")
     edge.edit(r"^( {18}is: .*)\.typo$", r"\1")
-    until(lambda: driver.get(edge.url()) or "Hello world!" in text_of(driver), "the published page again")
+    until(lambda: driver.get(edge.url()) or "Hello world!" in chromium.text, "the published page again")
 
 
 def test_deny_ends_the_connection_without_script(edge, publisher, service, chromium):
@@ -88,8 +69,8 @@ def test_deny_ends_the_connection_without_script(edge, publisher, service, chrom
     tunnel = publisher.forward(("app.localhost", service.port))
     chromium.driver.get(tunnel.sign_in_url())
     driver = sign_in_at_the_provider(chromium)
-    wait(chromium, lambda d: button(d, "Deny"), "the verify page")
-    button(driver, "Deny").click()
+    chromium.until(lambda: chromium.button("Deny"), "the verify page")
+    chromium.press("Deny")
     assert tunnel.wait() == 255
     assert "denied" in tunnel.output.lower()
     chromium.screenshot("denied")
@@ -99,13 +80,12 @@ def test_sign_out_page(edge, publisher, service, chromium):
     tunnel = publisher.forward(("app.localhost", service.port))
     chromium.driver.get(tunnel.sign_in_url())
     driver = sign_in_at_the_provider(chromium)
-    wait(chromium, lambda d: button(d, "Authorize"), "the verify page")
-    button(driver, "Authorize").click()
+    chromium.until(lambda: chromium.button("Authorize"), "the verify page")
+    chromium.press("Authorize")
     tunnel.wait_published()
     driver.get(edge.authenticate + "/.pomerium/sign_out")
     chromium.screenshot("sign-out")
-    out = wait(chromium, lambda d: button(d, "Sign out everywhere"), "the sign-out button")
-    out.click()
-    wait(chromium, lambda d: "signed out" in text_of(d).lower(), "the page that says so")
+    chromium.press("Sign out everywhere")
+    chromium.until(lambda: "signed out" in chromium.text.lower(), "the page that says so")
     chromium.screenshot("signed-out")
     tunnel.wait()

@@ -8,10 +8,8 @@ from kit.people import ALICE, BOB
 from kit.processes import Program
 from kit.publisher import Publisher
 from kit.service import Service
-from kit.waiting import PATIENCE, until
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException
+from kit.waiting import until
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 HOSTS = ["app.localhost", "api.localhost", "docs.localhost"]
 
@@ -67,42 +65,35 @@ class Person:
         self.driver = self.chromium.driver
 
     def until(self, condition, what):
-        changing = [StaleElementReferenceException, NoSuchElementException]  # while one page replaces another
-        try:
-            return WebDriverWait(self.driver, 20 * PATIENCE, ignored_exceptions=changing).until(lambda _: condition())
-        except TimeoutException as error:
-            there = f"{self.driver.current_url}\n{self.driver.page_source[:3000]}"
-            raise AssertionError(f"waited in vain for {what}; there is {there}") from error
+        return self.chromium.until(condition, what)
 
     @property
     def text(self):
-        found = self.driver.find_elements(By.TAG_NAME, "body")
-        return found[0].text if found else ""
+        return self.chromium.text
 
     def sees(self, *words):
-        return self.until(lambda: all(word in self.text for word in words), f"the words {words}")
+        return self.chromium.sees(*words)
 
     def button(self, label):
-        buttons = self.driver.find_elements(By.TAG_NAME, "button")
-        return next((b for b in buttons if label in b.text and b.is_enabled()), None)
+        return self.chromium.button(label)
 
     def press(self, label):
-        self.until(lambda: self.button(label), f"the button {label}").click()
+        self.chromium.press(label)
 
     def link(self, label):
         return self.until(lambda: self.driver.find_elements(By.PARTIAL_LINK_TEXT, label), f"the link {label}")[0]
 
     def fill_in(self):
         """The provider's forms, whichever of them is shown; the page that follows them."""
-        for field, value in (("login", self.who.name), ("password", self.who.password)):
-            found = self.until(
-                lambda field=field: self.driver.find_elements(By.NAME, field) or self.is_back(), "the provider's form"
-            )
-            if found is True:
+        for name, value in (("login", self.who.name), ("password", self.who.password)):
+            self.until(lambda name=name: self.is_back() or self.has_field(name), "the provider's form")
+            if self.is_back():
                 return
-            found[0].send_keys(value)
-            found[0].submit()
-            self.until(lambda field=field: not self.driver.find_elements(By.NAME, field), "the next page")
+            self.chromium.fill_in(name, value)
+            self.until(lambda name=name: not self.has_field(name), "the next page")
+
+    def has_field(self, name):
+        return self.driver.find_elements(By.NAME, name)
 
     def is_back(self):
         return ".localhost:" in self.driver.current_url

@@ -7,10 +7,8 @@ import os
 import pytest
 from kit.chromium import Chromium
 from kit.people import ALICE
-from kit.waiting import PATIENCE, until
-from selenium.common.exceptions import JavascriptException, NoSuchElementException, StaleElementReferenceException
+from kit.waiting import until
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 
 class Person:
@@ -21,29 +19,20 @@ class Person:
         self.driver.set_script_timeout(60)
 
     def wait(self, condition, what):
-        changing = [StaleElementReferenceException, NoSuchElementException, JavascriptException]
-        return WebDriverWait(self.driver, 30 * PATIENCE, ignored_exceptions=changing).until(condition, what)
-
-    def fill(self, name, text):
-        field = self.wait(lambda driver: driver.find_element(By.NAME, name), f"the provider's field {name}")
-        field.send_keys(text)
-        field.submit()
+        return self.chromium.until(condition, what, seconds=30)
 
     def open(self, name, path="/"):
         """Opens a page, and signs in when asked; later pages know the session."""
         url = self.published.url(name, path)
         self.driver.get(url)
         if not self.driver.current_url.startswith(self.published.url(name)):
-            self.fill("login", ALICE.name)
-            self.fill("password", ALICE.password)
-            self.wait(lambda driver: driver.current_url.startswith(self.published.url(name)), f"the page of {name}")
+            self.chromium.fill_in("login", ALICE.name)
+            self.chromium.fill_in("password", ALICE.password)
+            self.wait(lambda: self.driver.current_url.startswith(self.published.url(name)), f"the page of {name}")
 
     def run(self, call):
         """What a function of the page comes to."""
         return self.driver.execute_script(f"return await {call}")
-
-    def text(self):
-        return self.driver.find_element(By.TAG_NAME, "body").text
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +64,8 @@ def test_everything_a_page_does(person, published, tmp_path):
     big.write_bytes(os.urandom(1 << 20) * 50)
     person.driver.find_element(By.ID, "file").send_keys(str(big))
     person.driver.find_element(By.ID, "send").click()
-    person.wait(lambda driver: driver.current_url.endswith("/multipart"), "the answer to the form")
-    note, file = json.loads(person.text())
+    person.wait(lambda: person.driver.current_url.endswith("/multipart"), "the answer to the form")
+    note, file = json.loads(person.chromium.text)
     assert note["size"] == len("Grüße".encode())
     assert file["file"] == "größe.bin" and file["size"] == 50 << 20
     assert file["sha256"] == hashlib.sha256(big.read_bytes()).hexdigest()
@@ -101,11 +90,14 @@ def test_jupyterlab_computes(person, published):
     notebook = {"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
     (lab.directory / "notebooks" / "sum.ipynb").write_text(json.dumps(notebook))
     person.open("lab", "/lab/tree/sum.ipynb?token=a-token")
-    person.wait(lambda driver: driver.find_element(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell"), "the notebook")
-    person.wait(lambda driver: "| Idle" in person.text(), "an idle kernel")
-    run = person.driver.find_element(By.CSS_SELECTOR, "[data-command='notebook:run-cell-and-select-next']")
-    person.wait(lambda driver: run.is_displayed() and run.is_enabled(), "the button that runs a cell")
-    run.click()
+    person.wait(lambda: person.driver.find_element(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell"), "the notebook")
+    person.wait(lambda: "| Idle" in person.chromium.text, "an idle kernel")
+
+    def button():
+        run = person.driver.find_element(By.CSS_SELECTOR, "[data-command='notebook:run-cell-and-select-next']")
+        return run if run.is_displayed() and run.is_enabled() else None
+
+    person.wait(button, "the button that runs a cell").click()
     result = ".jp-OutputArea-output pre"
-    person.wait(lambda driver: driver.find_element(By.CSS_SELECTOR, result).text == "42", "the result")
+    person.wait(lambda: person.driver.find_element(By.CSS_SELECTOR, result).text == "42", "the result")
     person.chromium.screenshot("jupyterlab")
