@@ -72,7 +72,7 @@ extension ConfigurationKey {
     .init(.global, "administrators", .list, .removed("write a policy as `admins`"), "-"),
     .init(
       .global, "workload_max_session", .duration, default: "1h",
-      "How long an ssh key stands for its service account after a job has shown its token; the token's own end comes first"
+      "How long an ssh key stands for its service account after a job has shown its token, and how old a token may be that visits; the token's own end comes first"
     ),
     .init(
       .global, "signout_redirect_url", .url,

@@ -15,17 +15,48 @@ struct StringMatcher: Sendable, Equatable {
 
   static func equals(_ text: String) -> StringMatcher { StringMatcher(conditions: [.equals(text)]) }
 
-  func matches(_ text: some StringProtocol) -> Bool {
+  func matches(_ text: some StringProtocol) -> Bool { conditions.allSatisfy { $0.holds(of: text) } }
+}
+
+extension StringMatcher {
+  /// For addresses: several providers let people choose their upper and lower case. Where the case decides, it decides against
+  /// access: what is found works towards it only when it is exactly that, and against it in any case of ASCII.
+  func matches(address text: some StringProtocol, helpsAccess: Bool) -> Bool {
     conditions.allSatisfy { condition in
-      switch condition {
-      case .equals(let operand): text.isSame(as: operand)
-      case .differs(let operand): !text.isSame(as: operand)
-      case .contains(let operand): text.utf8.containsRun(operand.utf8)
-      case .startsWith(let operand): text.utf8.starts(with: operand.utf8)
-      case .endsWith(let operand): text.utf8.reversed().starts(with: operand.utf8.reversed())
-      case .isOne(let operands): operands.contains { text.isSame(as: $0) }
-      case .isNone(let operands): !operands.contains { text.isSame(as: $0) }
+      guard helpsAccess == condition.isNegative else { return condition.holds(of: text) }
+      let text = text.utf8.lazy.map(Self.folded)
+      return switch condition {
+      case .equals(let operand): text.elementsEqual(operand.utf8.lazy.map(Self.folded))
+      case .differs(let operand): !text.elementsEqual(operand.utf8.lazy.map(Self.folded))
+      case .contains(let operand): text.containsRun(operand.utf8.lazy.map(Self.folded))
+      case .startsWith(let operand): text.starts(with: operand.utf8.lazy.map(Self.folded))
+      case .endsWith(let operand): text.reversed().starts(with: operand.utf8.lazy.map(Self.folded).reversed())
+      case .isOne(let operands): operands.contains { text.elementsEqual($0.utf8.lazy.map(Self.folded)) }
+      case .isNone(let operands): !operands.contains { text.elementsEqual($0.utf8.lazy.map(Self.folded)) }
       }
+    }
+  }
+
+  private static func folded(_ byte: UInt8) -> UInt8 { byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte }
+}
+
+extension StringMatcher.Condition {
+  fileprivate func holds(of text: some StringProtocol) -> Bool {
+    switch self {
+    case .equals(let operand): text.isSame(as: operand)
+    case .differs(let operand): !text.isSame(as: operand)
+    case .contains(let operand): text.utf8.containsRun(operand.utf8)
+    case .startsWith(let operand): text.utf8.starts(with: operand.utf8)
+    case .endsWith(let operand): text.utf8.reversed().starts(with: operand.utf8.reversed())
+    case .isOne(let operands): operands.contains { text.isSame(as: $0) }
+    case .isNone(let operands): !operands.contains { text.isSame(as: $0) }
+    }
+  }
+
+  fileprivate var isNegative: Bool {
+    switch self {
+    case .differs, .isNone: true
+    case .equals, .contains, .startsWith, .endsWith, .isOne: false
     }
   }
 }

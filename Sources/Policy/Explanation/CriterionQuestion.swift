@@ -92,11 +92,13 @@ struct CriterionQuestion {
     case .user(let matcher): answer(matcher.matches(userID), .userOK, else: .userUnauthorized)
     case .email(let matcher):
       answer(
-        email.map { matcher.matches($0) } ?? (!helpsAccess && matcher.matches("")), .emailOK, else: .emailUnauthorized)
+        email.map { matcher.matches(address: $0, helpsAccess: helpsAccess) } ?? (!helpsAccess && matcher.matches("")),
+        .emailOK, else: .emailUnauthorized)
     case .domain(let matcher):
       answer(
-        email == nil ? !helpsAccess && matcher.matches("") : matcher.matches(domain), .domainOK,
-        else: .domainUnauthorized)
+        email == nil
+          ? !helpsAccess && matcher.matches("") : matcher.matches(address: domain, helpsAccess: helpsAccess),
+        .domainOK, else: .domainUnauthorized)
     case .groups(let matcher): answer(matcher.matches(groups), .groupsOK, else: .groupsUnauthorized)
     case .claim(let path, let matcher):
       answer(matcher.matches(path.values(in: claims)), .claimOK, else: .claimUnauthorized)
