@@ -8,7 +8,7 @@ package enum KnownField: UInt8, Sendable, CaseIterable {
   case proxyAuthenticate, proxyAuthorization, proxyConnection, proxyAuthenticationInfo, http2Settings
   // Requests
   case cookie, authorization, origin, accept, acceptEncoding, userAgent, referer
-  case secFetchSite, secFetchMode, secWebSocketKey, accessControlRequestMethod
+  case secFetchSite, secFetchMode, secWebSocketKey, accessControlRequestMethod, priority
   case forwarded, xForwardedFor, xForwardedHost, xForwardedProto, xRealIP, xRequestID
   // Responses
   case setCookie, secWebSocketAccept, wwwAuthenticate, contentType, server, date
@@ -44,6 +44,7 @@ package enum KnownField: UInt8, Sendable, CaseIterable {
     case .secFetchMode: "sec-fetch-mode"
     case .secWebSocketKey: "sec-websocket-key"
     case .accessControlRequestMethod: "access-control-request-method"
+    case .priority: "priority"
     case .forwarded: "forwarded"
     case .xForwardedFor: "x-forwarded-for"
     case .xForwardedHost: "x-forwarded-host"

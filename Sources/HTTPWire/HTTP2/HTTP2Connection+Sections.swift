@@ -59,19 +59,25 @@ extension HTTP2Connection {
   ) throws(HTTP2Error) {
     lastPeerStream = id
     if case .final(let lastStream) = drain, id > lastStream {
+      _ = takeAnnounced(id)
       remember(id)
       return
     }
-    guard streams.count < limits.concurrentStreams else { return try breakOff(id, .refusedStream, at: now) }
+    guard streams.count < limits.concurrentStreams else {
+      _ = takeAnnounced(id)
+      return try breakOff(id, .refusedStream, at: now)
+    }
     var stream = HTTP2Stream(sendWindow: peer.initialWindowSize, limits: limits)
     stream.receiving = endsStream ? .ended : .body
     do throws(WireError) {
       guard fields.listBytes <= limits.fieldListBytes else { throw .headTooLarge }
       let head = try RequestHead(http2: fields, endsStream: endsStream, limits: limits, webSocketKey: webSocketKey)
       if case .length(let length) = head.framing { stream.declaredLength = length }
+      stream.priority = priority(of: id, head.headers)
       streams[id] = stream
       add(.request(id, head, endsStream: endsStream))
     } catch {
+      _ = takeAnnounced(id)
       if case .malformed = error { return try breakOff(id, .protocolError, at: now) }
       streams[id] = stream
       add(.refused(id, error))

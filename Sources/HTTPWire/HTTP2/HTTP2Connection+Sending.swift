@@ -1,11 +1,7 @@
-import DequeModule
 import NIOCore
 
-/// Heads, bodies, ends; whose turn it is.
+/// Heads, bodies, ends.
 extension HTTP2Connection {
-  /// With the nine bytes before it, one TLS record.
-  private static let largestData = 16_384 - HTTP2Frame.headerLength
-
   // MARK: Commands
 
   /// A response's head, interim or final. `endsStream` when no body and no trailers follow.
@@ -70,8 +66,10 @@ extension HTTP2Connection {
   /// Body bytes. They wait for the stream's turn; see `isWritable`.
   package mutating func sendBody(_ id: UInt32, _ bytes: ByteBuffer) {
     guard bytes.readableBytes > 0, streams[id]?.takesBody == true else { return }
+    queued += bytes.readableBytes
+    let mark = hasPrecedence(id) ? limits.firstHighWaterMark : limits.highWaterMark
     // In place: with a second reference each addition would copy what waits.
-    streams[id]?.queue(bytes, highWaterMark: limits.highWaterMark)
+    streams[id]?.queue(bytes, highWaterMark: mark)
     giveTurn(id)
   }
 
@@ -110,10 +108,11 @@ extension HTTP2Connection {
     if stream.sending == .ended { didEndSending(id) }
   }
 
-  /// How much of its body has left, while more waits for the peer's windows; `nil` when nothing waits.
+  /// How much of its body has left, while more waits for the peer's windows; `nil` when nothing waits. Of one that waits for
+  /// others to be sent first, how much of all has left.
   package func sentWhileWaiting(_ id: UInt32) -> UInt64? {
     guard let stream = streams[id], stream.hasSomethingToSend else { return nil }
-    return stream.sentLength
+    return stream.isInTurn ? sentLength : stream.sentLength
   }
 
   /// Whether what is sent on this stream leaves soon; `.writable` tells when that changes.
@@ -141,83 +140,7 @@ extension HTTP2Connection {
   /// Ends the connection for a reason of ours.
   package mutating func close(_ code: HTTP2ErrorCode, reason: String) { fail(HTTP2Error(code, reason)) }
 
-  // MARK: Bytes out
-
-  /// Heads and frames that steer, not yet fetched. Bodies have windows of their own.
-  package var pendingControlBytes: Int { control.readableBytes }
-
-  /// Frames to be written: those that steer first, then bodies by turns, up to about `limit` bytes.
-  package mutating func takeOutbound(limit: Int = 64 << 10) -> ByteBuffer? {
-    var out = control
-    control = ByteBuffer()
-    // Each stream at most once without progress, when the connection's window is used up.
-    var idle = 0
-    while out.readableBytes < limit, idle < turns.count, let id = turns.popFirst() {
-      if sendTurn(id, into: &out) { idle = 0 } else { idle += 1 }
-      // Ending a stream may have something to say.
-      if control.readableBytes > 0 {
-        out.writeBuffer(&control)
-        control = ByteBuffer()
-      }
-    }
-    return out.readableBytes > 0 ? out : nil
-  }
-
-  /// One stream's turn: one frame. Whether anything was sent.
-  private mutating func sendTurn(_ id: UInt32, into out: inout ByteBuffer) -> Bool {
-    guard var stream = streams[id] else { return true }
-    let room = min(stream.sendWindow, sendWindow, Self.largestData, peer.maxFrameSize)
-    let length = min(stream.queued, max(0, room))
-    guard length > 0 || (stream.queued == 0 && stream.endsAfterQueue) else {
-      // Closed by its own window: WINDOW_UPDATE gives it a turn again. By the connection's: it keeps its place.
-      if stream.queued > 0, stream.sendWindow > 0 {
-        turns.append(id)
-      } else {
-        stream.isInTurn = false
-        streams[id] = stream
-      }
-      return false
-    }
-    stream.isInTurn = false
-    let isLast = length == stream.queued && stream.endsAfterQueue
-    if length > 0 || stream.trailerFields == nil {
-      let ends = isLast && stream.trailerFields == nil
-      HTTP2FrameWriter.writeHeader(
-        .data, length: length, flags: ends ? HTTP2Frame.Flags.endStream : 0, stream: id, into: &out)
-      stream.takeQueued(length, into: &out)
-      stream.sendWindow -= length
-      stream.sentLength += UInt64(length)
-      sendWindow -= length
-      // What the peer's window did not cut short may be answered with two WINDOW_UPDATEs, however small it is.
-      if length > 0, length == Self.largestData || stream.queued == 0 { smallFrames.giveBack(2) }
-    }
-    if isLast, let trailers = stream.trailerFields {
-      beginSection()
-      sectionWriter.write(trailers)
-      HTTP2FrameWriter.writeHeaders(
-        id, sectionWriter.buffer, endsStream: true, largestPayload: peer.maxFrameSize, into: &out)
-    }
-    if isLast { stream.sending = .ended }
-    if stream.isHeld, stream.queued <= limits.lowWaterMark, !isLast {
-      stream.isHeld = false
-      add(.writable(id))
-    }
-    streams[id] = stream
-    if isLast { didEndSending(id) } else { giveTurn(id) }
-    return true
-  }
-
-  /// Puts a stream with something to send behind the others.
-  mutating func giveTurn(_ id: UInt32) {
-    guard var stream = streams[id], !stream.isInTurn, stream.hasSomethingToSend,
-      stream.queued == 0 || stream.sendWindow > 0
-    else { return }
-    stream.isInTurn = true
-    streams[id] = stream
-    turns.append(id)
-  }
-
-  private mutating func beginSection() {
+  mutating func beginSection() {
     sectionWriter.clear()
     if owesTableUpdate {
       owesTableUpdate = false
@@ -226,7 +149,7 @@ extension HTTP2Connection {
   }
 
   /// A server that has answered does not wait for the rest of the request (RFC 9113 section 8.1).
-  private mutating func didEndSending(_ id: UInt32) {
+  mutating func didEndSending(_ id: UInt32) {
     guard let stream = streams[id] else { return }
     if role == .server || stream.isAbandoned, stream.receiving != .ended, !stream.isTunnel {
       HTTP2FrameWriter.writeReset(id, role == .server ? .noError : .cancel, into: &control)

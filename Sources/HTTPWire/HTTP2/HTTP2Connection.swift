@@ -41,8 +41,16 @@ package struct HTTP2Connection {
   var sectionWriter = FieldSectionWriter()
   /// The compression table of ours is empty, and the peer does not know it yet.
   var owesTableUpdate = true
-  /// Streams with something to send, in the order of their turns.
-  var turns = Deque<UInt32>()
+  /// Streams with something to send.
+  var order = SendOrder()
+  /// Of streams that have not begun.
+  var announcedPriorities: [UInt32: HTTP2Priority] = [:]
+  /// The peer has named a priority.
+  var saysPriorities = false
+  /// Body bytes that wait to be sent, of all streams.
+  var queued = 0
+  /// And those that have left.
+  var sentLength: UInt64 = 0
   var drain = DrainState.open
   /// GOAWAY has come: nothing new may begin.
   var peerIsLeaving = false
@@ -89,6 +97,7 @@ package struct HTTP2Connection {
     case .server:
       settings.append((.maxConcurrentStreams, UInt32(clamping: limits.concurrentStreams)))
       settings.append((.enableConnectProtocol, 1))
+      settings.append((.noRFC7540Priorities, 1))
     case .client: settings.append((.enablePush, 0))
     }
     HTTP2FrameWriter.writeSettings(settings, into: &control)
@@ -159,6 +168,8 @@ package struct HTTP2Connection {
       try takeContinuation(bytes, endsHeaders: endsHeaders, at: now)
     case .priority, .unknown:
       try spendSmallFrame(at: now)
+    case .priorityUpdate(let stream, let field):
+      try takePriorityUpdate(stream, field, at: now)
     case .reset(let stream, let code):
       try takeReset(stream, code, at: now)
     case .settings(let settings):
@@ -238,6 +249,8 @@ package struct HTTP2Connection {
   /// Forgets a stream; what of it lies unread no longer counts.
   mutating func remove(_ id: UInt32) {
     guard let stream = streams.removeValue(forKey: id) else { return }
+    if stream.isInTurn { order.remove(id) }
+    queued -= stream.queued
     creditConnection(stream.receiveWindow.unread)
   }
 

@@ -7,6 +7,8 @@ enum HTTP2Frame {
   case headers(UInt32, ByteBuffer, endsStream: Bool, endsHeaders: Bool)
   case continuation(UInt32, ByteBuffer, endsHeaders: Bool)
   case priority(UInt32)
+  /// RFC 9218 section 7.1: the stream that is meant, and its `priority` field.
+  case priorityUpdate(UInt32, ByteBuffer)
   case reset(UInt32, HTTP2ErrorCode)
   case settings([(id: UInt16, value: UInt32)])
   case settingsAcknowledged
@@ -18,7 +20,7 @@ enum HTTP2Frame {
   /// Of a type nobody knows: to be ignored (RFC 9113 section 4.1).
   case unknown
 
-  /// The types of RFC 9113 section 6.
+  /// The types of RFC 9113 section 6 and RFC 9218 section 7.1.
   enum Kind: UInt8 {
     case data = 0x0
     case headers = 0x1
@@ -30,6 +32,7 @@ enum HTTP2Frame {
     case goAway = 0x7
     case windowUpdate = 0x8
     case continuation = 0x9
+    case priorityUpdate = 0x10
   }
 
   struct Flags {

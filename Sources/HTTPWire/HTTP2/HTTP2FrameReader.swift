@@ -68,6 +68,12 @@ struct HTTP2FrameReader {
       }
       try requireIndependence(dependency, of: stream)
       return .priority(stream)
+    case .priorityUpdate:
+      try requireNoStream(stream, "PRIORITY_UPDATE")
+      guard let prioritized = payload.readInteger(as: UInt32.self) else {
+        throw HTTP2Error(.frameSizeError, "PRIORITY_UPDATE shorter than 4 bytes")
+      }
+      return .priorityUpdate(prioritized & HTTP2Frame.largestStreamID, payload)
     case .reset:
       try requireStream(stream, "RST_STREAM")
       guard length == 4, let code = payload.readInteger(as: UInt32.self) else {

@@ -30,6 +30,11 @@ package struct HTTP2Limits: Sendable, Equatable {
   /// What waits to be sent on one stream before its sender is told to wait.
   package var highWaterMark = 64 << 10
   package var lowWaterMark = 32 << 10
+  /// The same of the one stream that others have to wait for (RFC 9218), as long as all together have no more than
+  /// `firstQueueLimit`: as much as a socket takes at once, so that none of theirs slips in.
+  package var firstHighWaterMark = 256 << 10
+  package var firstLowWaterMark = 192 << 10
+  package var firstQueueLimit = 4 << 20
   package var fieldCount = 128
   package var targetLength = 16 << 10
 

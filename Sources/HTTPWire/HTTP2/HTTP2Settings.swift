@@ -1,4 +1,4 @@
-/// Names of settings (RFC 9113 section 6.5.2, RFC 8441 section 3).
+/// Names of settings (RFC 9113 section 6.5.2, RFC 8441 section 3, RFC 9218 section 2.1).
 enum HTTP2SettingID: UInt16 {
   case headerTableSize = 0x1
   case enablePush = 0x2
@@ -7,6 +7,7 @@ enum HTTP2SettingID: UInt16 {
   case maxFrameSize = 0x5
   case maxHeaderListSize = 0x6
   case enableConnectProtocol = 0x8
+  case noRFC7540Priorities = 0x9
 }
 
 /// What the peer has told us, as far as it bounds what we send.
@@ -16,6 +17,8 @@ struct HTTP2PeerSettings {
   var initialWindowSize = 65_535
   var maxFrameSize = 16_384
   var permitsConnectProtocol = false
+  /// It says priorities as RFC 9218 does, if any.
+  var hasNoTreePriorities = false
 
   /// Takes one setting over. Unknown ones are ignored.
   mutating func apply(_ id: UInt16, _ value: UInt32, role: HTTP2Role) throws(HTTP2Error) {
@@ -41,6 +44,9 @@ struct HTTP2PeerSettings {
         throw HTTP2Error(.protocolError, "SETTINGS_ENABLE_CONNECT_PROTOCOL that may not be")
       }
       permitsConnectProtocol = value == 1
+    case .noRFC7540Priorities:
+      guard value <= 1 else { throw HTTP2Error(.protocolError, "SETTINGS_NO_RFC7540_PRIORITIES that may not be") }
+      hasNoTreePriorities = value == 1
     case .maxHeaderListSize, nil: break
     }
   }

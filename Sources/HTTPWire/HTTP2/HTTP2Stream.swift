@@ -26,6 +26,7 @@ struct HTTP2Stream {
   /// To be sent behind the body.
   var trailerFields: HeaderList?
   var endsAfterQueue = false
+  var priority = HTTP2Priority.inTurns
   var isInTurn = false
   /// The sender was told to wait.
   var isHeld = false

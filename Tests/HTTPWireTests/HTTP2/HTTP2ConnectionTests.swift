@@ -13,7 +13,7 @@ import Testing
     var peer = try RawPeer(begins: false)
     let frames = peer.frames()
     #expect(frames.map(\.type) == [4, 8])
-    #expect(frames[0].payload.count == 24)
+    #expect(frames[0].payload.count == 30)
   }
 
   @Test func aRequestAndItsResponse() throws {
