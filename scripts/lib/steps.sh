@@ -1,12 +1,26 @@
+# shellcheck shell=bash
 # Sourced by the scripts of this folder: where we are, how to say a step with its duration, and which Swift is used.
 
 set -euo pipefail
 
+script=$(realpath "$0")
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 
 note() { printf '%s\n' "$*"; }
 fail() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+
+# What a script says for --help: the comment at its head.
+usage() { sed -n '2,${/^# shellcheck/q;/^#/!q;s/^# \{0,1\}//p}' "$script"; }
+
+# takes_nothing "$@": for scripts without options.
+takes_nothing() {
+  case ${1:-} in
+    '') ;;
+    -h | --help) usage; exit 0 ;;
+    *) fail "unknown option $1; scripts/$(basename "$0") takes none" ;;
+  esac
+}
 
 # step NAME COMMAND...: runs the command under a heading and says how long it took; a failure ends the script.
 step() {
