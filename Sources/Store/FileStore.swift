@@ -17,6 +17,9 @@ package actor FileStore: RecordStore {
   /// "TnEd": tells our files from other SQLite files.
   private static let applicationID: Int64 = 0x546e_4564
   private static let schemaVersion: Int64 = 1
+  private static let mostDeletedTogether = 256
+  /// In bytes: what the file of the last writes is cut to once they are in the other.
+  private static let longestJournal = 4 << 20
 
   private let executor = QueueExecutor(label: "store")
   private let clock: UnixClock
@@ -94,10 +97,33 @@ package actor FileStore: RecordStore {
 
   package func delete(_ kind: RecordKind, _ id: String) async throws(StoreError) {
     try checkOpen()
-    let removed = try connection.query(
-      "DELETE FROM records WHERE kind = ? AND id = ? RETURNING version", [.text(kind.rawValue), .text(id)])
+    forget(kind, id, wasThere: try remove(kind, id))
+  }
+
+  /// One wait for the disk serves many; whoever else wants something comes in between.
+  package func delete(_ kind: RecordKind, _ ids: [String]) async throws(StoreError) {
+    for start in stride(from: 0, to: ids.count, by: Self.mostDeletedTogether) {
+      try checkOpen()
+      let part = ids[start..<min(start + Self.mostDeletedTogether, ids.count)]
+      let removed = try connection.transaction { () throws(StoreError) -> [Bool] in
+        var removed: [Bool] = []
+        for id in part { removed.append(try remove(kind, id)) }
+        return removed
+      }
+      for (id, wasThere) in zip(part, removed) { forget(kind, id, wasThere: wasThere) }
+      await Task.yield()
+    }
+  }
+
+  private func remove(_ kind: RecordKind, _ id: String) throws(StoreError) -> Bool {
+    try !connection.query(
+      "DELETE FROM records WHERE kind = ? AND id = ? RETURNING version", [.text(kind.rawValue), .text(id)]
+    ).isEmpty
+  }
+
+  private func forget(_ kind: RecordKind, _ id: String, wasThere: Bool) {
     known[Key(kind: kind.rawValue, id: id)] = nil
-    if !removed.isEmpty { broadcast.send(RecordChange(kind: kind, id: id, action: .deleted)) }
+    if wasThere { broadcast.send(RecordChange(kind: kind, id: id, action: .deleted)) }
   }
 
   package func records(_ kind: RecordKind) async throws(StoreError) -> [StoredRecord] {
@@ -210,7 +236,8 @@ package actor FileStore: RecordStore {
   }
 
   private static func prepare(_ connection: SQLiteConnection, file: String) throws(StoreError) {
-    try connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+    try connection.execute(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = \(longestJournal)")
     let check = try connection.query("PRAGMA quick_check(1)")
     guard case .text("ok")? = check.first?.first else {
       throw StoreError.corruptFile(file, "its pages do not fit together")

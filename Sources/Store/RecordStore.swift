@@ -17,6 +17,9 @@ package protocol RecordStore: Sendable {
   /// Removes a record; one that is not there is no error.
   func delete(_ kind: RecordKind, _ id: String) async throws(StoreError)
 
+  /// Removes records together; where that fails some may have gone.
+  func delete(_ kind: RecordKind, _ ids: [String]) async throws(StoreError)
+
   /// Every live record of a kind, ordered by id.
   func records(_ kind: RecordKind) async throws(StoreError) -> [StoredRecord]
 
@@ -41,6 +44,10 @@ package protocol RecordStore: Sendable {
 extension RecordStore {
   /// Whether it can be relied on now.
   package var health: StoreHealth { StoreHealth() }
+
+  package func delete(_ kind: RecordKind, _ ids: [String]) async throws(StoreError) {
+    for id in ids { try await delete(kind, id) }
+  }
 
   package func put(
     _ kind: RecordKind, _ id: String, _ value: [UInt8], expiresAt: UnixTime?

@@ -59,6 +59,10 @@ package final class SupervisedStore: RecordStore {
     try await guarded(writes: true) { store async throws(StoreError) in try await store.delete(kind, id) }
   }
 
+  package func delete(_ kind: RecordKind, _ ids: [String]) async throws(StoreError) {
+    try await guarded(writes: true) { store async throws(StoreError) in try await store.delete(kind, ids) }
+  }
+
   package func records(_ kind: RecordKind) async throws(StoreError) -> [StoredRecord] {
     try await guarded { store async throws(StoreError) in try await store.records(kind) }
   }

@@ -1,5 +1,6 @@
 import Glibc
 import Policy
+import TestSupport
 import Testing
 
 @testable import Store
@@ -37,6 +38,18 @@ import Testing
     #expect(try await store.record(kind, "a")?.value == [1, 2])
     let next = try #require(try await store.put(kind, "b", [], expiresAt: nil, if: .absent))
     #expect(next > version)
+    await store.close()
+  }
+
+  /// What is written over and over does not make the files grow.
+  @Test func itsFilesStaySmall() async throws {
+    let store = try await open()
+    let value = [UInt8](repeating: 7, count: 512 << 10)
+    for _ in 0..<40 { try await store.put(kind, "a", value, expiresAt: nil) }
+    for name in [file, file + "-wal"] {
+      var status = stat()
+      #expect(stat(name, &status) == 0 && status.st_size < 8 << 20)
+    }
     await store.close()
   }
 

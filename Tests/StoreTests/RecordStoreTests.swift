@@ -3,28 +3,8 @@ import Logging
 import Policy
 import Store
 import Synchronization
+import TestSupport
 import Testing
-
-/// A clock that stands still until it is told to move.
-final class TestClock: Sendable {
-  private let time = Mutex(UnixTime(seconds: 1_700_000_000))
-  var now: UnixTime { time.withLock { $0 } }
-  func advance(seconds: Int64) { time.withLock { $0 = $0.adding(seconds: seconds) } }
-  var source: UnixClock { { self.now } }
-}
-
-/// A directory of its own for one test, removed afterwards.
-final class TemporaryDirectory: Sendable {
-  let path: String
-
-  init() throws {
-    var template = Array("/tmp/tunnel-edge-store-XXXXXX".utf8CString)
-    let made = try #require(mkdtemp(&template))
-    path = String(cString: made)
-  }
-
-  deinit { _ = system("rm -rf '\(path)'") }
-}
 
 /// Every kind of store, proved by the same tests.
 enum StoreKind: CaseIterable { case memory, file }
@@ -72,6 +52,24 @@ enum StoreKind: CaseIterable { case memory, file }
     #expect(try await store.records(kind).map(\.id) == ["long"])
     #expect(try await store.removeExpired() == 1)
     #expect(try await store.removeExpired() == 0)
+  }
+
+  @Test(arguments: StoreKind.allCases) func deletesManyTogether(_ store: StoreKind) async throws {
+    let store = try await open(store)
+    let ids = (0..<600).map { "id-\($0)" }
+    // Few are there: a file waits for the disk with each that is written.
+    for id in ["id-0", "id-255", "id-256", "id-599", "kept"] { try await store.put(kind, id, [1], expiresAt: nil) }
+    try await store.put(RecordKind("other"), "id-0", [1], expiresAt: nil)
+    var changes = await store.changes().makeAsyncIterator()
+    try await store.delete(kind, ids)
+    #expect(try await store.records(kind).map(\.id) == ["kept"])
+    #expect(try await store.record(RecordKind("other"), "id-0") != nil)
+    for id in ["id-0", "id-255", "id-256", "id-599"] {
+      #expect(await changes.next() == RecordChange(kind: kind, id: id, action: .deleted))
+    }
+    try await store.delete(kind, [])
+    await store.close()
+    await #expect(throws: StoreError.self) { try await store.delete(kind, ["kept"]) }
   }
 
   @Test(arguments: StoreKind.allCases) func putsOnCondition(_ store: StoreKind) async throws {
