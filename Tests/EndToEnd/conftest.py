@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from kit.visitor import Visitor
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTS = ["auth.localhost", "app.localhost", "api.localhost", "docs.localhost", "other.localhost"]
+
+# A shell's background job ignores it, and so would every ssh that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)

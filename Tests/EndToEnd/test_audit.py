@@ -142,6 +142,8 @@ def test_what_people_do_is_told_and_no_secret_is(stage):
     assert access[0]["response-code"] == 403
     for _ in range(20):
         assert bob.get(edge.url("/again")).status == 403
+    seen = "the last of them in the access log, which is written after it was answered"
+    until(lambda: sum(r.get("path") == "/again" and "duration" in r for r in edge.log_records()) == 20, seen)
     assert len(lines(edge, "visit refused", user=BOB)) == 5
 
     # A name that is not theirs, a cancelled sign-in, a forged logout.

@@ -18,7 +18,7 @@ from kit.processes import Program, run
 from kit.publisher import make_key
 from kit.service import Service
 from kit.visitor import Visitor
-from kit.waiting import PATIENCE, until
+from kit.waiting import PATIENCE, WITHIN_A_SECOND, took, until
 
 EVERYBODY = f"[{ALICE.email}, {BOB.email}]"
 
@@ -81,7 +81,7 @@ def test_openssh_spellings(edge, person, visitor, service):
         assert visitor.get(edge.url()).text == "Hello world!\n", name
         assert "WARNING" not in tunnel.output and "open failed" not in tunnel.output
         tunnel.stop()
-    kinds = {record["url"] for record in audit(edge, "tunnel opened")}
+    kinds = {record["url"] for record in edge.recorded("tunnel opened", count=len(named))}
     assert kinds == {f"https://app.localhost:{edge.https_port}"}
 
 
@@ -228,7 +228,7 @@ def test_refusals_are_told_where_their_person_looks(new_edge, person, visitor, s
     for tunnel, text in useless:
         assert tunnel.wait(within=15) == 255
         assert text in tunnel.output, tunnel.output
-    reasons = sorted(record["reason"] for record in audit(edge, "forward refused"))
+    reasons = sorted(record["reason"] for record in edge.recorded("forward refused", count=6))
     assert reasons == ["certificate-forbids", "needs-name", *["unix-socket"] * 2, *["unknown-name"] * 2]
     # Refused last, and ended last if it were to be: it stays for what it was granted.
     assert useful.is_running and browse(visitor, edge.url()).status == 200
@@ -277,7 +277,7 @@ def test_ssh_and_tcp_routes_bind_and_say_that_nobody_reaches_them(new_edge, pers
     assert states() == bound
     page = browse(visitor, edge.authenticate + "/.pomerium/")
     assert "ssh://web1" in page.text and "ssh routes are not served yet" in page.text
-    assert {record["url"] for record in audit(edge, "tunnel opened")} == set(bound)
+    assert {record["url"] for record in edge.recorded("tunnel opened", count=2)} == set(bound)
     # Port 0 over the same connection takes what is left; its number comes back, and cancels it.
     code, output = control("-O", "forward", "-R", f"*:0:{target}", "edge")
     assert code == 0, output
@@ -332,9 +332,9 @@ def test_port_zero_with_a_fixed_destination(edge, person, visitor, service):
     tunnel = person(edge).ssh("-v", "-N", "-T", "-R", f"0:127.0.0.1:{service.port}")
     tunnel.wait_for(r"Allocated port \d+")
     assert browse(visitor, edge.url()).text == "Hello world!\n"
-    begun = time.monotonic()
+    begun = time.time()
     assert visitor.get(edge.url()).status == 200
-    assert time.monotonic() - begun < 2 * PATIENCE
+    assert took(begun, time.time()) < WITHIN_A_SECOND
 
 
 # Several publishers
@@ -437,10 +437,10 @@ def test_a_second_tunnel_replaces_one_that_does_not_answer(edge, person, visitor
     frozen.signal(signal.SIGSTOP)
     try:
         publisher.forward(("app.localhost", service.port)).wait_published()
-        begun = time.monotonic()
+        begun = time.time()
         assert all(visitor.status(edge.url()) == 200 for _ in range(5))
-        assert time.monotonic() - begun < 2 * PATIENCE
-        until(lambda: len(audit(edge, "tunnel closed")) == 1, "the end of the silent one", within=5)
+        assert took(begun, time.time()) < WITHIN_A_SECOND
+        assert len(edge.recorded("tunnel closed")) == 1
     finally:
         frozen.signal(signal.SIGCONT)
 
@@ -452,10 +452,10 @@ def test_a_frozen_publisher_does_not_keep_visitors(edge, person, visitor, servic
     browse(visitor, edge.url())
     tunnels[0].signal(signal.SIGSTOP)
     try:
-        begun = time.monotonic()
+        begun = time.time()
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             pages = list(pool.map(lambda _: visitor.get(edge.url(), follow=False).status, range(8)))
-        assert set(pages) == {200} and time.monotonic() - begun < 9 * PATIENCE
+        assert set(pages) == {200} and took(begun, time.time()) < 9 * PATIENCE
     finally:
         tunnels[0].signal(signal.SIGCONT)
 
@@ -476,7 +476,7 @@ def test_shared_routes_and_names_that_become_free(new_edge, person, visitor, aut
     bobs = bob.ssh("-v", "-N", "-T", "-R", f"*:0:127.0.0.1:{behind[1].port}")
     bobs.wait_for(r"Allocated port \d+")
 
-    opened = [(record["email"], record["name"]) for record in audit(edge, "tunnel opened")]
+    opened = [(record["email"], record["name"]) for record in edge.recorded("tunnel opened", count=3)]
     assert sorted(opened) == [
         (ALICE.email, "api.localhost"), (ALICE.email, "app.localhost"), (BOB.email, "api.localhost"),
     ]  # fmt: skip
@@ -493,7 +493,7 @@ def test_shared_routes_and_names_that_become_free(new_edge, person, visitor, aut
     until(
         lambda: bobs_name in [(record["name"], record["email"]) for record in audit(edge, "tunnel opened")],
         "Bob's tunnel for the name",
-        within=1.5,
+        within=WITHIN_A_SECOND,
     )
     for host in ("api.localhost", "app.localhost"):
         browse(visitor, edge.url(host=host))

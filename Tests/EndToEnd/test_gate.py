@@ -10,21 +10,23 @@ from kit.announcing_proxy import AnnouncingProxy, binary, line
 from kit.people import approve
 from kit.raw_keys import ED25519Key
 from kit.raw_ssh import USERAUTH_FAILURE, Gone, RawSSH
-from kit.waiting import WITHIN_A_SECOND, until
+from kit.waiting import until
 from kit.wire import boolean, string
 
 # What happens on this machine itself counts, too, and nobody has to copy digits because of an announced address.
 STRICT = "ssh_per_source_penalty_exempt_list: []\nssh_sign_in_check: page\n"
 # However slow the machine is: the penalties of two failures are not over before the second.
 TWO_FAILURES = 'ssh_per_source_penalties: "authfail:60s min:100s"\n'
+# In seconds: long for a busy machine, and short beside the time that a login may take.
+SOON = 10.0
 NOT_ALLOWED = b"Not allowed at this time\r\n"
 FULL_HOUSE = b"Too many connections, try again in a moment\r\n"
 
 
-def said_at_the_door(port, source, data=b"SSH-2.0-Raw_1.0\r\n", within=WITHIN_A_SECOND):
+def said_at_the_door(port, source, data=b"SSH-2.0-Raw_1.0\r\n"):
     """Everything the server says to somebody who sends this and waits for the end; None: it does not end."""
     with socket.create_connection(("127.0.0.1", port), source_address=(source, 0)) as link:
-        link.settimeout(within)
+        link.settimeout(SOON)
         said = b""
         try:
             link.sendall(data)
@@ -40,7 +42,7 @@ def said_at_the_door(port, source, data=b"SSH-2.0-Raw_1.0\r\n", within=WITHIN_A_
 def first_word(port, source):
     """How the server begins: `SSH-` for somebody who is let in."""
     with socket.create_connection(("127.0.0.1", port), source_address=(source, 0)) as link:
-        link.settimeout(WITHIN_A_SECOND)
+        link.settimeout(SOON)
         with contextlib.suppress(ConnectionError):
             return link.recv(4)
         return b""
@@ -93,7 +95,7 @@ def test_the_announced_address_is_the_source_of_everything(behind_a_proxy, new_p
         proved = until(lambda: records(edge, message="ssh key proved"), "the log line")
         assert proved[0]["source-addr"].startswith(source) and proved[0]["proxy-addr"] == "127.0.0.2", proved
         for event in ("sign-in started", "sign-in approved", "tunnel opened"):
-            assert [record["source"] for record in records(edge, event=event)] == [source], event
+            assert [record["source"] for record in edge.recorded(event)] == [source], event
     finally:
         proxy.stop()
 
@@ -107,7 +109,7 @@ def test_nobody_else_speaks_for_others(behind_a_proxy, new_publisher, visitor, s
     tunnel = new_publisher(edge).forward(("app.localhost", service.port))
     approve(tunnel, visitor)
     tunnel.wait_published()
-    assert records(edge, event="tunnel opened")[0]["source"] == "127.0.0.1"
+    assert edge.recorded("tunnel opened")[0]["source"] == "127.0.0.1"
 
 
 def test_a_proxy_that_does_not_announce_is_told_so(behind_a_proxy):
@@ -153,7 +155,7 @@ def test_a_source_that_fails_again_and_again_is_turned_away(new_edge, new_publis
         assert first_word(edge.ssh_port, "127.66.0.1") == b"SSH-"
         fail_to_log_in(edge.ssh_port, "127.66.0.1")
     until(lambda: said_at_the_door(edge.ssh_port, "127.66.0.1") == NOT_ALLOWED, "the penalty")
-    began = records(edge, event="ssh source penalised")
+    began = edge.recorded("ssh source penalised")
     assert [(record["source"], record["reason"]) for record in began] == [("127.66.0.1", "authfail")], began
     # Others notice nothing, also not from the next address.
     tunnel = new_publisher(edge).forward(("app.localhost", service.port))
@@ -191,7 +193,7 @@ def test_one_illegal_message_is_enough_and_a_sign_in_makes_good(new_edge, new_pu
     approve(tunnel, visitor)
     tunnel.wait_published()
     attack("127.0.0.1")
-    until(lambda: records(edge, event="ssh source penalised", source="127.0.0.1"), "the penalty of the second")
+    edge.recorded("ssh source penalised", source="127.0.0.1")
     outcomes = [first_word(edge.ssh_port, "127.0.0.1") for _ in range(60)]
     assert outcomes.count(NOT_ALLOWED[:4]) > 5, "no share was turned away"
     assert outcomes.count(b"SSH-") > 5, "nobody got in any more"
@@ -221,7 +223,7 @@ def test_one_person_has_as_many_connections_as_allowed(new_edge, new_publisher, 
     third.wait()
     assert "2 connections already" in third.output, third.output
     second.stop()
-    until(lambda: len(records(edge, event="tunnel closed")) == 1, "the end of the second")
+    edge.recorded("tunnel closed")
     publisher.ssh("-v", "-N", "-R", f"app.localhost:443:127.0.0.1:{service.port}").wait_published()
     assert visitor.status(edge.url()) == 200
 
@@ -279,7 +281,7 @@ def test_a_flood_from_everywhere_leaves_room_for_people(new_edge, new_publisher,
         assert edge.resident - before < 16 * 1024
         # Whoever comes from where somebody signed in lately gets in at once, at the first try.
         known = publisher.ssh("-v", "-N", "-R", f"app.localhost:443:127.0.0.1:{service.port}")
-        known.wait_published(within=5)
+        known.wait_published()
         assert visitor.get(edge.url()).text == "Hello world!\n"
 
         # Strangers wait until the idlers have had their time: then these make room, one for one.

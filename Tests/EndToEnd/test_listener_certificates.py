@@ -1,6 +1,5 @@
 """Certificates of the listener: by name and by kind of key, with a staple, and changed while it runs."""
 
-import re
 import subprocess
 
 import pytest
@@ -69,7 +68,7 @@ def test_certificates_by_name_and_kind(new_edge, pairs, service, binary):
     ends = [line for line in told.splitlines() if line.startswith("tunnel_edge_certificate_expiry_timestamp_seconds{")]
     assert code == 0 and len(ends) == 2 and 'certificate="app.localhost"' in ends[0], told
     # 30 days are left, or a second less.
-    assert re.search(r"the certificate for app\.localhost expires in (29|30) days", edge.output)
+    edge.program.wait_for(r"the certificate for app\.localhost expires in (29|30) days")
 
     # A key of another pair: the old certificates stay, and the message says where.
     good = edge.configuration.read_text()
@@ -110,7 +109,7 @@ def test_without_a_certificate(new_edge, service):
     edge = new_edge()
     edge.certificate = edge.certificate_key = ""
     edge.start(edge.text(routes=ROUTE.format(edge.https_port, service.port)))
-    assert "no certificate for `address`" in edge.output
+    edge.says("no certificate for `address`")
     for name in ("app.localhost", "auth.localhost"):
         told = openssl("s_client", "-connect", f"127.0.0.1:{edge.https_port}", "-servername", name)
         assert "self-signed certificate" in told and "CN = *" in told, told

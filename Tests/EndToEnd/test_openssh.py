@@ -128,7 +128,7 @@ def test_localhost_means_the_only_route_one_may_publish(edge, publisher, visitor
     approve(tunnel, visitor)
     tunnel.wait_published()
     until(lambda: visitor.status(edge.url()) == 200, "the page")
-    assert "app.localhost" in tunnel.output
+    tunnel.wait_for(r"app\.localhost")
 
 
 def test_control_master(edge, publisher, visitor, service):

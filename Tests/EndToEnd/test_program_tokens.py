@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from kit.edge import Edge
-from kit.people import ALICE, BOB, browse
+from kit.people import BOB, browse
 from kit.processes import Program, run
 from kit.service import Service
 from kit.visitor import Visitor

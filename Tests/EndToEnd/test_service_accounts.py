@@ -7,7 +7,7 @@ import pytest
 from kit.edge import route
 from kit.processes import run
 from kit.publisher import make_key
-from kit.waiting import until
+from kit.waiting import WITHIN_A_SECOND, seconds_until, until
 
 ACCOUNT = """\
 service_accounts:
@@ -55,16 +55,12 @@ def start(new_edge, new_publisher, authority_key):
     return begin
 
 
-def audit(edge, event):
-    return [record for record in edge.log_records() if record.get("event") == event]
-
-
 def test_a_listed_key_publishes_its_names_and_no_others(start, visitor, service):
     edge, publisher = start()
     tunnel = publisher.forward(("api.localhost", service.port), options=["-o", "BatchMode=yes"]).wait_published()
     assert visitor.get(edge.url(host="api.localhost")).text == "Hello world!\n"
     assert "Signed in as ci-deploy until " in tunnel.output
-    [record] = audit(edge, "service account signed in")
+    [record] = edge.recorded("service account signed in")
     assert record["user"] == "ci-deploy"
     # Its own name under a wildcard, no other name, and not the route whose policy would let it.
     publisher.forward(("shop.ci.localhost", service.port)).wait_published()
@@ -94,13 +90,21 @@ def test_a_certificate_of_its_authority_does_and_ends(start, new_publisher, auth
         stranger = publisher.ssh("-N", "-T", *only)
         assert stranger.sign_in_url()
         stranger.stop()
-    now = time.time()
-    until_when = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(now + 4))
-    certify("-n", "ci", "-V", f"19700101000001Z:{until_when}")
-    tunnel = publisher.forward(("api.localhost", service.port), options=only).wait_published()
-    assert visitor.get(edge.url(host="api.localhost")).status == 200
-    assert tunnel.wait(within=20) == 255
-    assert "Your session has ended" in tunnel.output and now + 3 <= time.time() <= now + 10
+
+    def published(lifetime):
+        """A tunnel that was there before its certificate ended; where this machine was too slow for that, none."""
+        end = int(time.time()) + lifetime
+        certify("-n", "ci", "-V", f"19700101000001Z:{time.strftime('%Y%m%d%H%M%SZ', time.gmtime(end))}")
+        tunnel = publisher.forward(("api.localhost", service.port), options=only)
+        until(lambda: "remote forward success" in tunnel.output or not tunnel.is_running, "the tunnel or its end")
+        if "remote forward success" in tunnel.output and visitor.status(edge.url(host="api.localhost")) == 200:
+            return tunnel, end
+        tunnel.stop()
+        return None
+
+    tunnel, end = published(4) or published(20) or published(120)
+    assert tunnel.wait(within=180) == 255
+    assert "Your session has ended" in tunnel.output and end - 1 <= time.time()
 
 
 def test_what_it_may_not_do_is_told_without_a_link(start, service):
@@ -109,7 +113,7 @@ def test_what_it_may_not_do_is_told_without_a_link(start, service):
     assert refused.wait() == 255
     assert "The service account ci-deploy may not sign in from 127.0.0.1" in refused.output
     assert not refused.asked_to_sign_in
-    assert audit(edge, "service account refused")
+    edge.recorded("service account refused")
     edge.edit(r"^    source_addresses: .*\n", "")
     edge.edit(r"expires: \S+", "expires: 2020-01-01")
     until(lambda: "service account ci-deploy has expired" in edge.output, "the warning of the reload")
@@ -123,7 +127,6 @@ def test_taken_out_of_the_file_it_is_gone_within_a_second(start, visitor, servic
     tunnel = publisher.forward(("api.localhost", service.port)).wait_published()
     assert visitor.get(edge.url(host="api.localhost")).status == 200
     edge.edit(r"name: ci-deploy", "name: another")
-    begun = time.monotonic()
-    assert tunnel.wait(within=15) == 255
-    assert time.monotonic() - begun < 3
+    assert seconds_until(lambda: not tunnel.is_running, "the end of the tunnel") < WITHIN_A_SECOND + 1
+    assert tunnel.wait() == 255
     assert "Your session has ended" in tunnel.output

@@ -17,7 +17,7 @@ from kit import websocket
 from kit.announcing_proxy import line
 from kit.http2 import HTTP2Visitor
 from kit.people import approve
-from kit.waiting import until
+from kit.waiting import took, until
 
 FULL = bool(os.environ.get("TUNNEL_EDGE_TEST_FULL"))
 PUBLIC = """  - from: https://app.localhost:{port}
@@ -75,10 +75,10 @@ def test_slow_visitors_keep_nobody_waiting(new_edge, visitor, service):
     until(lambda: service.open_streams == 6, "the streams to begin")
     longest = 0
     while not all(one.received is not None for one in slow):
-        assert time.monotonic() - began < 30
-        asked = time.monotonic()
+        assert time.monotonic() - began < 60
+        asked = time.time()
         assert visitor.get(edge.url()).text == "Hello world!\n"
-        longest = max(longest, time.monotonic() - asked)
+        longest = max(longest, took(asked, time.time()))
     assert longest < 2, f"a healthy visitor waited {longest:.1f} s"
     assert all(one.received.startswith(b"HTTP/1.1 408 ") for one in slow)
     assert stalled.wait(stream).reset is not None

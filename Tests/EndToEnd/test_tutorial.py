@@ -45,6 +45,7 @@ def test_the_tutorial(edge, publisher, visitor, authority, service):
         lambda: edge.program.is_running and tunnel.is_running and visitor.get(edge.url()).text == "Hello world!\n",
         "the published page",
     )
+    tunnel.wait_for(r"^You may publish app\.localhost.*\n")
     quiet = tunnel.output
 
     # Another browser is asked to sign in first, and sees the page then.

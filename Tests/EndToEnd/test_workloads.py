@@ -105,10 +105,6 @@ def show(authority):
     return post
 
 
-def audit(edge, event):
-    return [record for record in edge.log_records() if record.get("event") == event]
-
-
 def visit(visitor, edge, token, path="/", host="api.localhost"):
     return visitor.get(edge.url(path, host=host), follow=False, headers={"Authorization": f"Bearer {token}"})
 
@@ -125,7 +121,7 @@ def test_a_job_publishes_by_key_alone_and_its_token_counts_once(start, issuer, s
     assert status == 200, answer
     assert answer["service_account"] == "preview" and answer["hosts"] == ["api.localhost"]
     assert answer["fingerprint"].startswith("SHA256:") and answer["expires_at"].endswith("Z") and answer["request_id"]
-    [record] = audit(edge, "workload key bound")
+    [record] = edge.recorded("workload key bound")
     assert record["job"] == "repo:example/shop:ref:refs/heads/main" and record["request-id"] == answer["request_id"]
     assert record["key"] == answer["fingerprint"] and record["source"] == "127.0.0.1"
 
@@ -167,7 +163,7 @@ def test_the_tokens_end_ends_the_tunnel_with_a_text_that_says_so(start, issuer, 
     late = publisher.forward(("api.localhost", service.port))
     assert late.wait(within=20) == 255
     assert "Post a fresh token" in late.output and not late.asked_to_sign_in
-    until(lambda: audit(edge, "workload key ended"), "the line of the audit log")
+    edge.recorded("workload key ended")
 
 
 def test_what_is_wrong_is_told_as_json(start, issuer, show, new_publisher):
@@ -202,14 +198,14 @@ def test_what_is_wrong_is_told_as_json(start, issuer, show, new_publisher):
     issuer.rotate()
     status, answer = show(edge, issuer.token(ref="refs/heads/release-7"), key, form=True)
     assert status == 200, answer
-    assert audit(edge, "workload key refused")
+    edge.recorded("workload key refused")
 
 
 def test_keys_belong_to_people_or_to_jobs(start, issuer, show, new_publisher, visitor, service):
     edge = start()
     person, job = new_publisher(edge), new_publisher(edge)
     approve(person.forward(("app.localhost", service.port)), visitor)
-    until(lambda: audit(edge, "tunnel opened"), "the person's tunnel")
+    edge.recorded("tunnel opened")
     status, answer = show(edge, issuer.token(), person.key)
     assert status == 409 and "person's" in answer["error"]
     # The job's link was asked for before its token came: nobody can make it come true any more.
@@ -251,7 +247,7 @@ def test_a_token_visits_until_the_configuration_says_otherwise(
     assert visit(visitor, edge, issuer.token(aud="https://other.example")).status == 401
     # A token of somebody else's issuer is the service's business: to the edge nobody is signed in.
     assert visit(visitor, edge, issuer.token(iss="https://other.example")).status == 302
-    [record] = audit(edge, "workload token accepted")
+    [record] = edge.recorded("workload token accepted")
     assert record["service-account"] == "preview" and record["job"] == "repo:example/shop:ref:refs/heads/main"
     link, stream = visitor.start(
         "GET", edge.url("/events", host="api.localhost"), headers={"Authorization": f"Bearer {token}"}

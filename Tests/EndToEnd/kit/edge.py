@@ -190,6 +190,22 @@ class Edge:
                 except ValueError:
                     continue
 
+    def recorded(self, event, count=1, **fields):
+        """The records of this event with these fields, once there are so many.
+
+        A thread of its own writes the edge's log, and another reads it here: what was done is told a little later.
+        """
+
+        def there():
+            found = [record for record in self.log_records() if record.get("event") == event]
+            return [record for record in found if all(record.get(name) == value for name, value in fields.items())]
+
+        return until(lambda: len(found := there()) >= count and found, f"{count} of {event!r} with {fields} in the log")
+
+    def says(self, text):
+        """Waits until the log has this text."""
+        until(lambda: text in self.output, f"{text!r} in the log")
+
     # Names
 
     def url(self, path="/", host="app.localhost"):

@@ -172,7 +172,7 @@ class FaultyProvider:
     def start(self):
         """Again after `stop`, it knows whom it knew."""
         self._server = make_server("127.0.0.1", self.port, self._app, threaded=True)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     # How it hangs
 

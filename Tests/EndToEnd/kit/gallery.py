@@ -1,10 +1,10 @@
 """Every page of the edge, asked for once and kept; and a server that shows them again to a browser, headers and all."""
 
-import threading
 from http.client import HTTPResponse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
+from .threaded_server import ThreadedServer
 from .visitor import Response
 
 SHOWN_AGAIN = ("Content-Type", "Content-Language", "Content-Security-Policy", "Referrer-Policy")
@@ -42,13 +42,11 @@ class Gallery:
                 self.end_headers()
                 self.wfile.write(body)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._server = ThreadedServer(("127.0.0.1", 0), Handler)
+        self._server.begin()
 
     def url(self, name):
         return f"http://127.0.0.1:{self._server.server_address[1]}/{name}"
 
     def stop(self):
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()

@@ -13,10 +13,11 @@ import time
 from dataclasses import dataclass, field
 from html import escape
 from http.cookies import SimpleCookie
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from .names import free_port
+from .threaded_server import ThreadedServer
 
 DOCS = "https://docs.github.com"
 
@@ -97,13 +98,11 @@ class GitHub:
         self._refresh = {}
         self._consents = set()  # (login, client)
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler())
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._server = ThreadedServer(("127.0.0.1", self.port), self._handler())
+        self._server.begin()
 
     def stop(self):
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     # What happens to people and tokens
 

@@ -1,14 +1,15 @@
 """An issuer of tokens for jobs, as GitHub, GitLab and clusters are: a description, a key set, and GitHub's place to ask for one."""
 
 import json
-import threading
 import time
 import uuid
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
+
+from .threaded_server import ThreadedServer
 
 
 class JobIssuer:
@@ -46,10 +47,10 @@ class JobIssuer:
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadedServer(("127.0.0.1", 0), Handler)
         self.name = f"http://127.0.0.1:{self._server.server_port}"
         self.audience = None
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._server.begin()
 
     def rotate(self):
         self.key = ECKey.generate_key("P-256", {"kid": uuid.uuid4().hex}, private=True)
@@ -76,5 +77,4 @@ class JobIssuer:
         return jwt.encode(header, self.claims(**changes), self.key)
 
     def stop(self):
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()

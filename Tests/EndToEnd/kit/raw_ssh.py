@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from .raw_ciphers import CIPHERS, MACS, Plain, make_cipher
 from .raw_keys import CURVES
-from .waiting import WITHIN_A_SECOND
 from .wire import Fields, boolean, mpint, names, string, uint32
 
 DISCONNECT, IGNORE, UNIMPLEMENTED, DEBUG, SERVICE_REQUEST, SERVICE_ACCEPT, EXT_INFO = range(1, 8)
@@ -137,8 +136,8 @@ class RawSSH:
         assert payload[0] in numbers, f"expected {numbers}, got {payload!r}"
         return payload
 
-    def ending(self, within=WITHIN_A_SECOND):
-        """Reads until the server closes, which it must do soon: (its DISCONNECT, the packets before it)."""
+    def ending(self, within=5.0):
+        """Reads until the server closes, before a login's time is over: (its DISCONNECT, the packets before it)."""
         begun = time.monotonic()
         seen = []
         try:

@@ -7,8 +7,10 @@ import ssl
 import struct
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
+
+from .threaded_server import ThreadedServer
 
 BLOCK = hashlib.shake_256(b"tunnel-edge").digest(1 << 20)
 
@@ -45,8 +47,7 @@ class Service:
         class Handler(_Handler):
             service = outer
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = ThreadedServer(("127.0.0.1", 0), Handler)
         if certificate:
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             tls.load_cert_chain(*certificate)
@@ -57,7 +58,7 @@ class Service:
                 self._server.socket, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=False
             )
         self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._server.begin()
 
     def count(self, by):
         with self._lock:
@@ -65,12 +66,7 @@ class Service:
 
     def stop(self):
         self.release.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 256  # many connect at once; beyond this the kernel drops them for a second
+        self._server.stop()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -2,16 +2,16 @@
 
 import json
 import secrets
-import threading
 import time
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from .names import free_port
+from .threaded_server import ThreadedServer
 
 TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
@@ -71,13 +71,11 @@ class ShapedProvider:
         self.gave_refresh_token = False
         self._key = RSAKey.generate_key(2048, {"kid": "one"}, private=True)
         self._codes = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler())
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._server = ThreadedServer(("127.0.0.1", self.port), self._handler())
+        self._server.begin()
 
     def stop(self):
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     def _document(self):
         return {

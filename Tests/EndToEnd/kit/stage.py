@@ -14,7 +14,7 @@ from .holdings import Held, open_holding
 from .publisher import Tunnel
 from .service import Service
 from .visitor import Visitor
-from .waiting import WITHIN_A_SECOND, until
+from .waiting import WITHIN_A_SECOND, took, until
 
 WHOLE = bool(os.environ.get("TUNNEL_EDGE_TEST_FULL"))
 ALICE, BOB, CAROL, DAVE = (f"{name}@example.test" for name in ("alice", "bob", "carol", "dave"))
@@ -115,6 +115,7 @@ class Stage:
     keys: dict  # name -> Publisher
     wanted: Wanted
     held: list = field(default_factory=list)
+    saved: int = 0  # how often the configuration was written, each time with something new
 
     # The configuration
 
@@ -125,15 +126,15 @@ class Stage:
         """Writes the configuration; returns when that was."""
         for name, value in changes.items():
             setattr(self.wanted, name, value)
+        self.saved += 1
         before = time.time()
         self.edge.save(self.wanted.text(self.edge))
         return before
 
     def settle(self, **changes):
-        """The same, and waits until it is in force."""
-        count = self.applied()
+        """The same, and waits until it is in force: this one, not one before it that the log tells late."""
         self.save(**changes)
-        until(lambda: self.applied() > count, "the configuration to be applied")
+        until(lambda: self.applied() == self.saved, "the configuration to be applied")
 
     # People
 
@@ -217,7 +218,7 @@ class Stage:
         worst = max(concerned, key=lambda h: h.ended_at)
         early = [h for h in concerned if h.ended_at < (not_before or since) - 0.2]
         assert not early, f"ended too early: {early}"
-        assert worst.ended_at - since < bound, f"{worst!r} took {worst.ended_at - since:.2f} s"
+        assert took(since, worst.ended_at) < bound, f"{worst!r} took {worst.ended_at - since:.2f} s"
         for holding in self.held:
             if not ended(holding):
                 holding.prove()

@@ -3,6 +3,7 @@
 import codecs
 import socket
 import socketserver
+import sys
 import threading
 
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
@@ -38,6 +39,11 @@ class WebSocketPeer:
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True
             request_queue_size = 64
+
+            def handle_error(self, request, client_address):
+                """Clients go away in the middle of things; all else is told on standard error."""
+                if not isinstance(sys.exc_info()[1], OSError):
+                    super().handle_error(request, client_address)
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]
