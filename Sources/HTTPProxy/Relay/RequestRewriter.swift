@@ -74,7 +74,8 @@ struct RequestRewriter {
     case .authorization where dropsAuthorization:
       return false
     case .other, .authorization, .origin, .accept, .acceptEncoding, .userAgent, .referer, .secFetchSite, .secFetchMode,
-      .secWebSocketKey, .accessControlRequestMethod, .setCookie, .secWebSocketAccept, .wwwAuthenticate, .contentType,
+      .secWebSocketKey, .accessControlRequestMethod, .priority, .setCookie, .secWebSocketAccept, .wwwAuthenticate,
+      .contentType,
       .server, .date, .altSvc, .nel, .reportTo, .clearSiteData, .strictTransportSecurity, .xFrameOptions,
       .xContentTypeOptions, .referrerPolicy, .contentSecurityPolicy, .location:
       break
