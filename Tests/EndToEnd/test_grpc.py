@@ -150,9 +150,17 @@ def test_errors_arrive_as_they_were_meant(app, cookie):
 
 
 def test_deadlines_and_cancelled_calls_end_at_the_service(app, cookie, plain):
-    plain.cancelled.clear()
-    answers = app.wait(b"", metadata=cookie, timeout=1.5)
-    assert next(answers) == b"waiting"
+    def waiting(seconds):
+        """A call whose service has begun to wait; where this machine was too slow for that deadline, none."""
+        plain.cancelled.clear()
+        answers = app.wait(b"", metadata=cookie, timeout=seconds)
+        try:
+            assert next(answers) == b"waiting"
+        except grpc.RpcError:
+            return None
+        return answers
+
+    answers = waiting(1) or waiting(10)
     with pytest.raises(grpc.RpcError) as failed:
         next(answers)
     assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
