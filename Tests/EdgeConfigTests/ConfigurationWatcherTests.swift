@@ -1,9 +1,11 @@
 import EdgeConfig
 import Foundation
+import TestSupport
 import Testing
 
 /// A watcher over real files whose changes are awaited one by one.
 private final class Watched: Sendable {
+  private let directory: TemporaryDirectory
   let folder: URL
   let watcher: ConfigurationWatcher
   private let changes: AsyncStream<ConfigurationChange>
@@ -17,8 +19,8 @@ private final class Watched: Sendable {
 
   /// `prepare` makes the files; `names` are watched, relative to the folder.
   init(_ names: [String] = ["config.yaml"], prepare: (URL) throws -> Void = { _ in }) throws {
-    folder = FileManager.default.temporaryDirectory.appending(path: "tunnel-edge-watch-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    directory = try TemporaryDirectory()
+    folder = URL(filePath: directory.path)
     try prepare(folder)
     let folder = folder
     let files = names.map { name in
@@ -32,10 +34,7 @@ private final class Watched: Sendable {
     watcher.start()
   }
 
-  deinit {
-    watcher.stop()
-    try? FileManager.default.removeItem(at: folder)
-  }
+  deinit { watcher.stop() }
 
   func path(_ name: String) -> String { folder.appending(path: name).path }
 
@@ -59,7 +58,7 @@ private final class Watched: Sendable {
   func nextChange() async throws -> ConfigurationChange { try #require(await iterator.iterator.next()) }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(4)))
 struct ConfigurationWatcherTests {
   @Test func `an atomic save is told once`() async throws {
     let watched = try Watched {
@@ -186,11 +185,18 @@ struct ConfigurationWatcherTests {
     let watched = try Watched {
       try "1".write(to: $0.appending(path: "config.yaml"), atomically: true, encoding: .utf8)
     }
+    let clock = ContinuousClock()
+    let begun = clock.now
     try watched.write("2")
     try watched.write("1")
+    let between = clock.now - begun
     for number in 0..<200 { try watched.write("x", to: "stranger-\(number)") }
     try watched.write("3", atomically: true)
-    #expect(try await watched.next() == "3")
+    var told = try await watched.next()
+    // On a machine so slow that the rest between two equal reads passed in between, both were changes.
+    if between > .milliseconds(90), told == "2" { told = try await watched.next() }
+    if between > .milliseconds(90), told == "1" { told = try await watched.next() }
+    #expect(told == "3")
   }
 
   @Test func `an invalid file and the valid one after it are both told, and what was read is what is loaded`()

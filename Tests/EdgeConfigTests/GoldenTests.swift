@@ -1,12 +1,12 @@
 import EdgeConfig
 import Foundation
+import TestSupport
 import Testing
 
 /// Each `*.yaml` of the folder beside the expected diagnostics in `*.expected`. To accept what comes now, run with
 /// `TUNNEL_EDGE_RECORD=1` and read the difference.
 @Suite struct GoldenTests {
-  static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .appending(path: "Fixtures/EdgeConfig")
+  static let folder = Checkout.root.appending(path: "Tests/Fixtures/EdgeConfig")
 
   static let names: [String] = {
     let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "golden").path)) ?? []

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import EmbeddedProvider
@@ -18,13 +19,7 @@ import Testing
   }
 
   @Test func theFileOfTheRepositoryIsRead() throws {
-    var folder = URL(fileURLWithPath: #filePath)
-    while folder.path != "/",
-      !FileManager.default.fileExists(atPath: folder.appendingPathComponent("dex/config.yaml").path)
-    {
-      folder.deleteLastPathComponent()
-    }
-    let configuration = try ProviderConfiguration(file: folder.appendingPathComponent("dex/config.yaml").path)
+    let configuration = try ProviderConfiguration(file: Checkout.root.appending(path: "dex/config.yaml").path())
     #expect(configuration.issuer.text == "http://localhost:5556/dex")
     #expect(configuration.users.map(\.email) == ["alice@example.com", "bob@example.com", "carol@example.com"])
     #expect(configuration.client(id: "pomerium")?.secret == "pomerium-client-secret")

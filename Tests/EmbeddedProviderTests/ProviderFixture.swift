@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import NIOPosix
 import Synchronization
+import TestSupport
 
 @testable import EmbeddedProvider
 
@@ -41,12 +42,14 @@ struct ProviderFixture {
   static let aliceHash = "$2b$04$abcdefghijklmnopqrstuuUjZTeDDwje0UmqCY0iGhdozEfNTDyA6"
   static let bobHash = "$2b$04$abcdefghijklmnopqrstuuigviMnTL7PpWsi3c8uj32he27OfP0fi"
 
-  init(approval: Bool = true, directory: TemporaryDirectory? = nil, clock: TestClock = TestClock()) throws {
+  init(
+    approval: Bool = true, directory: TemporaryDirectory? = nil, clock: TestClock = TestClock(seconds: 1_800_000_000)
+  ) throws {
     self.clock = clock
     let configuration = try ProviderConfiguration(text: Array(Self.file(approval: approval).utf8), name: "dex.yaml")
     let kept = try directory ?? TemporaryDirectory()
     service = try ProviderService(
-      configuration: configuration, directory: try KeyDirectory(path: kept.path), clock: { clock.now() },
+      configuration: configuration, directory: try KeyDirectory(path: kept.path), clock: { clock.now.milliseconds },
       random: SecureRandom.source, logger: Logger(label: "test"))
   }
 
@@ -125,22 +128,6 @@ func requireValue<Value>(_ value: Value?) throws -> Value {
   return value
 }
 struct MissingValue: Error {}
-
-final class TestClock: Sendable {
-  private let milliseconds = Mutex<Int64>(1_800_000_000_000)
-  func now() -> Int64 { milliseconds.withLock { $0 } }
-  func advance(seconds: Int64) { milliseconds.withLock { $0 += seconds * 1000 } }
-}
-
-/// A directory that is gone with its last reference.
-final class TemporaryDirectory: Sendable {
-  let path: String
-  init() throws {
-    path = NSTemporaryDirectory() + "provider-" + SecureRandom.token(bytes: 8)
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-  }
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-}
 
 extension ProviderResponse {
   func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }

@@ -1,5 +1,6 @@
 import EdgeCrypto
 import Foundation
+import TestSupport
 import Testing
 
 @testable import EmbeddedProvider

@@ -1,14 +1,12 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Policy
 
 /// docs/policy.md says what the code does.
 @Suite struct PolicyPageTests {
-  private static let page: String = {
-    let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    return (try? String(contentsOf: tests.appending(path: "../docs/policy.md"), encoding: .utf8)) ?? ""
-  }()
+  private static let page = (try? Checkout.text("docs/policy.md")) ?? ""
 
   /// The cells of the rows of a section's tables.
   private func rows(_ section: String) throws -> [[String]] {

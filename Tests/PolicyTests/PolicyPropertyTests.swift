@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Policy
@@ -24,7 +25,7 @@ import Testing
     requests = Self.people.map { ($0, People.request($0, Self.request)) }
   }
 
-  private func rule(_ generator: inout SplitMix64, _ action: RuleAction? = nil) -> Rule {
+  private func rule(_ generator: inout SeededGenerator, _ action: RuleAction? = nil) -> Rule {
     let groups = (0..<Int.random(in: 1...2, using: &generator)).map { _ in
       Group(
         operation: GroupOperator.allCases.randomElement(using: &generator) ?? .and,
@@ -35,8 +36,8 @@ import Testing
     return Rule(action: action ?? (Bool.random(using: &generator) ? .allow : .deny), groups: groups)
   }
 
-  private func forManyPolicies(_ seed: UInt64, _ body: ([Rule], inout SplitMix64) -> Void) {
-    var generator = SplitMix64(state: seed)
+  private func forManyPolicies(_ seed: UInt64, _ body: ([Rule], inout SeededGenerator) -> Void) {
+    var generator = SeededGenerator(seed)
     for _ in 0..<200 {
       body((0..<Int.random(in: 1...5, using: &generator)).map { _ in rule(&generator) }, &generator)
     }
@@ -135,16 +136,5 @@ import Testing
         #expect(Set(explanation.decidingReasons) == (deny.isTrue ? deny : allow).reasons, "\(who): \(rules)")
       }
     }
-  }
-}
-
-struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
   }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import TestSupport
 import Testing
 
 @testable import Policy
@@ -18,9 +18,7 @@ struct PolicyVector: Sendable, CustomTestStringConvertible {
   var testDescription: String { "vectors.tsv:\(line): \(policy) \(who) \(details)" }
 
   static let all: [PolicyVector] = {
-    let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    let file = tests.appending(path: "Fixtures/Policy/vectors.tsv")
-    let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
+    let text = (try? Checkout.text("Tests/Fixtures/Policy/vectors.tsv")) ?? ""
     return text.split(separator: "\n", omittingEmptySubsequences: false).enumerated().compactMap { index, line in
       guard !line.isEmpty, !line.hasPrefix("#") else { return nil }
       let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)

@@ -29,20 +29,13 @@ func route(
 func person(_ name: String, session: String = "s") -> Subject {
   Subject(
     sessionID: session, issuer: "https://issuer.example", userID: name, email: "\(name)@example.com",
-    emailIsTrusted: true, expiresAt: UnixTime(seconds: 1_000_000))
+    emailIsTrusted: true, expiresAt: UnixTime(seconds: 2_000_000_000))
 }
 
 struct NoOpener: StreamOpener {
   func open(_ request: StreamRequest, on eventLoop: any EventLoop) -> EventLoopFuture<NIOLoopBound<any ByteStream>> {
     eventLoop.makeFailedFuture(StreamOpenFailure.gone)
   }
-}
-
-/// A clock that stands until it is moved.
-final class TestClock: Sendable {
-  private let time = Mutex(UnixTime(seconds: 1000))
-  var now: UnixTime { time.withLock { $0 } }
-  func advance(seconds: Int64) { time.withLock { $0 = $0.adding(seconds: seconds) } }
 }
 
 final class Counter: Sendable {

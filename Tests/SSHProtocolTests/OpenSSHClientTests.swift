@@ -1,6 +1,7 @@
 import EdgeCrypto
 import Foundation
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import SSHProtocol

@@ -1,72 +1,24 @@
 import Policy
 import Store
+import StoreDoubles
 import Synchronization
+import TestSupport
 import Testing
 
-/// A store that does what it is told: works, or fails.
-final class FragileStore: RecordStore {
-  let isBroken = Atomic(false)
-  /// Calls that reached it, polls aside.
-  let calls = Atomic(0)
-  let proofs = Atomic(0)
-  private let store: MemoryStore
-
-  init(clock: @escaping UnixClock) { store = MemoryStore(clock: clock) }
-
-  private func check() throws(StoreError) {
-    calls.wrappingAdd(1, ordering: .relaxed)
-    if isBroken.load(ordering: .relaxed) { throw StoreError(.inaccessible, "disk full") }
-  }
-
-  func record(_ kind: RecordKind, _ id: String) async throws(StoreError) -> StoredRecord? {
-    try check()
-    return try await store.record(kind, id)
-  }
-
-  func put(
-    _ kind: RecordKind, _ id: String, _ value: [UInt8], expiresAt: UnixTime?, if condition: PutCondition
-  ) async throws(StoreError) -> UInt64? {
-    try check()
-    return try await store.put(kind, id, value, expiresAt: expiresAt, if: condition)
-  }
-
-  func delete(_ kind: RecordKind, _ id: String) async throws(StoreError) {
-    try check()
-    try await store.delete(kind, id)
-  }
-
-  func records(_ kind: RecordKind) async throws(StoreError) -> [StoredRecord] {
-    try check()
-    return try await store.records(kind)
-  }
-
-  func removeExpired() async throws(StoreError) -> Int {
-    try check()
-    return try await store.removeExpired()
-  }
-
-  func poll(writes: Bool) async throws(StoreError) {
-    if writes { proofs.wrappingAdd(1, ordering: .relaxed) }
-    if isBroken.load(ordering: .relaxed) { throw StoreError(.inaccessible, "disk full") }
-  }
-
-  func changes() async -> AsyncStream<RecordChange> { await store.changes() }
-  func close() async { await store.close() }
-}
-
 /// A store whose polls are answered when the test says so.
-final class SilentStore: RecordStore {
+final class SilentStore: StoreDouble {
   private struct State {
     var polls: [CheckedContinuation<Void, Never>] = []
     var asked: [CheckedContinuation<Void, Never>] = []
   }
 
-  private let store: MemoryStore
+  let store: MemoryStore
   private let state = Mutex(State())
 
   init(clock: @escaping UnixClock) { store = MemoryStore(clock: clock) }
 
-  func poll(writes: Bool) async throws(StoreError) {
+  func before(_ call: StoreCall) async throws(StoreError) {
+    guard case .poll = call else { return }
     await withCheckedContinuation { poll in
       let asked = state.withLock { state in
         state.polls.append(poll)
@@ -95,20 +47,6 @@ final class SilentStore: RecordStore {
     }
     for poll in polls { poll.resume() }
   }
-
-  func record(_ kind: RecordKind, _ id: String) async throws(StoreError) -> StoredRecord? {
-    try await store.record(kind, id)
-  }
-  func put(
-    _ kind: RecordKind, _ id: String, _ value: [UInt8], expiresAt: UnixTime?, if condition: PutCondition
-  ) async throws(StoreError) -> UInt64? {
-    try await store.put(kind, id, value, expiresAt: expiresAt, if: condition)
-  }
-  func delete(_ kind: RecordKind, _ id: String) async throws(StoreError) { try await store.delete(kind, id) }
-  func records(_ kind: RecordKind) async throws(StoreError) -> [StoredRecord] { try await store.records(kind) }
-  func removeExpired() async throws(StoreError) -> Int { try await store.removeExpired() }
-  func changes() async -> AsyncStream<RecordChange> { await store.changes() }
-  func close() async { await store.close() }
 }
 
 @Suite struct SupervisedStoreTests {
@@ -140,7 +78,7 @@ final class SilentStore: RecordStore {
   @Test func fallsFromStepToStepAndTellsEachOnce() async {
     await poll()
     #expect(store.standing == .well)
-    fragile.isBroken.store(true, ordering: .relaxed)
+    fragile.isBroken = true
     await #expect(throws: StoreError.self) { try await store.put(kind, "a", [1], expiresAt: nil) }
     #expect(store.standing == .failing)
     #expect(store.health.problem == "disk full")
@@ -158,7 +96,7 @@ final class SilentStore: RecordStore {
     #expect(store.standing == .lost)
     await poll()
     #expect(events.take() == [.lost(problem: "disk full")])
-    fragile.isBroken.store(false, ordering: .relaxed)
+    fragile.isBroken = false
     await poll()
     #expect(store.standing == .well)
     #expect(store.health.failures == 6)
@@ -169,7 +107,7 @@ final class SilentStore: RecordStore {
 
   /// However long ago the clock now says that it began, a minute later it is lost.
   @Test func aClockThatIsSetBackPutsNothingOff() async {
-    fragile.isBroken.store(true, ordering: .relaxed)
+    fragile.isBroken = true
     await poll()
     clock.advance(seconds: -3600)
     await poll()
@@ -221,25 +159,25 @@ final class SilentStore: RecordStore {
   }
 
   @Test func nobodyWaitsForAStoreThatFails() async {
-    fragile.isBroken.store(true, ordering: .relaxed)
+    fragile.isBroken = true
     await #expect(throws: StoreError.self) { try await store.records(kind) }
-    let calls = fragile.calls.load(ordering: .relaxed)
+    let calls = fragile.calls
     for _ in 0..<3 { await #expect(throws: StoreError.self) { try await store.delete(kind, "a") } }
-    #expect(fragile.calls.load(ordering: .relaxed) == calls)
+    #expect(fragile.calls == calls)
   }
 
   @Test func provesThatItCanBeWritten() async throws {
     await poll()
-    #expect(fragile.proofs.load(ordering: .relaxed) == 0)
+    #expect(fragile.proofs == 0)
     clock.advance(seconds: 29)
     try await store.put(kind, "a", [1], expiresAt: nil)
     clock.advance(seconds: 29)
     await poll()
-    #expect(fragile.proofs.load(ordering: .relaxed) == 0)
+    #expect(fragile.proofs == 0)
     clock.advance(seconds: 1)
     await poll()
     await poll()
-    #expect(fragile.proofs.load(ordering: .relaxed) == 1)
+    #expect(fragile.proofs == 1)
   }
 
   @Test func aClosedStoreHasNotFailed() async {
@@ -250,7 +188,7 @@ final class SilentStore: RecordStore {
 
   /// The first who meets it knows; nobody has to poll first.
   @Test func pollsFindFaultsToo() async {
-    fragile.isBroken.store(true, ordering: .relaxed)
+    fragile.isBroken = true
     await poll()
     #expect(store.standing == .failing)
     #expect(events.take() == [.failing(problem: "disk full")])

@@ -1,4 +1,5 @@
 import EdgeCrypto
+import TestSupport
 import Testing
 
 @Suite struct PrivateKeyFileTests {

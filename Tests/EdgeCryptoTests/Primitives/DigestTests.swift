@@ -16,13 +16,6 @@ import Testing
     #expect(Hex.encode(Digest.sha256([])) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
   }
 
-  @Test func piecesGiveTheDigestOfTheWhole() {
-    let message = SecureRandom.bytes(1000)
-    let pieces = IncrementalDigest(.sha512)
-    for start in stride(from: 0, to: 1000, by: 7) { pieces.update(Array(message[start..<min(start + 7, 1000)])) }
-    #expect(pieces.finish() == Digest.sha512(message))
-  }
-
   @Test func hmacMatchesRFC4231() {
     let key1 = [UInt8](repeating: 0x0b, count: 20)
     #expect(

@@ -1,5 +1,6 @@
 import EdgeCrypto
 import Foundation
+import TestSupport
 
 /// An authority with an intermediate one, clients of both, a revocation list and OCSP responses: made once, by OpenSSL.
 struct Authority: Sendable {
@@ -43,7 +44,7 @@ struct Authority: Sendable {
     try run("sh", ["-c", "cd '\(directory.path)' && { \(Self.script); }"])
     var files: [String: [UInt8]] = [:]
     for name in try FileManager.default.contentsOfDirectory(atPath: directory.path) {
-      files[name] = try directory.read(name)
+      files[name] = try directory.bytes(name)
     }
     self.files = files
     madeAt = Int64(Date().timeIntervalSince1970)

@@ -1,5 +1,6 @@
 import EdgeCrypto
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct ClientCertificateTests {

@@ -36,7 +36,6 @@ import Testing
     for engine in [pair.client.engine, pair.server.engine] {
       #expect(engine.alpn == "http/1.1")
       #expect(engine.version == .v1_3)
-      #expect(engine.versionName == "TLSv1.3")
       #expect(engine.cipher == "TLS_AES_128_GCM_SHA256")
       #expect(engine.serverName == "a.tunnels.test")
       #expect(!engine.isResumed)

@@ -1,6 +1,7 @@
 import EdgeCrypto
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 /// The engine against OpenSSL's own command-line peers, over real sockets.

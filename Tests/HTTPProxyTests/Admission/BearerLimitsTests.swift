@@ -1,4 +1,4 @@
-import Foundation
+import TestSupport
 import Testing
 
 @testable import HTTPProxy
@@ -18,16 +18,8 @@ struct BearerLimitsTests {
   ]
 
   @Test func theTableIsTheCode() throws {
-    let page = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent().appending(path: "docs/operations.md")
-    let text = try String(contentsOf: page, encoding: .utf8)
-    let section = try #require(text.split(separator: "\n## ").first { $0.hasPrefix("Limits of programs' tokens") })
-    var written: [String: String] = [:]
-    for line in section.split(separator: "\n") where line.hasPrefix("| ") {
-      let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
-      guard let name = cells.last, name.hasPrefix("`"), cells.count >= 3 else { continue }
-      written[name.filter { $0 != "`" }] = cells[1]
-    }
-    #expect(written == Self.ofTheCode)
+    let table = try LimitsTable(section: "Limits of programs' tokens")
+    #expect(table.differences(from: Self.ofTheCode) == [])
+    #expect(try table.unknownKeys() == [])
   }
 }

@@ -2,12 +2,13 @@ import NIOCore
 import Policy
 import Routing
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import HTTPProxy
 
 /// Checks of running members: tunnels and addresses.
-@Suite(.timeLimit(.minutes(1))) struct HealthSupervisorTests {
+@Suite(.timeLimit(.minutes(4))) struct HealthSupervisorTests {
   /// Whether a service is well, and how often it was asked.
   private final class Condition: Sendable {
     private let state = Mutex((isWell: true, count: 0))
@@ -39,11 +40,6 @@ import Testing
     RouteTarget(scheme: .http, host: "127.0.0.1", port: service.port, portIsExplicit: true)
   }
 
-  /// Checks go on all the time, so what they lead to is asked for again and again.
-  private func until(_ isReached: @Sendable () -> Bool) async throws {
-    while !isReached() { try await Task.sleep(for: .milliseconds(5)) }
-  }
-
   private func answers(_ edge: TestEdge, _ count: Int) async throws -> Set<String> {
     var answers: Set<String> = []
     let client = try await edge.client()
@@ -64,16 +60,16 @@ import Testing
     conditions[1].become(well: false)
     let route = try route(services.map(target), isTunnel: false)
     let edge = try await TestEdge(routes: [route])
-    try await until {
+    try await until("two well members and a failing one") {
       edge.proxy.healthCounts[route.id].map { $0.healthy == 2 && $0.unhealthy == 1 && $0.failed > 0 } == true
     }
     #expect(try await answers(edge, 12) == ["a", "c"])
     conditions[1].become(well: true)
-    try await until { edge.proxy.healthCounts[route.id]?.healthy == 3 }
+    try await until("three well members") { edge.proxy.healthCounts[route.id]?.healthy == 3 }
     #expect(try await answers(edge, 12) == ["a", "b", "c"])
     // Without checks in the configuration nothing is asked any more, and nobody is kept out.
     conditions[0].become(well: false)
-    try await until { edge.proxy.healthCounts[route.id]?.unhealthy == 1 }
+    try await until("the failing member") { edge.proxy.healthCounts[route.id]?.unhealthy == 1 }
     var plain = route
     plain.balance.healthChecks = []
     edge.routes.replace([plain])
@@ -89,7 +85,7 @@ import Testing
     let only = try await service("only", condition)
     let route = try route([target(only)], isTunnel: false, panic: 0)
     let edge = try await TestEdge(routes: [route])
-    try await until { edge.proxy.healthCounts[route.id]?.unhealthy == 1 }
+    try await until("the failing member") { edge.proxy.healthCounts[route.id]?.unhealthy == 1 }
     let client = try await edge.client()
     client.send(get())
     #expect(try await client.wait(for: "no_healthy_upstream").hasPrefix("HTTP/1.1 503"))
@@ -102,21 +98,22 @@ import Testing
     let route = try route(isTunnel: true)
     let edge = try await TestEdge(routes: [route])
     let binding = try #require(edge.publish(route, port: service.port))
-    try await until { binding.health.status == .healthy }
+    try await until("the tunnel to be healthy") { binding.health.status == .healthy }
     condition.become(well: false)
-    try await until { binding.health.status == .unhealthy }
+    try await until("the tunnel to be unhealthy") { binding.health.status == .unhealthy }
     #expect(binding.health.reason == "it answers with status 500")
     edge.registry.setState(binding.id, .detached(.notPermitted))
-    try await until { binding.health.status == .unchecked }
-    // The service may have one before it that was asked before.
-    try await Task.sleep(for: .milliseconds(60))
-    let before = condition.count
-    try await Task.sleep(for: .milliseconds(60))
-    #expect(condition.count == before, "checks go on without the tunnel")
+    try await until("the tunnel to be unchecked") { binding.health.status == .unchecked }
+    // The service may have one before it that was asked before; checks that went on would never come to rest.
+    var before = -1
+    while condition.count != before {
+      before = condition.count
+      try await Task.sleep(for: .milliseconds(60))
+    }
     edge.registry.setState(binding.id, .attached)
-    try await until { binding.health.status == .unhealthy }
+    try await until("the tunnel to be unhealthy") { binding.health.status == .unhealthy }
     edge.registry.release(binding.id, why: .connectionLost)
-    try await until { binding.health.status == .unchecked }
+    try await until("the tunnel to be unchecked") { binding.health.status == .unchecked }
     await edge.stop()
   }
 
@@ -138,13 +135,13 @@ import Testing
     patient.balance.healthChecks[0].timeout = 40
     let route = patient
     let edge = try await TestEdge(routes: [route])
-    try await until { edge.proxy.healthCounts[route.id]?.unhealthy == 1 }
+    try await until("the failing member") { edge.proxy.healthCounts[route.id]?.unhealthy == 1 }
     var gone = route
     gone.targets[0].port = 1
     edge.routes.replace([gone])
     edge.proxy.reconsider(.everything)
     let failed = edge.proxy.healthCounts[route.id]?.failed ?? 0
-    try await until {
+    try await until("the next failure") {
       edge.proxy.healthCounts[route.id].map { $0.failed > failed && $0.unhealthy == 1 } == true
     }
     await edge.stop()

@@ -1,18 +1,15 @@
 import EdgeCrypto
-import Foundation
 import HTTPWire
 import NIOCore
 import Patterns
 import Routing
+import TestSupport
 import Testing
 
 @testable import HTTPProxy
 
 /// "Limits of the front door" in docs/operations.md names every limit of the code with its value, and nothing else.
 struct LimitsTableTests {
-  private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent()
-
   /// Name in the code to value, as the page writes it.
   private static var ofTheCode: [String: String] {
     var limits: [String: String] = [:]
@@ -33,17 +30,18 @@ struct LimitsTableTests {
     {
       limits[name] = nil
     }
-    limits["HTTP2UpstreamConnection.startTime"] = time(HTTP2UpstreamConnection.startTime.nanoseconds / 1_000_000)
-    limits["HTTP2UpstreamConnection.patience"] = time(HTTP2UpstreamConnection.patience.nanoseconds / 1_000_000)
+    limits["HTTP2UpstreamConnection.startTime"] = time(HTTP2UpstreamConnection.startTime)
+    limits["HTTP2UpstreamConnection.patience"] = time(HTTP2UpstreamConnection.patience)
     limits["HTTP2UpstreamConnection.idleFactor"] = "\(HTTP2UpstreamConnection.idleFactor)"
-    limits["TCPStream.closingTime"] = time(TCPStream.closingTime.nanoseconds / 1_000_000)
+    limits["TCPStream.closingTime"] = time(TCPStream.closingTime)
     add("ConnectionLimits", ConnectionLimits())
-    limits["HTTPProxyConfiguration.crowdedIdleTime"] = time(HTTPProxyConfiguration.crowdedIdleTime)
+    limits["HTTPProxyConfiguration.crowdedIdleTime"] = LimitsTable.time(
+      milliseconds: HTTPProxyConfiguration.crowdedIdleTime)
     limits["ConnectionGate.toldBeyond"] = "\(ConnectionGate.toldBeyond)"
     limits["ConnectionGate.toldBeyondPerSource"] = "\(ConnectionGate.toldBeyondPerSource)"
     limits["RequestGate.mostVisitors"] = "\(RequestGate.mostVisitors)"
-    limits["VisitorConnection.timeToBeTold"] = time(VisitorConnection.timeToBeTold)
-    limits["VisitorConnection.lingerTime"] = time(VisitorConnection.lingerTime)
+    limits["VisitorConnection.timeToBeTold"] = LimitsTable.time(milliseconds: VisitorConnection.timeToBeTold)
+    limits["VisitorConnection.lingerTime"] = LimitsTable.time(milliseconds: VisitorConnection.lingerTime)
     limits["VisitorConnection.discardLimit"] = "\(VisitorConnection.discardLimit)"
     limits["VisitorConnection.unreadLimit"] = "\(VisitorConnection.unreadLimit)"
     limits["Substitution.mostWork"] = "\(Substitution.mostWork)"
@@ -59,46 +57,20 @@ struct LimitsTableTests {
 
   private static func text(of value: Any, _ label: String) -> String? {
     switch value {
-    case let milliseconds as Int64: time(milliseconds)
+    case let milliseconds as Int64: LimitsTable.time(milliseconds: milliseconds)
     case let number as any BinaryInteger: "\(number)"
     case let number as Double: "\(Int(number))"
     default: nil
     }
   }
 
-  private static func time(_ milliseconds: Int64) -> String {
-    milliseconds % 1000 == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds) ms"
-  }
-
-  private struct Row {
-    let value: String
-    let key: String
-    let name: String
-  }
-
-  private static func rows() throws -> [Row] {
-    let page = try String(contentsOf: root.appending(path: "docs/operations.md"), encoding: .utf8)
-    let section = page.components(separatedBy: "\n## ").first { $0.hasPrefix("Limits of the front door") }
-    return try #require(section).split(separator: "\n").compactMap { line in
-      let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
-      guard cells.count == 4, cells[3].hasPrefix("`") else { return nil }
-      return Row(value: cells[1], key: cells[2], name: cells[3].trimmingCharacters(in: ["`"]))
-    }
+  private static func time(_ amount: TimeAmount) -> String {
+    LimitsTable.time(milliseconds: amount.nanoseconds / 1_000_000)
   }
 
   @Test func thePageSaysWhatTheCodeSays() throws {
-    let written = Dictionary(try Self.rows().map { ($0.name, $0.value) }, uniquingKeysWith: { "\($0), \($1)" })
-    let code = Self.ofTheCode
-    for (name, value) in code.sorted(by: { $0.key < $1.key }) {
-      #expect(written[name] == value, "\(name) in docs/operations.md")
-    }
-    for name in written.keys where code[name] == nil { Issue.record("\(name) is not a limit of the code any more") }
-  }
-
-  @Test func everyNamedKeyExists() throws {
-    let page = try String(contentsOf: Self.root.appending(path: "docs/configuration.md"), encoding: .utf8)
-    let keys = try Self.rows().map(\.key).filter { !$0.isEmpty }
-    #expect(keys.count > 5)
-    for key in keys { #expect(page.contains("| \(key) |"), "\(key)") }
+    let table = try LimitsTable(section: "Limits of the front door")
+    #expect(table.differences(from: Self.ofTheCode) == [])
+    #expect(try table.unknownKeys() == [])
   }
 }

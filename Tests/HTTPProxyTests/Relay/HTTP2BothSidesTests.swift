@@ -3,12 +3,13 @@ import NIOCore
 import NIOPosix
 import Routing
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import HTTPProxy
 
 /// Visitors and services that both speak HTTP/2: what only it can say arrives.
-@Suite(.timeLimit(.minutes(1))) struct HTTP2BothSidesTests {
+@Suite(.timeLimit(.minutes(4))) struct HTTP2BothSidesTests {
   private func visitor(_ edge: TestEdge, _ onEvent: @escaping HTTP2TestPeer.Handler) async throws -> (
     any Channel, NIOLoopBound<HTTP2TestPeer>
   ) {
@@ -42,7 +43,7 @@ import Testing
       let id = peer.value.request(Self.head(.post, "/", [("te", "trailers")]), endsStream: false)
       if let id { peer.value.send(id, ByteBuffer(), ends: true, trailers: HeaderList([("x-end", "1")])) }
     }.get()
-    try await HTTP2Services.until("the answer") { isOver.withLock { $0 } }
+    try await until("the answer") { isOver.withLock { $0 } }
     #expect(service.has("1: 1 x-end: 1"))
     try await channel.close()
     await edge.stop()
@@ -66,7 +67,7 @@ import Testing
       let id = peer.value.request(Self.head(.post, "/", fields), endsStream: false)
       if let id { peer.value.send(id, ByteBuffer(), ends: true) }
     }.get()
-    try await HTTP2Services.until("the answer") { told.withLock { !$0.isEmpty } }
+    try await until("the answer") { told.withLock { !$0.isEmpty } }
     #expect(told.withLock { $0 } == ["200 5 true"])
     try await channel.close()
     await edge.stop()
@@ -85,7 +86,7 @@ import Testing
       if case .reset(_, let why, _) = event { code.withLock { $0 = why } }
     }
     try await channel.eventLoop.submit { _ = peer.value.request(Self.head(.get, "/", []), endsStream: true) }.get()
-    try await HTTP2Services.until("the end") { code.withLock { $0 != nil } }
+    try await until("the end") { code.withLock { $0 != nil } }
     #expect(code.withLock { $0 } == .enhanceYourCalm)
     try await channel.close()
     await edge.stop()
@@ -105,8 +106,8 @@ import Testing
       let fields = [("content-type", "application/grpc"), ("content-length", "9")]
       _ = peer.value.request(Self.head(.post, "/", fields), endsStream: false)
     }.get()
-    try await HTTP2Services.until("the request to end") { isOver.withLock { $0 } }
-    try await HTTP2Services.until("the connection to be free") { held.closed.withLock { $0 } == 1 }
+    try await until("the request to end") { isOver.withLock { $0 } }
+    try await until("the connection to be free") { held.closed.withLock { $0 } == 1 }
     try await channel.close()
     await edge.stop()
   }
@@ -131,12 +132,12 @@ import Testing
       peer.value.isReadingBodies = false
       return peer.value.request(Self.head(.get, "/", []), endsStream: true)
     }.get()
-    try await HTTP2Services.until("the visitor's window to be full") { taken.withLock { $0 } == 256 << 10 }
+    try await until("the visitor's window to be full") { taken.withLock { $0 } == 256 << 10 }
     // For the service to send all the rest.
     try await Task.sleep(for: .milliseconds(50))
     try await channel.eventLoop.submit { if let id { peer.value.readOn(id) } }.get()
-    try await HTTP2Services.until("the body") { taken.withLock { $0 } == size }
-    try await HTTP2Services.until("the connection to end") { gone.withLock { $0 } }
+    try await until("the body") { taken.withLock { $0 } == size }
+    try await until("the connection to end") { gone.withLock { $0 } }
     try await channel.close()
     await edge.stop()
   }

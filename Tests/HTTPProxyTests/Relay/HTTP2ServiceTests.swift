@@ -2,12 +2,13 @@ import HTTPWire
 import NIOCore
 import Routing
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import HTTPProxy
 
 /// Services that speak HTTP/2, behind a tunnel: what visitors get of them.
-@Suite(.timeLimit(.minutes(1))) struct HTTP2ServiceTests {
+@Suite(.timeLimit(.minutes(4))) struct HTTP2ServiceTests {
   // MARK: What comes through
 
   @Test func aPageAndItsFields() async throws {
@@ -117,7 +118,7 @@ import Testing
     // All at once: whoever comes while the connection opens waits for it.
     for _ in 0..<20 { clients.append(try await edge.client()) }
     for client in clients { client.send(get("/later")) }
-    try await HTTP2Services.until("twenty requests at the service") { service.count("GET /later") == 20 }
+    try await until("twenty requests at the service") { service.count("GET /later") == 20 }
     let other = try await edge.client()
     other.send(get("/now", cookie: "bob"))
     _ = try await other.wait(for: "now")
@@ -137,11 +138,11 @@ import Testing
     var clients: [RawClient] = []
     for _ in 0..<4 { clients.append(try await edge.client()) }
     for client in clients { client.send(get("/held")) }
-    try await HTTP2Services.until("four requests at the service") { service.count("GET /held") == 4 }
+    try await until("four requests at the service") { service.count("GET /held") == 4 }
     #expect(service.connections == 2)
     // A place that becomes free is taken.
     await clients[0].close()
-    try await HTTP2Services.until("the place to be free") { service.count("reset cancel") == 1 }
+    try await until("the place to be free") { service.count("reset cancel") == 1 }
     clients[1].clear()
     let other = try await edge.client()
     other.send(get("/now"))
@@ -168,7 +169,7 @@ import Testing
       client.send(get("/big"))
       stalled.append(client)
     }
-    try await HTTP2Services.until("the downloads to begin") { service.count("GET /big") == 4 }
+    try await until("the downloads to begin") { service.count("GET /big") == 4 }
     let other = try await edge.client()
     for _ in 0..<3 {
       other.clear()
@@ -177,7 +178,7 @@ import Testing
     }
     #expect(service.connections == 1)
     for client in stalled { await client.close() }
-    try await HTTP2Services.until("the service to be told") { service.count("reset cancel") == 4 }
+    try await until("the service to be told") { service.count("reset cancel") == 4 }
     other.clear()
     other.send(get("/small"))
     _ = try await other.wait(for: "hello")
@@ -208,7 +209,7 @@ import Testing
     let client = try await edge.client()
     client.send(get())
     _ = try await client.wait(for: "hello")
-    try await HTTP2Services.until("the connection to end") { gone.withLock { $0 } }
+    try await until("the connection to end") { gone.withLock { $0 } }
     client.clear()
     client.send(get())
     _ = try await client.wait(for: "hello")
@@ -415,7 +416,7 @@ import Testing
           "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: https://app.example.com\r\n"
         ))
       _ = try await client.wait(for: "HTTP/1.1 404")
-      try await HTTP2Services.until("the stream to be over") { service.count("reset cancel") == number }
+      try await until("the stream to be over") { service.count("reset cancel") == number }
     }
     #expect(service.connections == 1)
     await edge.stop()

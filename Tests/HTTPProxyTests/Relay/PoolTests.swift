@@ -2,12 +2,13 @@ import HTTPWire
 import NIOCore
 import Routing
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import HTTPProxy
 
 /// Connections that wait for a request, and requests that wait for a connection.
-@Suite(.timeLimit(.minutes(1))) struct PoolTests {
+@Suite(.timeLimit(.minutes(4))) struct PoolTests {
   /// Opens a given number of streams; further ones wait for ever, and are counted.
   private final class NarrowOpener: StreamOpener {
     let inner: TCPStreamOpener
@@ -33,16 +34,6 @@ import Testing
         promise.fail(StreamOpenFailure.outOfResources)
       }
       return promise.futureResult
-    }
-  }
-
-  private struct GaveUp: Error { let what: String }
-
-  private func until(_ what: String, _ condition: () -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(30)
-    while !condition() {
-      guard ContinuousClock.now < deadline else { throw GaveUp(what: what) }
-      try await Task.sleep(for: .milliseconds(2))
     }
   }
 

@@ -7,6 +7,7 @@ import Policy
 import Routing
 import Store
 import Synchronization
+import TestSupport
 
 /// The pages of an edge with tunnel routes, one of which depends on others; with a real Identity.
 struct PagesEdge {
@@ -14,7 +15,7 @@ struct PagesEdge {
   let pages: OwnPages
   let provider: PagesProvider
   let registry: TunnelRegistry
-  let clock: PageClock
+  let clock: TestClock
   let connections = PagesConnections()
 
   static let authenticate = "auth.localhost"
@@ -23,9 +24,9 @@ struct PagesEdge {
   static let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
   init(check: SSHSignInCheck = .page, logger: Logger = quiet) async throws {
-    let clock = PageClock()
+    let clock = TestClock()
     self.clock = clock
-    let now: UnixClock = { clock.now() }
+    let now = clock.source
     provider = try PagesProvider(clock: now)
     var configuration = IdentityConfiguration(
       authenticateURL: Self.origin, sharedSecret: [UInt8](repeating: 7, count: 32),
@@ -91,13 +92,6 @@ final class PagesConnections: LiveConnections {
       return true
     }
   }
-}
-
-/// A moment that stands still until it is moved.
-final class PageClock: Sendable {
-  private let time = Mutex(UnixTime(seconds: 1_795_270_000))
-  func now() -> UnixTime { time.withLock { $0 } }
-  func advance(seconds: Int64) { time.withLock { $0 = $0.adding(seconds: seconds) } }
 }
 
 /// A browser: a cookie jar per host, and the headers that browsers send.

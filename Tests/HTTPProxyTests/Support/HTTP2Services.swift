@@ -2,18 +2,8 @@ import Routing
 
 @testable import HTTPProxy
 
-/// What tests of services with HTTP/2 share: an edge that publishes one, and how to wait for what it was told.
+/// What tests of services with HTTP/2 share: an edge that publishes one, and what answers.
 enum HTTP2Services {
-  struct GaveUp: Error { let what: String }
-
-  static func until(_ what: String, _ condition: () -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(30)
-    while !condition() {
-      guard ContinuousClock.now < deadline else { throw GaveUp(what: what) }
-      try await Task.sleep(for: .milliseconds(2))
-    }
-  }
-
   /// One loop, so that connections are shared.
   static func edge(
     _ port: Int, configure: (inout HTTPProxyConfiguration) -> Void = { _ in }

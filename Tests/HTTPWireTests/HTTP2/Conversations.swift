@@ -3,6 +3,7 @@ import NIOCore
 import NIOEmbedded
 import NIOHPACK
 import NIOHTTP2
+import TestSupport
 import Testing
 
 typealias Script = HTTP2ConversationTests.Script

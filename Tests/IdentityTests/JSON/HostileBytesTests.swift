@@ -1,23 +1,13 @@
 import EdgeCrypto
 import Policy
+import TestSupport
 import Testing
 
 @testable import Identity
 
 /// Bytes from peers reach no trap, whatever they are.
 @Suite struct HostileBytesTests {
-  /// The same bytes on every run (SplitMix64).
-  struct Noise: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var mixed = (state ^ (state >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-      return mixed ^ (mixed >> 31)
-    }
-  }
-
-  static func mutated(_ bytes: [UInt8], _ noise: inout Noise) -> [UInt8] {
+  static func mutated(_ bytes: [UInt8], _ noise: inout SeededGenerator) -> [UInt8] {
     var bytes = bytes
     for _ in 0...Int.random(in: 0...3, using: &noise) {
       guard !bytes.isEmpty else { break }
@@ -35,7 +25,7 @@ import Testing
   static let document = #"{"keys":[{"kty":"RSA","n":"0vx7","e":"AQAB","kid":"é😀"},{"a":[-1.5e3,null,true,{}]}]}"#
 
   @Test(arguments: 0..<8) func readsNoiseWithoutATrap(_ seed: Int) throws {
-    var noise = Noise(state: UInt64(seed))
+    var noise = SeededGenerator(UInt64(seed))
     for _ in 0..<2_000 {
       let bytes = Self.mutated(Array(Self.document.utf8), &noise)
       let text = String(decoding: bytes, as: UTF8.self)
@@ -52,7 +42,7 @@ import Testing
   }
 
   @Test(arguments: 0..<4) func refusesEveryDamagedToken(_ seed: Int) throws {
-    var noise = Noise(state: UInt64(seed) &+ 100)
+    var noise = SeededGenerator(UInt64(seed) &+ 100)
     let keys = try ProviderKeys(
       .object(["keys": .list([ScriptedProvider.jwk(TestKeys.p256.publicKey, id: nil)])]))
     let content =

@@ -1,5 +1,6 @@
 import Policy
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Identity
@@ -40,10 +41,6 @@ import Testing
     }
   }
 
-  private func until(_ condition: () -> Bool) async {
-    while !condition() { try? await Task.sleep(for: .milliseconds(1)) }
-  }
-
   private func send(_ source: String, _ gate: ExchangeGate, _ held: Held) -> Task<Bool, Never> {
     Task {
       do throws(IdentityError) {
@@ -55,32 +52,32 @@ import Testing
     }
   }
 
-  @Test func oneSourceLeavesRoomForOthersAndTheyTakeTurns() async {
+  @Test func oneSourceLeavesRoomForOthersAndTheyTakeTurns() async throws {
     let clock = TestClock()
     let gate = ExchangeGate(
       limits: .init(running: 3, runningPerSource: 2, waiting: 5, waitingPerSource: 3), clock: clock.source)
     let held = Held()
     var tasks: [Task<Bool, Never>] = []
     for _ in 0..<2 { tasks.append(send("192.0.2.1", gate, held)) }
-    await until { held.started.count == 2 }
+    try await until("exchanges that began") { held.started.count == 2 }
     for _ in 0..<3 { tasks.append(send("192.0.2.1", gate, held)) }
-    await until { gate.waitingCount == 3 }
+    try await until("exchanges that wait") { gate.waitingCount == 3 }
     // Its share of places to wait is taken, too.
     #expect(await send("192.0.2.1", gate, held).value == false)
     // Somebody else goes at once.
     tasks.append(send("192.0.2.2", gate, held))
-    await until { held.started.count == 3 }
+    try await until("exchanges that began") { held.started.count == 3 }
     tasks.append(send("192.0.2.3", gate, held))
-    await until { gate.waitingCount == 4 }
+    try await until("exchanges that wait") { gate.waitingCount == 4 }
     tasks.append(send("2001:db8::1", gate, held))
-    await until { gate.waitingCount == 5 }
+    try await until("exchanges that wait") { gate.waitingCount == 5 }
     #expect(await send("2001:db8:0:ffff::1", gate, held).value == false)
     // The next place is the first source's turn, the one after it another's.
     held.releaseOne()
-    await until { held.started.count == 4 }
+    try await until("exchanges that began") { held.started.count == 4 }
     #expect(held.started.last == "192.0.2.1")
     held.releaseOne()
-    await until { held.started.count == 5 }
+    try await until("exchanges that began") { held.started.count == 5 }
     #expect(held.started.last == "192.0.2.3")
     held.open()
     for task in tasks { #expect(await task.value) }
@@ -88,14 +85,14 @@ import Testing
     #expect(gate.waitingCount == 0)
   }
 
-  @Test func nobodyWaitsForever() async {
+  @Test func nobodyWaitsForever() async throws {
     let clock = TestClock()
     let gate = ExchangeGate(limits: .init(running: 1, runningPerSource: 1), clock: clock.source)
     let held = Held()
     let first = send("192.0.2.1", gate, held)
-    await until { held.started.count == 1 }
+    try await until("exchanges that began") { held.started.count == 1 }
     let late = send("192.0.2.2", gate, held)
-    await until { gate.waitingCount == 1 }
+    try await until("exchanges that wait") { gate.waitingCount == 1 }
     clock.advance(seconds: 15)
     held.open()
     #expect(await first.value)

@@ -1,5 +1,6 @@
 import Policy
 import Store
+import TestSupport
 import Testing
 
 @testable import Identity

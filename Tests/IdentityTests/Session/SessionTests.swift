@@ -1,6 +1,7 @@
 import EdgeCrypto
 import Policy
 import Store
+import TestSupport
 import Testing
 
 @testable import Identity

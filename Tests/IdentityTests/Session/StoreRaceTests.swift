@@ -1,15 +1,17 @@
 import Policy
 import Store
+import StoreDoubles
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Identity
 
 /// A store in whose calls a test does something else, as another task might meanwhile.
-final class HookedStore: RecordStore {
+final class HookedStore: StoreDouble {
   typealias Hook = @Sendable () async throws(StoreError) -> Void
 
-  private let store: MemoryStore
+  let store: MemoryStore
   private let reading = Mutex<Hook?>(nil)
   private let writing = Mutex<[RecordKind: Hook]>([:])
 
@@ -31,20 +33,11 @@ final class HookedStore: RecordStore {
     return record
   }
 
-  func put(
-    _ kind: RecordKind, _ id: String, _ value: [UInt8], expiresAt: UnixTime?, if condition: PutCondition
-  ) async throws(StoreError) -> UInt64? {
+  func before(_ call: StoreCall) async throws(StoreError) {
+    guard case .put(let kind) = call else { return }
     let hook = writing.withLock { $0.removeValue(forKey: kind) }
     try await hook?()
-    return try await store.put(kind, id, value, expiresAt: expiresAt, if: condition)
   }
-
-  func delete(_ kind: RecordKind, _ id: String) async throws(StoreError) { try await store.delete(kind, id) }
-  func records(_ kind: RecordKind) async throws(StoreError) -> [StoredRecord] { try await store.records(kind) }
-  func removeExpired() async throws(StoreError) -> Int { try await store.removeExpired() }
-  func poll(writes: Bool) async throws(StoreError) {}
-  func changes() async -> AsyncStream<RecordChange> { await store.changes() }
-  func close() async { await store.close() }
 }
 
 /// What is taken away while the store is waited for stays taken away.

@@ -1,86 +1,11 @@
 import Policy
 import Store
+import StoreDoubles
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Identity
-
-/// A store that fails when it is told to, and says since when.
-final class FailingStore: RecordStore {
-
-  private let store: MemoryStore
-  private let supervised: SupervisedStore
-
-  final class Broken: RecordStore {
-    let isBroken = Atomic(false)
-    let store: MemoryStore
-    init(_ store: MemoryStore) { self.store = store }
-
-    private func check() throws(StoreError) {
-      if isBroken.load(ordering: .relaxed) { throw StoreError(.inaccessible, "disk full") }
-    }
-
-    func record(_ kind: RecordKind, _ id: String) async throws(StoreError) -> StoredRecord? {
-      try check()
-      return try await store.record(kind, id)
-    }
-
-    func put(
-      _ kind: RecordKind, _ id: String, _ value: [UInt8], expiresAt: UnixTime?, if condition: PutCondition
-    ) async throws(StoreError) -> UInt64? {
-      try check()
-      return try await store.put(kind, id, value, expiresAt: expiresAt, if: condition)
-    }
-
-    func delete(_ kind: RecordKind, _ id: String) async throws(StoreError) {
-      try check()
-      try await store.delete(kind, id)
-    }
-
-    func records(_ kind: RecordKind) async throws(StoreError) -> [StoredRecord] {
-      try check()
-      return try await store.records(kind)
-    }
-
-    func removeExpired() async throws(StoreError) -> Int {
-      try check()
-      return try await store.removeExpired()
-    }
-
-    func poll(writes: Bool) async throws(StoreError) { try check() }
-    func changes() async -> AsyncStream<RecordChange> { await store.changes() }
-    func close() async { await store.close() }
-  }
-
-  private let broken: Broken
-
-  init(clock: @escaping UnixClock) {
-    store = MemoryStore(clock: clock)
-    broken = Broken(store)
-    supervised = SupervisedStore(broken, clock: clock) { _ in }
-  }
-
-  func setBroken(_ isBroken: Bool) async {
-    broken.isBroken.store(isBroken, ordering: .relaxed)
-    try? await supervised.poll(writes: false)
-  }
-
-  var health: StoreHealth { supervised.health }
-  func record(_ kind: RecordKind, _ id: String) async throws(StoreError) -> StoredRecord? {
-    try await supervised.record(kind, id)
-  }
-  func put(
-    _ kind: RecordKind, _ id: String, _ value: [UInt8], expiresAt: UnixTime?, if condition: PutCondition
-  ) async throws(StoreError) -> UInt64? {
-    try await supervised.put(kind, id, value, expiresAt: expiresAt, if: condition)
-  }
-  func delete(_ kind: RecordKind, _ id: String) async throws(StoreError) { try await supervised.delete(kind, id) }
-  func records(_ kind: RecordKind) async throws(StoreError) -> [StoredRecord] { try await supervised.records(kind) }
-  func removeExpired() async throws(StoreError) -> Int { try await supervised.removeExpired() }
-  func poll(writes: Bool) async throws(StoreError) { try await supervised.poll(writes: writes) }
-  func changes() async -> AsyncStream<RecordChange> { await store.changes() }
-  func close() async { await store.close() }
-}
 
 @Suite struct StoreWatchTests {
   func change(_ kind: RecordKind, _ id: String, _ action: RecordChange.Action) -> RecordChange {
@@ -147,15 +72,20 @@ final class FailingStore: RecordStore {
 
   @Test func nobodyNewComesInWhileTheStoreFails() async throws {
     let clock = TestClock()
-    let store = FailingStore(clock: clock.source)
+    let fragile = FragileStore(clock: clock.source)
+    let store = SupervisedStore(fragile, clock: clock.source) { _ in }
+    func setBroken(_ isBroken: Bool) async {
+      fragile.isBroken = isBroken
+      try? await store.poll(writes: false)
+    }
     let harness = try await Harness(clock: clock, store: store)
     let (session, _) = try await bound(harness)
-    await store.setBroken(true)
+    await setBroken(true)
     // For ten seconds a sign-in waits for the store; this one has it back in time.
     async let waiting = harness.signIn()
-    await store.setBroken(false)
+    await setBroken(false)
     _ = try await waiting
-    await store.setBroken(true)
+    await setBroken(true)
     clock.advance(seconds: 10)
     let browser = await #expect(throws: IdentityError.self) { try await harness.signIn() }
     #expect(browser?.kind == .storage && browser?.status == 503)
@@ -168,7 +98,7 @@ final class FailingStore: RecordStore {
     await harness.identity.signOut(sessionID: session.id)
     #expect(harness.identity.session(id: session.id) == nil)
     await harness.identity.sweep()
-    await store.setBroken(false)
+    await setBroken(false)
     #expect(try await store.record(SessionRecord.kind, session.id) != nil)
     await harness.identity.sweep()
     #expect(try await store.record(SessionRecord.kind, session.id) == nil)

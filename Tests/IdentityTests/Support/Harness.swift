@@ -2,6 +2,7 @@ import EdgeCrypto
 import Policy
 import Store
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Identity

@@ -1,6 +1,7 @@
 import EdgeCrypto
 import Policy
 import Synchronization
+import TestSupport
 
 @testable import Identity
 

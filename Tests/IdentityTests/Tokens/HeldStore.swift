@@ -1,9 +1,9 @@
-import Policy
 import Store
+import StoreDoubles
 import Synchronization
 
 /// A store whose writes wait while it is told to hold them.
-final class HeldStore: RecordStore {
+final class HeldStore: StoreDouble {
   private struct State {
     var isHolding = false
     var arrived = 0
@@ -11,7 +11,7 @@ final class HeldStore: RecordStore {
     var watcher: (count: Int, resume: CheckedContinuation<Void, Never>)?
   }
 
-  private let store: MemoryStore
+  let store: MemoryStore
   private let state = Mutex(State())
 
   init(_ store: MemoryStore) { self.store = store }
@@ -47,9 +47,8 @@ final class HeldStore: RecordStore {
     for continuation in waiting { continuation.resume() }
   }
 
-  func put(
-    _ kind: RecordKind, _ id: String, _ value: [UInt8], expiresAt: UnixTime?, if condition: PutCondition
-  ) async throws(StoreError) -> UInt64? {
+  func before(_ call: StoreCall) async throws(StoreError) {
+    guard case .put = call else { return }
     await withCheckedContinuation { continuation in
       let isHeld = state.withLock { state in
         if state.isHolding { state.waiting.append(continuation) }
@@ -57,16 +56,5 @@ final class HeldStore: RecordStore {
       }
       if isHeld { arrive() } else { continuation.resume() }
     }
-    return try await store.put(kind, id, value, expiresAt: expiresAt, if: condition)
   }
-
-  func record(_ kind: RecordKind, _ id: String) async throws(StoreError) -> StoredRecord? {
-    try await store.record(kind, id)
-  }
-  func delete(_ kind: RecordKind, _ id: String) async throws(StoreError) { try await store.delete(kind, id) }
-  func records(_ kind: RecordKind) async throws(StoreError) -> [StoredRecord] { try await store.records(kind) }
-  func removeExpired() async throws(StoreError) -> Int { try await store.removeExpired() }
-  func poll(writes: Bool) async throws(StoreError) { try await store.poll(writes: writes) }
-  func changes() async -> AsyncStream<RecordChange> { await store.changes() }
-  func close() async { await store.close() }
 }

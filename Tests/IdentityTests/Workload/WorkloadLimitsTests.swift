@@ -1,5 +1,5 @@
-import Foundation
 import Policy
+import TestSupport
 import Testing
 
 @testable import Identity
@@ -30,16 +30,8 @@ import Testing
   }
 
   @Test func theTableIsTheCode() throws {
-    let page = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent().appending(path: "docs/operations.md")
-    let text = try String(contentsOf: page, encoding: .utf8)
-    let section = try #require(text.split(separator: "\n## ").first { $0.hasPrefix("Limits of jobs' tokens") })
-    var written: [String: String] = [:]
-    for line in section.split(separator: "\n") where line.hasPrefix("| ") {
-      let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
-      guard let name = cells.last, name.hasPrefix("`"), cells.count >= 3 else { continue }
-      written[name.filter { $0 != "`" }] = cells[1]
-    }
-    #expect(written == Self.ofTheCode)
+    let table = try LimitsTable(section: "Limits of jobs' tokens")
+    #expect(table.differences(from: Self.ofTheCode) == [])
+    #expect(try table.unknownKeys() == [])
   }
 }

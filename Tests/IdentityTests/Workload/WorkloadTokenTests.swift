@@ -1,5 +1,6 @@
 import EdgeCrypto
 import Policy
+import TestSupport
 import Testing
 
 @testable import Identity

@@ -2,6 +2,7 @@ import NIOCore
 import NIOEmbedded
 import Policy
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Routing
@@ -244,7 +245,7 @@ struct CandidateModelTests {
   }
 
   @Test(arguments: 0..<10) func nobodyWaitsForAFreeName(_ seed: UInt64) {
-    var random = SplitMix(state: seed &* 104_729 &+ 7)
+    var random = SeededGenerator(seed &* 104_729 &+ 7)
     let clock = TestClock()
     var configuration = TunnelRegistryConfiguration()
     // Leases end by themselves, and are told by `firstLeaseEnd`.

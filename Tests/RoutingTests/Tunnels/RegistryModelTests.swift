@@ -1,5 +1,6 @@
 import NIOCore
 import Policy
+import TestSupport
 import Testing
 
 @testable import Routing
@@ -29,7 +30,7 @@ struct RegistryModelTests {
 
   @Test(arguments: 0..<20)
   func everyHistoryLeavesWhatTheModelSays(_ seed: UInt64) {
-    var random = SplitMix(state: seed &* 7919 &+ 1)
+    var random = SeededGenerator(seed &* 7919 &+ 1)
     let clock = TestClock()
     let registry = TunnelRegistry { clock.now }
     let route = RouteID("r")
@@ -106,17 +107,5 @@ struct RegistryModelTests {
         }
       }
     }
-  }
-}
-
-/// A generator whose histories can be repeated.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

@@ -2,6 +2,7 @@ import NIOCore
 import NIOEmbedded
 import Policy
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Routing

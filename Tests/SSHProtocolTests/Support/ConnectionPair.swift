@@ -1,34 +1,6 @@
-import EdgeCrypto
 import NIOCore
-import Synchronization
 
 @testable import SSHProtocol
-
-/// A clock that stands still until told otherwise.
-final class ManualClock: Sendable {
-  private let time = Mutex<UInt64>(1_000_000_000)
-
-  var now: UInt64 { time.withLock { $0 } }
-  func advance(by count: UInt64) { time.withLock { $0 += count } }
-  var clock: MonotonicClock { { self.now } }
-}
-
-enum Fixtures {
-  static let ed25519 = key(.ed25519)
-  static let otherED25519 = key(.ed25519)
-  static let p256 = key(.ecdsa(.p256))
-  static let p384 = key(.ecdsa(.p384))
-  static let p521 = key(.ecdsa(.p521))
-  static let rsa = key(.rsa(bits: 2048))
-
-  private static func key(_ kind: PrivateKey.Kind) -> PrivateKey {
-    do {
-      return try PrivateKey.generate(kind)
-    } catch {
-      fatalError("no test key: \(error)")
-    }
-  }
-}
 
 /// Our client and our server, back to back, with time and splitting under control.
 final class ConnectionPair {
@@ -105,13 +77,10 @@ final class ConnectionPair {
     var rest = bytes
     while rest.readableBytes > 0 {
       guard serverError == nil else { return }
-      let piece = rest.readSlice(length: min(rest.readableBytes, max(1, chunk?() ?? Int.max)))
-      do {
-        try server.receive(chunk == nil ? piece ?? ByteBuffer() : ByteBuffer(bytes: piece?.bytes ?? []))
+      let piece = cut(&rest)
+      onServer { () throws(SSHError) in
+        try server.receive(piece)
         while let event = try server.nextEvent() { handleServer(event) }
-      } catch {
-        serverError = error
-        server.disconnect(error)
       }
     }
   }
@@ -120,41 +89,47 @@ final class ConnectionPair {
     var rest = bytes
     while rest.readableBytes > 0 {
       guard clientError == nil else { return }
-      let piece = rest.readSlice(length: min(rest.readableBytes, max(1, chunk?() ?? Int.max)))
-      do {
-        try client.receive(chunk == nil ? piece ?? ByteBuffer() : ByteBuffer(bytes: piece?.bytes ?? []))
+      let piece = cut(&rest)
+      onClient { () throws(SSHError) in
+        try client.receive(piece)
         while let event = try client.nextEvent() { handleClient(event) }
-      } catch {
-        clientError = error
-        client.disconnect(error)
       }
+    }
+  }
+
+  /// What the next bytes are; a piece has storage of its own.
+  private func cut(_ rest: inout ByteBuffer) -> ByteBuffer {
+    let piece = rest.readSlice(length: min(rest.readableBytes, max(1, chunk?() ?? Int.max))) ?? ByteBuffer()
+    return chunk == nil ? piece : ByteBuffer(bytes: piece.bytes)
+  }
+
+  private func onServer(_ body: () throws(SSHError) -> Void) {
+    do {
+      try body()
+    } catch {
+      serverError = error
+      server.disconnect(error)
+    }
+  }
+
+  private func onClient(_ body: () throws(SSHError) -> Void) {
+    do {
+      try body()
+    } catch {
+      clientError = error
+      client.disconnect(error)
     }
   }
 
   /// What came up by itself (time, answers) since the last bytes.
   func drainServer() {
-    do {
-      while let event = try server.nextEvent() { handleServer(event) }
-    } catch {
-      serverError = error
-      server.disconnect(error)
-    }
+    onServer { () throws(SSHError) in while let event = try server.nextEvent() { handleServer(event) } }
   }
 
   func advance(by count: UInt64) {
     time.advance(by: count)
-    do {
-      try server.timePassed()
-    } catch {
-      serverError = error
-      server.disconnect(error)
-    }
-    do {
-      try client.timePassed()
-    } catch {
-      clientError = error
-      client.disconnect(error)
-    }
+    onServer { () throws(SSHError) in try server.timePassed() }
+    onClient { () throws(SSHError) in try client.timePassed() }
     drainServer()
     run()
   }
@@ -162,12 +137,7 @@ final class ConnectionPair {
   /// Time passes for the server alone: the client is deaf.
   func advanceServer(by count: UInt64) {
     time.advance(by: count)
-    do {
-      try server.timePassed()
-    } catch {
-      serverError = error
-      server.disconnect(error)
-    }
+    onServer { () throws(SSHError) in try server.timePassed() }
     drainServer()
   }
 
@@ -179,8 +149,6 @@ final class ConnectionPair {
       server.acceptChannel(id)
     case .forwardRequested(_, let reply) where automatic:
       if let reply { server.answer(reply, success: true) }
-    case .socketForwardRequested(_, let reply) where automatic:
-      if let reply { server.answer(reply, success: false) }
     case .socketForwardRequested(_, let reply) where automatic:
       if let reply { server.answer(reply, success: false) }
     case .channelRequest(_, _, let reply) where automatic:
@@ -217,48 +185,12 @@ final class ConnectionPair {
 
   var isSignedIn: Bool { client.phase == .connection && server.phase == .connection }
 
-  // The expectation macros cannot take a noncopyable connection apart.
-
-  func acceptLogin(_ attempt: LoginAttempt, banner: [String] = []) -> Bool {
-    server.acceptLogin(attempt, banner: banner)
-  }
-  func requireSignIn(_ attempt: LoginAttempt, prompt: InteractivePrompt) -> Bool {
-    server.requireSignIn(attempt, prompt: prompt)
-  }
-  func ask(_ attempt: LoginAttempt, prompt: InteractivePrompt) -> Bool { server.ask(attempt, prompt: prompt) }
-  func refuseLogin(_ attempt: LoginAttempt) -> Bool { server.refuseLogin(attempt) }
-  func openByClient(_ open: ChannelOpen) -> ChannelID? { client.openChannel(open) }
-  func openByServer(_ open: ChannelOpen) -> ChannelID? { server.openChannel(open) }
-  var hasServerEnded: Bool { server.hasEnded }
-  var serverChannels: Int { server.channelCount }
-  var clientChannels: Int { client.channelCount }
-  var serverSessions: Int { server.sessionCount }
-  var serverRoundTrip: UInt64? { server.roundTrip }
-  var announcedByServer: Int { server.announcedWindow }
-  var announcedByClient: Int { client.announcedWindow }
-  var serverDeadline: UInt64? { server.deadline }
-  var peerAlgorithms: [String]? { client.peerSignatureAlgorithms }
-  var clientMayCarryMessages: Bool { client.transport.mayCarryMessages }
-  var clientHasSealableData: Bool { client.hasSealableData }
-  var serverPackets: UInt64 { server.transport.writer.packetsUnderKey }
-  var placesOfServer: Int { server.channelsOpenedByUs }
-  func serverIsWritable(_ id: ChannelID) -> Bool { server.isWritable(id) }
-  func clientIsWritable(_ id: ChannelID) -> Bool { client.isWritable(id) }
-  func clientQueuedBytes(_ id: ChannelID) -> Int { client.queuedBytes(id) }
-
   /// Lets due answers of the server leave.
   func passServerTime() {
     guard serverError == nil else { return }
-    do {
-      try server.timePassed()
-    } catch {
-      serverError = error
-      server.disconnect(error)
-    }
+    onServer { () throws(SSHError) in try server.timePassed() }
     drainServer()
   }
-
-  var serverHeldMessages: Int { server.transport.held.count }
 
   /// What the server says to the time.
   var serverFailureByTime: SSHError? {
@@ -279,27 +211,3 @@ final class ConnectionPair {
     }
   }
 }
-
-extension SSHEvent {
-  var name: String {
-    let text = "\(self)"
-    return String(text.prefix { $0 != "(" })
-  }
-}
-
-/// Reproducible randomness for tests.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var value = state
-    value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-    return value ^ (value >> 31)
-  }
-}
-
-func hex(_ text: String) -> [UInt8] { Hex.decode(text) ?? [] }

@@ -1,5 +1,6 @@
 import EdgeCrypto
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import SSHProtocol

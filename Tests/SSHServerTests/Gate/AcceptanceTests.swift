@@ -1,6 +1,7 @@
 import NIOCore
 import Policy
 import Routing
+import TestSupport
 import Testing
 
 @testable import SSHServer
@@ -56,7 +57,7 @@ import Testing
       let scanner = try await DoorClient(edge.port, from: "127.9.0.1", saying: "GET / HTTP/1.1\r\n\r\n")
       #expect(try await scanner.untilEnd().contains("Invalid SSH identification string"))
     }
-    try await until { edge.server.gateCounts.misconduct[.noAttempt] == 2 }
+    try await until("both penalties") { edge.server.gateCounts.misconduct[.noAttempt] == 2 }
     let turnedAway = try await DoorClient(edge.port, from: "127.9.0.1")
     #expect(try await turnedAway.untilEnd() == "Not allowed at this time\r\n")
     let neighbour = try await DoorClient(edge.port, from: "127.9.0.2")
@@ -83,7 +84,7 @@ import Testing
     let edge = try await TestEdge([testRoute("app.example", publishers: .denyAll)]) { $0.sources.exempt = [] }
     let client = try await edge.ssh(["-N"])
     #expect(try await client.exit() == 255)
-    try await until { edge.server.gateCounts.misconduct == [.refused: 1] }
+    try await until("the penalty") { edge.server.gateCounts.misconduct == [.refused: 1] }
     await edge.stop()
   }
 
@@ -117,13 +118,4 @@ import Testing
     await edge.stop()
     await service.stop()
   }
-}
-
-/// Waits for something that other threads bring about.
-private func until(_ condition: () -> Bool) async throws {
-  for _ in 0..<2000 {
-    if condition() { return }
-    try await Task.sleep(for: .milliseconds(10))
-  }
-  throw TimedOut(description: "it did not become true")
 }

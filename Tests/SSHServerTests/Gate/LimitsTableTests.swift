@@ -1,6 +1,6 @@
-import Foundation
 import NIOCore
 import Policy
+import TestSupport
 import Testing
 
 @testable import Identity
@@ -9,9 +9,6 @@ import Testing
 
 /// "Limits of the ssh server" in docs/operations.md names every limit of the code with its value, and nothing else.
 struct LimitsTableTests {
-  private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent()
-
   /// Name in the code to value, as the page writes it.
   private static var ofTheCode: [String: String] {
     var limits: [String: String] = [:]
@@ -58,38 +55,12 @@ struct LimitsTableTests {
   }
 
   private static func time(_ nanoseconds: UInt64) -> String {
-    nanoseconds % 1_000_000_000 == 0 ? "\(nanoseconds / 1_000_000_000) s" : "\(nanoseconds / 1_000_000) ms"
-  }
-
-  private struct Row {
-    let value: String
-    let key: String
-    let name: String
-  }
-
-  private static func rows() throws -> [Row] {
-    let page = try String(contentsOf: root.appending(path: "docs/operations.md"), encoding: .utf8)
-    let section = page.components(separatedBy: "\n## ").first { $0.hasPrefix("Limits of the ssh server") }
-    return try #require(section).split(separator: "\n").compactMap { line in
-      let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
-      guard cells.count == 4, cells[3].hasPrefix("`") else { return nil }
-      return Row(value: cells[1], key: cells[2], name: cells[3].trimmingCharacters(in: ["`"]))
-    }
+    LimitsTable.time(milliseconds: Int64(nanoseconds / 1_000_000))
   }
 
   @Test func thePageSaysWhatTheCodeSays() throws {
-    let written = Dictionary(try Self.rows().map { ($0.name, $0.value) }, uniquingKeysWith: { "\($0), \($1)" })
-    let code = Self.ofTheCode
-    for (name, value) in code.sorted(by: { $0.key < $1.key }) {
-      #expect(written[name] == value, "\(name) in docs/operations.md")
-    }
-    for name in written.keys where code[name] == nil { Issue.record("\(name) is not a limit of the code any more") }
-  }
-
-  @Test func everyNamedKeyExists() throws {
-    let page = try String(contentsOf: Self.root.appending(path: "docs/configuration.md"), encoding: .utf8)
-    let keys = try Self.rows().map(\.key).filter { !$0.isEmpty }
-    #expect(keys.count > 5)
-    for key in keys { #expect(page.contains("| \(key) |"), "\(key)") }
+    let table = try LimitsTable(section: "Limits of the ssh server")
+    #expect(table.differences(from: Self.ofTheCode) == [])
+    #expect(try table.unknownKeys() == [])
   }
 }

@@ -32,7 +32,7 @@ import Testing
     edge.replace([testRoute("app.example")])
     _ = try await edge.events.first { $0.kind == .attached }
     let outcome = try await StreamExchange.run(binding, amount: 1000)
-    #expect(outcome.received == outcome.sent)
+    #expect(outcome.isEchoed)
     #expect(client.isRunning && edge.registry.bindings().map(\.id) == [binding.id])
     client.end()
     _ = try await client.exit()

@@ -1,23 +1,14 @@
 import Policy
 import Routing
 import SSHProtocol
+import TestSupport
 import Testing
 
 @testable import SSHServer
 
 /// What leaves for a terminal makes it show the grid, and costs little.
 struct TerminalWriterTests {
-  private struct Chance: RandomNumberGenerator {
-    var state: UInt64 = 88_172_645_463_325_252
-    mutating func next() -> UInt64 {
-      state ^= state << 13
-      state ^= state >> 7
-      state ^= state << 17
-      return state
-    }
-  }
-
-  private func random(_ columns: Int, _ rows: Int, from old: Grid?, _ chance: inout Chance) -> Grid {
+  private func random(_ columns: Int, _ rows: Int, from old: Grid?, _ chance: inout SeededGenerator) -> Grid {
     var grid = old ?? Grid(columns: columns, rows: rows)
     let texts = ["a", "hello world", "日本", "", "     ", "e\u{301}", "█▀▄", "a long text that goes on and on"]
     let styles = [CellStyle.plain, .bold, .dim, .bar, CellStyle(ink: .red, isBold: true), CellStyle(ink: .paper)]
@@ -56,7 +47,7 @@ struct TerminalWriterTests {
   }
 
   @Test func anySequenceOfFramesIsShownAsDrawn() {
-    var chance = Chance()
+    var chance = SeededGenerator(1)
     for (columns, rows) in [(1, 1), (2, 2), (7, 3), (40, 10), (80, 24)] {
       var terminal = TerminalModel(columns: columns, rows: rows)
       var shown: Grid?

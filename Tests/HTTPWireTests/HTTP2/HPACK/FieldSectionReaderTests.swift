@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHPACK
+import TestSupport
 import Testing
 
 @testable import HTTPWire
@@ -146,7 +147,7 @@ import Testing
 
   /// Against another implementation: sections it writes are read the same, and broken ones are taken or refused alike.
   @Test func differential() throws {
-    var random = SplitMix(state: 7)
+    var random = SeededGenerator(7)
     for round in 0..<60 {
       var encoder = HPACKEncoder(allocator: ByteBufferAllocator(), useHuffmanEncoding: round % 2 == 0)
       var decoder = HPACKDecoder(allocator: ByteBufferAllocator(), maxDynamicTableSize: 4096)
@@ -178,7 +179,7 @@ import Testing
 
   /// Bytes of chance, as one section each on a new connection.
   @Test func differentialOverChance() {
-    var random = SplitMix(state: 11)
+    var random = SeededGenerator(11)
     for _ in 0..<2000 {
       let bytes = (0..<Int(random.next() % 12)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
       var decoder = HPACKDecoder(allocator: ByteBufferAllocator(), maxDynamicTableSize: 4096)
@@ -188,17 +189,6 @@ import Testing
       let theirs = try? decoder.decodeHeaders(from: &copy)
       guard let mine else { continue }
       #expect(theirs.map { $0.map { "\($0.name): \($0.value)" } } == Self.text(mine), "\(bytes)")
-    }
-  }
-
-  private struct SplitMix {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var mixed = state
-      mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-      return mixed ^ (mixed >> 31)
     }
   }
 }

@@ -1,15 +1,5 @@
 import EdgeCrypto
 import Logging
-import Policy
-import Synchronization
-
-/// A clock that stands still until it is told to move.
-final class TestClock: Sendable {
-  private let time = Mutex(UnixTime(seconds: 1_700_000_000))
-  var now: UnixTime { time.withLock { $0 } }
-  func advance(seconds: Int64) { time.withLock { $0 = $0.adding(seconds: seconds) } }
-  var source: UnixClock { { self.now } }
-}
 
 let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
