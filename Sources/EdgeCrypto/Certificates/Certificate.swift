@@ -61,12 +61,6 @@ package struct Certificate: Sendable, Equatable {
 
   package func pem() -> String { PEMBlock(label: "CERTIFICATE", bytes: der).text }
 
-  /// The usual form: upper-case pairs with colons.
-  package var sha256Fingerprint: String {
-    let digits = Array(Hex.encode(Digest.sha256(der)).uppercased())
-    return stride(from: 0, to: digits.count, by: 2).map { String(digits[$0...($0 + 1)]) }.joined(separator: ":")
-  }
-
   /// Whether a name of the certificate is this host: the same name, or a wildcard in place of its first label.
   package func covers(_ host: String) -> Bool {
     let host = host.lowercased()

@@ -5,7 +5,6 @@ internal import FoundationEssentials
 package enum MLKEM768 {
   package static let encapsulationKeyLength = 1184
   package static let ciphertextLength = 1088
-  package static let secretLength = 32
 
   /// The server's step. FIPS 203 section 7.2: a key with a coefficient outside the field is refused.
   package static func encapsulate(

@@ -88,38 +88,3 @@ package enum Digest {
   package static func sha384(_ bytes: RawSpan) -> [UInt8] { hash(.sha384, bytes) }
   package static func sha512(_ bytes: RawSpan) -> [UInt8] { hash(.sha512, bytes) }
 }
-
-/// A digest of a message that comes in pieces. Used once.
-@safe package final class IncrementalDigest {
-  private let algorithm: DigestAlgorithm
-  private let context: OpaquePointer
-
-  package init(_ algorithm: DigestAlgorithm) {
-    self.algorithm = algorithm
-    // For want of memory only.
-    guard let context = unsafe EVP_MD_CTX_new(),
-      unsafe EVP_DigestInit_ex2(context, algorithm.fetched.pointer, nil) == 1
-    else { fatalError("OpenSSL cannot start \(algorithm.openSSLName).") }
-    unsafe self.context = context
-  }
-
-  deinit { unsafe EVP_MD_CTX_free(context) }
-
-  package func update(_ bytes: [UInt8]) { unsafe update(bytes.span.bytes) }
-
-  package func update(_ bytes: RawSpan) {
-    unsafe bytes.withUnsafeBytes { input in
-      _ = unsafe EVP_DigestUpdate(context, input.baseAddress, input.count)
-    }
-  }
-
-  package func finish() -> [UInt8] {
-    unsafe [UInt8](unsafeUninitializedCapacity: algorithm.byteCount) { output, count in
-      // A mistake of our own code, which no peer can bring about: its callers finish once.
-      guard unsafe EVP_DigestFinal_ex(context, output.baseAddress, nil) == 1 else {
-        fatalError("A digest was finished twice.")
-      }
-      count = algorithm.byteCount
-    }
-  }
-}

@@ -14,9 +14,6 @@ extension TLSEngine {
     isHandshakeComplete ? TLSVersion(openSSLNumber: unsafe SSL_version(handle)) : nil
   }
 
-  /// "TLSv1.3".
-  package var versionName: String { unsafe String(cString: SSL_get_version(handle)) }
-
   /// The standard (RFC) name of the cipher suite; empty before the handshake is complete.
   package var cipher: String {
     guard isHandshakeComplete, let cipher = unsafe SSL_get_current_cipher(handle),

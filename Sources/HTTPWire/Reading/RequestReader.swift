@@ -25,12 +25,6 @@ package struct RequestReader: Sendable {
 
   package init(limits: HeadLimits = HeadLimits()) { self.limits = limits }
 
-  /// Whether no byte of a next request has been read.
-  package var isBetweenRequests: Bool {
-    if case .head = state { return true }
-    return false
-  }
-
   /// The next event, its bytes taken from `buffer`; `nil` when more bytes are needed.
   package mutating func next(from buffer: inout ByteBuffer) throws(WireError) -> Event? {
     do {

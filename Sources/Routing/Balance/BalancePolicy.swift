@@ -12,12 +12,4 @@ package enum BalancePolicy: Sendable, Hashable {
   case maglev
   /// The first one, until it is gone.
   case failover
-
-  /// Whether it matters who visits.
-  package var isSticky: Bool {
-    switch self {
-    case .ringHash, .maglev: true
-    case .roundRobin, .leastRequest, .random, .failover: false
-    }
-  }
 }
