@@ -10,6 +10,7 @@ from .people import BOB, browse
 from .processes import descriptors
 from .raw_ssh import Gone, packet_of_length
 from .raw_tunnel import RawTunnel
+from .waiting import took
 from .wire import string
 
 
@@ -50,7 +51,7 @@ class SlowAttacks:
 
     def drip(self, connection, data, every=1.0, begun=None):
         """A byte now and then."""
-        begun = begun or time.monotonic()
+        begun = begun or time.time()
         with connection, contextlib.suppress(Gone, OSError):
             connection.socket.settimeout(every)
             for position in range(len(data)):
@@ -61,21 +62,21 @@ class SlowAttacks:
                 with contextlib.suppress(TimeoutError):
                     while time.monotonic() < waited_until:
                         connection.packet()
-        return time.monotonic() - begun
+        return took(begun, time.time())
 
     def drip_service(self):
-        begun = time.monotonic()
+        begun = time.time()
         connection = self.attacked.connected()
         return self.drip(connection, connection.seal(bytes([5]) + string("ssh-userauth")), begun=begun)
 
     def drip_login(self):
-        begun = time.monotonic()
+        begun = time.time()
         connection = self.attacked.connected().service()
         return self.drip(connection, connection.seal(connection.signed(self.attacked.key)), begun=begun)
 
     def end_at_the_grace(self):
         """Idle ones, half of them inside a packet; a third goes by itself within a millisecond of the limit."""
-        begun = time.monotonic()
+        begun = time.time()
         connections = []
         for number in range(self.idlers):
             connection = self.attacked.raw()
@@ -94,7 +95,7 @@ class SlowAttacks:
                     connection.socket.settimeout(30)
                     while connection.socket.recv(4096):
                         pass
-        return time.monotonic() - begun
+        return took(begun, time.time())
 
     def stall(self):
         """A publisher that begins a key exchange and says no more, while its visitor uploads."""
@@ -116,7 +117,7 @@ class SlowAttacks:
                     self.attacked.bob.start("POST", url, body(), {"Content-Length": str(20_000 * 65536)})
 
             before = edge.resident
-            begun = time.monotonic()
+            begun = time.time()
             sending = pool.submit(upload)
             tunnel.next_request()
             tunnel.ssh.send(tunnel.ssh.kexinit(strict=False, markers=()))
@@ -129,6 +130,6 @@ class SlowAttacks:
                     grown = max(grown, edge.resident - before)
                 except (Gone, OSError):
                     break
-            lasted = time.monotonic() - begun
+            lasted = took(begun, time.time())
             sending.result()
         return lasted, grown
