@@ -20,7 +20,6 @@ let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swi
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let http2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 let hpack: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
-let concurrency: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -28,6 +27,11 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 /// One Swift target; imports go downhill only (see docs/architecture.md).
 func target(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// What several targets of tests share.
+func testSupport(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: testSettings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
@@ -68,26 +72,26 @@ let package = Package(
     // Subjects
     target("ProxyProtocol", [nio]),
     target("SSHProtocol", ["PlainText", "EdgeCrypto", nio, collections]),
-    target("HTTPWire", [nio, hpack, collections]),
+    target("HTTPWire", [nio, collections]),
     target("EdgeConfig", ["CYAML", "Policy", "Patterns"]),
-    target("Store", ["Policy", "EdgeCrypto", "CSQLite", logging]),
+    target("Store", ["Policy", "CSQLite", logging]),
     target("Identity", ["Policy", "EdgeCrypto", "CCurl", "Store", logging]),
 
     // The meeting place
-    target("Routing", ["PlainText", "Policy", "Patterns", nio, concurrency, collections]),
+    target("Routing", ["PlainText", "Policy", "Patterns", nio, collections]),
 
     // Servers
     target(
       "SSHServer",
       [
-        "PlainText", "Routing", "Policy", "Identity", "SSHProtocol", "ProxyProtocol", "EdgeCrypto", nio, nioPosix,
-        concurrency, collections, logging,
+        "PlainText", "Routing", "Policy", "SSHProtocol", "ProxyProtocol", "EdgeCrypto", nio, nioPosix, collections,
+        logging,
       ]),
     target(
       "HTTPProxy",
       [
         "PlainText", "Routing", "Policy", "Patterns", "Identity", "HTTPWire", "ProxyProtocol", "EdgeCrypto", nio,
-        nioPosix, concurrency, collections, logging,
+        nioPosix, collections, logging,
       ]),
 
     // The program
@@ -98,45 +102,47 @@ let package = Package(
       "TunnelEdge",
       [
         "PlainText", "SSHServer", "HTTPProxy", "Routing", "Policy", "Identity", "Store", "EdgeConfig", "EdgeCrypto",
-        "SSHProtocol", "HTTPWire", "Patterns", "EmbeddedProvider", "CMalloc", nio, nioPosix, nioHTTP1, concurrency,
-        logging, arguments,
+        "SSHProtocol", "HTTPWire", "Patterns", "EmbeddedProvider", "CMalloc", nio, nioPosix, nioHTTP1, logging,
+        arguments,
       ]),
     .executableTarget(name: "tunnel-edge", dependencies: ["TunnelEdge"], swiftSettings: settings),
 
+    // What tests share: waiting, clocks, directories, chance, the pages of the repository; stores that fail when they are
+    // told to; and other readers as judges of ours, for fuzzing too.
+    testSupport("TestSupport", ["Policy"]),
+    testSupport("StoreDoubles", ["Policy", "Store"]),
+    testSupport("HTTPOracles", ["HTTPWire", nio, nioEmbedded, nioHTTP1, hpack, http2]),
+
     // Tests
     tests("PlainTextTests", ["PlainText"]),
-    tests("PolicyTests", ["Policy"]),
+    tests("PolicyTests", ["TestSupport", "Policy"]),
     tests("PatternsTests", ["Patterns"]),
-    tests("EdgeCryptoTests", ["EdgeCrypto"]),
+    tests("EdgeCryptoTests", ["TestSupport", "EdgeCrypto"]),
     tests("ProxyProtocolTests", ["ProxyProtocol", nio, nioEmbedded]),
-    tests("SSHProtocolTests", ["SSHProtocol", "EdgeCrypto", nio]),
-    // Other readers as judges of ours, for tests and fuzzing.
-    .target(
-      name: "HTTPOracles", dependencies: ["HTTPWire", nio, nioEmbedded, nioHTTP1, hpack, http2],
-      path: "Tests/HTTPOracles", swiftSettings: testSettings),
-    tests("HTTPWireTests", ["HTTPWire", "HTTPOracles", nio, nioEmbedded, nioHTTP1, hpack]),
-    tests("EdgeConfigTests", ["EdgeConfig", "Policy", "Patterns"]),
-    tests("StoreTests", ["Store", "EdgeCrypto", "Policy", logging]),
-    tests("IdentityTests", ["Identity", "Store", "EdgeCrypto", "Policy", logging]),
-    tests("RoutingTests", ["Routing", "Policy", "Patterns", nio, nioEmbedded, nioPosix]),
+    tests("SSHProtocolTests", ["TestSupport", "SSHProtocol", "EdgeCrypto", nio]),
+    tests("HTTPWireTests", ["TestSupport", "HTTPWire", "HTTPOracles", nio, nioEmbedded, hpack, http2]),
+    tests("EdgeConfigTests", ["TestSupport", "EdgeConfig", "Policy"]),
+    tests("StoreTests", ["TestSupport", "StoreDoubles", "Store", "Policy", logging]),
+    tests("IdentityTests", ["TestSupport", "StoreDoubles", "Identity", "Store", "EdgeCrypto", "Policy", logging]),
+    tests("RoutingTests", ["TestSupport", "Routing", "Policy", "Patterns", nio, nioEmbedded, nioPosix]),
     tests(
       "SSHServerTests",
       [
-        "PlainText", "SSHServer", "SSHProtocol", "Routing", "Policy", "Identity", "EdgeCrypto", nio, nioPosix,
-        nioEmbedded,
+        "TestSupport", "PlainText", "SSHServer", "SSHProtocol", "Routing", "Policy", "Identity", "EdgeCrypto", nio,
+        nioPosix, nioEmbedded, logging,
       ]),
     tests(
       "HTTPProxyTests",
       [
-        "HTTPProxy", "HTTPWire", "Routing", "Policy", "Patterns", "Identity", "Store", "EdgeCrypto", nio, nioPosix,
-        nioEmbedded,
+        "TestSupport", "HTTPProxy", "HTTPWire", "Routing", "Policy", "Patterns", "Identity", "Store", "EdgeCrypto", nio,
+        nioPosix, nioEmbedded, logging,
       ]),
-    tests("EmbeddedProviderTests", ["EmbeddedProvider", "EdgeCrypto", nio, nioPosix, logging]),
+    tests("EmbeddedProviderTests", ["TestSupport", "EmbeddedProvider", "EdgeCrypto", nio, nioPosix, logging]),
     tests(
       "TunnelEdgeTests",
       [
-        "TunnelEdge", "EdgeConfig", "EdgeCrypto", "HTTPProxy", "HTTPWire", "Patterns", "Policy", "Routing",
-        "SSHProtocol", "SSHServer", nio,
+        "TestSupport", "TunnelEdge", "EdgeConfig", "EdgeCrypto", "HTTPProxy", "HTTPWire", "Identity", "Policy",
+        "Routing", "SSHProtocol", "SSHServer", "Store", nio,
       ]),
   ],
   swiftLanguageModes: [.v6]
