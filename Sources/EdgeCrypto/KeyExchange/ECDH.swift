@@ -33,9 +33,9 @@ package struct ECDH: Sendable {
   }
 
   /// The X coordinate, as wide as the curve's field. The peer's point is checked to be on the curve.
-  package func sharedSecret(with peer: [UInt8]) throws(CryptoError) -> [UInt8] {
+  package func sharedSecret(with peer: [UInt8]) throws(CryptoError) -> SecretBytes {
     let secret = try KeyAgreement.derive(handle, try PublicKey.ellipticKey(curve, peer))
-    guard secret.count == curve.coordinateLength, secret.contains(where: { $0 != 0 }) else {
+    guard secret.count == curve.coordinateLength, !secret.isZero else {
       throw CryptoError(.degenerate, "The peer's \(curve.jwkName) key leads to a secret that everybody knows.")
     }
     return secret

@@ -39,7 +39,7 @@ package struct FiniteFieldDH: Sendable {
   package let group: Group
   /// Big-endian without leading zeros.
   package let publicKey: [UInt8]
-  private let exponent: [UInt8]
+  private let exponent: SecretBytes
 
   package init(_ group: Group) throws(CryptoError) {
     ErrorQueue.clear()
@@ -47,19 +47,23 @@ package struct FiniteFieldDH: Sendable {
     try check(
       unsafe BN_priv_rand(exponent.pointer, group.exponentBits, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY),
       "cannot make a DH exponent")
-    try self.init(group, exponent: exponent.bytes)
+    try self.init(group, secretExponent: exponent.secret)
   }
 
   /// With an exponent that is known, for known answers.
   init(_ group: Group, exponent: [UInt8]) throws(CryptoError) {
+    try self.init(group, secretExponent: SecretBytes(exponent))
+  }
+
+  private init(_ group: Group, secretExponent exponent: SecretBytes) throws(CryptoError) {
     self.group = group
     self.exponent = exponent
-    publicKey = try Self.power(try BigNumber(bytes: [2]), exponent, group.prime)
+    publicKey = try Self.power(try BigNumber(bytes: [2]), exponent, group.prime).bytes
   }
 
   /// The secret, big-endian without leading zeros. The peer's value is one of 2 … p − 2, and has at least four bits set (as
   /// OpenSSH demands). In a safe-prime group nothing else generates a small subgroup.
-  package func sharedSecret(with peer: [UInt8]) throws(CryptoError) -> [UInt8] {
+  package func sharedSecret(with peer: [UInt8]) throws(CryptoError) -> SecretBytes {
     let peer = magnitude(peer)
     guard peer.count <= group.byteCount, peer.reduce(0, { $0 + $1.nonzeroBitCount }) >= 4 else {
       throw CryptoError(.degenerate, "The peer's DH value is not one of the group.")
@@ -71,8 +75,8 @@ package struct FiniteFieldDH: Sendable {
     guard unsafe BN_cmp(number.pointer, last.pointer) < 0 else {
       throw CryptoError(.degenerate, "The peer's DH value is not one of the group.")
     }
-    let secret = try Self.power(number, exponent, prime)
-    guard !secret.isEmpty, secret != [1] else {
+    let secret = try Self.power(number, exponent, prime).secret
+    guard secret.count > 0, secret != SecretBytes([1]) else {
       throw CryptoError(.degenerate, "The peer's DH value leads to a secret that everybody knows.")
     }
     return secret
@@ -80,9 +84,9 @@ package struct FiniteFieldDH: Sendable {
 
   /// base ^ exponent mod prime, in a time that does not depend on the exponent's bits.
   private static func power(
-    _ base: BigNumber, _ exponent: [UInt8], _ prime: BigNumber
-  ) throws(CryptoError) -> [UInt8] {
-    let exponent = try BigNumber(bytes: exponent)
+    _ base: BigNumber, _ exponent: SecretBytes, _ prime: BigNumber
+  ) throws(CryptoError) -> BigNumber {
+    let exponent = try BigNumber(exponent)
     unsafe BN_set_flags(exponent.pointer, BN_FLG_CONSTTIME)
     let result = try BigNumber(bytes: [])
     guard let context = unsafe BN_CTX_secure_new() else { throw .library("no memory") }
@@ -91,6 +95,6 @@ package struct FiniteFieldDH: Sendable {
       unsafe BN_mod_exp_mont_consttime(
         result.pointer, base.pointer, exponent.pointer, prime.pointer, context, nil),
       "cannot compute a DH power")
-    return result.bytes
+    return result
   }
 }

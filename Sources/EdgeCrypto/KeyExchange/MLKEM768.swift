@@ -9,7 +9,7 @@ package enum MLKEM768 {
   /// The server's step. FIPS 203 section 7.2: a key with a coefficient outside the field is refused.
   package static func encapsulate(
     to key: [UInt8]
-  ) throws(CryptoError) -> (sharedSecret: [UInt8], ciphertext: [UInt8]) {
+  ) throws(CryptoError) -> (sharedSecret: SecretBytes, ciphertext: [UInt8]) {
     guard key.count == encapsulationKeyLength else {
       throw CryptoError(.malformed, "An ML-KEM-768 key has \(encapsulationKeyLength) bytes, not \(key.count).")
     }
@@ -41,7 +41,7 @@ package enum MLKEM768 {
       encapsulationKey = Array(key.publicKey.rawRepresentation)
     }
 
-    package func decapsulate(_ ciphertext: [UInt8]) throws(CryptoError) -> [UInt8] {
+    package func decapsulate(_ ciphertext: [UInt8]) throws(CryptoError) -> SecretBytes {
       guard ciphertext.count == ciphertextLength else {
         throw CryptoError(
           .malformed, "An ML-KEM-768 ciphertext has \(ciphertextLength) bytes, not \(ciphertext.count).")
@@ -52,7 +52,10 @@ package enum MLKEM768 {
     }
   }
 
-  private static func bytes(of key: SymmetricKey) -> [UInt8] {
-    unsafe key.withUnsafeBytes { unsafe Array($0) }
+  /// swift-crypto cleanses its own copy.
+  private static func bytes(of key: SymmetricKey) -> SecretBytes {
+    unsafe key.withUnsafeBytes { source in
+      unsafe .made(source.count) { unsafe $0.copyMemory(from: source) }
+    }
   }
 }

@@ -29,7 +29,7 @@ package struct X25519: Sendable {
   }
 
   /// 32 bytes. RFC 7748 section 6.1: an all-zero result, which a peer's point of small order gives, is refused.
-  package func sharedSecret(with peer: [UInt8]) throws(CryptoError) -> [UInt8] {
+  package func sharedSecret(with peer: [UInt8]) throws(CryptoError) -> SecretBytes {
     guard peer.count == Self.length else {
       throw CryptoError(.malformed, "An X25519 public key has 32 bytes, not \(peer.count).")
     }
@@ -38,7 +38,7 @@ package struct X25519: Sendable {
       throw .library("the X25519 public key is not valid", .malformed)
     }
     let secret = try KeyAgreement.derive(handle, unsafe KeyHandle(key))
-    guard secret.count == Self.length, secret.contains(where: { $0 != 0 }) else {
+    guard secret.count == Self.length, !secret.isZero else {
       throw CryptoError(.degenerate, "The peer's X25519 key leads to a secret that everybody knows.")
     }
     return secret
@@ -49,7 +49,7 @@ package struct X25519: Sendable {
 enum KeyAgreement {
   /// The peer's key was checked when it was made (on the curve, right length); OpenSSL's second, full check would multiply
   /// by the group order, which proves nothing more where the cofactor is 1 and doubles the cost.
-  static func derive(_ own: KeyHandle, _ peer: KeyHandle) throws(CryptoError) -> [UInt8] {
+  static func derive(_ own: KeyHandle, _ peer: KeyHandle) throws(CryptoError) -> SecretBytes {
     ErrorQueue.clear()
     guard let context = unsafe EVP_PKEY_CTX_new_from_pkey(nil, own.pointer, nil) else {
       throw .library("cannot derive a secret")
@@ -59,10 +59,11 @@ enum KeyAgreement {
     guard unsafe EVP_PKEY_derive_init(context) == 1, unsafe EVP_PKEY_derive_set_peer_ex(context, peer.pointer, 0) == 1,
       unsafe EVP_PKEY_derive(context, nil, &count) == 1
     else { throw .library("the peer's public key is refused", .degenerate) }
-    var secret = [UInt8](repeating: 0, count: count)
-    guard unsafe EVP_PKEY_derive(context, &secret, &count) == 1 else {
-      throw .library("the peer's public key is refused", .degenerate)
+    let secret = try unsafe SecretBytes(count: count) { (target) throws(CryptoError) in
+      guard unsafe EVP_PKEY_derive(context, target.baseAddress?.assumingMemoryBound(to: UInt8.self), &count) == 1 else {
+        throw .library("the peer's public key is refused", .degenerate)
+      }
     }
-    return Array(secret.prefix(count))
+    return secret.count == count ? secret : secret.part(count: count)
   }
 }

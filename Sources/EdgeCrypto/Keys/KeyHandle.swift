@@ -97,7 +97,23 @@ internal import COpenSSL
     unsafe self.pointer = pointer
   }
 
+  convenience init(_ secret: SecretBytes) throws(CryptoError) {
+    let pointer = unsafe secret.withBytes { bytes in
+      unsafe BN_bin2bn(bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), Int32(clamping: bytes.count), nil)
+    }
+    guard let pointer = unsafe pointer else { throw .library("no memory for a number") }
+    unsafe self.init(pointer)
+  }
+
   deinit { unsafe BN_clear_free(pointer) }
+
+  /// As `bytes`, where the number is a secret.
+  var secret: SecretBytes {
+    unsafe .made(max(0, Int(te_bn_num_bytes(pointer)))) { target in
+      guard let base = target.baseAddress, target.count > 0 else { return }
+      _ = unsafe BN_bn2bin(pointer, base.assumingMemoryBound(to: UInt8.self))
+    }
+  }
 
   /// Big-endian without leading zeros.
   var bytes: [UInt8] {

@@ -34,7 +34,7 @@ internal import COpenSSL
   private let scratch: UnsafeMutablePointer<UInt8>
 
   package init(
-    key: [UInt8], iv: [UInt8], mac: MAC, macKey: [UInt8], encryptThenMAC: Bool, direction: CipherDirection
+    key: SecretBytes, iv: SecretBytes, mac: MAC, macKey: SecretBytes, encryptThenMAC: Bool, direction: CipherDirection
   ) throws(CryptoError) {
     guard let cipher = Self.ciphers[key.count], iv.count == Self.ivLength, macKey.count == mac.keyLength else {
       throw CryptoError(.malformed, "AES-CTR takes a key of 16, 24 or 32 bytes, an IV of 16 and the MAC's own key.")
@@ -44,7 +44,14 @@ internal import COpenSSL
     tagLength = mac.tagLength
     unsafe scratch = .allocate(capacity: Self.lengthFieldLength + mac.tagLength)
     unsafe scratch.initialize(repeating: 0, count: Self.lengthFieldLength + mac.tagLength)
-    try check(unsafe EVP_EncryptInit_ex2(context.pointer, cipher.pointer, key, iv, nil), "cannot start AES-CTR")
+    let result = unsafe key.withBytes { key in
+      unsafe iv.withBytes { iv in
+        unsafe EVP_EncryptInit_ex2(
+          context.pointer, cipher.pointer, key.baseAddress?.assumingMemoryBound(to: UInt8.self),
+          iv.baseAddress?.assumingMemoryBound(to: UInt8.self), nil)
+      }
+    }
+    try check(result, "cannot start AES-CTR")
   }
 
   deinit { unsafe scratch.deallocate() }

@@ -22,18 +22,24 @@ package enum CipherDirection: Sendable {
   /// Fixed 4 bytes ‖ invocation counter of 8, big-endian.
   private let nonce: UnsafeMutablePointer<UInt8>
 
-  package init(key: [UInt8], nonce: [UInt8], direction: CipherDirection) throws(CryptoError) {
+  package init(key: SecretBytes, nonce: SecretBytes, direction: CipherDirection) throws(CryptoError) {
     guard key.count == 16 || key.count == 32, nonce.count == Self.nonceLength else {
       throw CryptoError(.malformed, "AES-GCM takes a key of 16 or 32 bytes and a nonce of 12.")
     }
     let context = CipherContext()
     let cipher = key.count == 16 ? Self.aes128 : Self.aes256
-    try check(
-      unsafe EVP_CipherInit_ex2(context.pointer, cipher.pointer, key, nonce, direction == .seal ? 1 : 0, nil),
-      "cannot start AES-GCM")
+    let own = UnsafeMutablePointer<UInt8>.allocate(capacity: Self.nonceLength)
+    unsafe nonce.withBytes { bytes in
+      for index in 0..<Self.nonceLength { unsafe own[index] = bytes[index] }
+    }
     self.context = context
-    unsafe self.nonce = .allocate(capacity: Self.nonceLength)
-    for index in 0..<Self.nonceLength { unsafe self.nonce[index] = nonce[index] }
+    unsafe self.nonce = unsafe own
+    let result = unsafe key.withBytes { key in
+      unsafe EVP_CipherInit_ex2(
+        context.pointer, cipher.pointer, key.baseAddress?.assumingMemoryBound(to: UInt8.self), own,
+        direction == .seal ? 1 : 0, nil)
+    }
+    try check(result, "cannot start AES-GCM")
   }
 
   deinit { unsafe nonce.deallocate() }

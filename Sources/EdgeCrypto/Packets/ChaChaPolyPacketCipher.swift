@@ -22,7 +22,7 @@ internal import COpenSSL
   /// that becomes the Poly1305 key, then a small payload, then a tag.
   private let scratch: UnsafeMutablePointer<UInt8>
 
-  package init(key: [UInt8], direction: CipherDirection) throws(CryptoError) {
+  package init(key: SecretBytes, direction: CipherDirection) throws(CryptoError) {
     guard key.count == Self.keyLength else {
       throw CryptoError(.malformed, "chacha20-poly1305@openssh.com takes a key of \(Self.keyLength) bytes.")
     }
@@ -31,12 +31,15 @@ internal import COpenSSL
     // Fetched at the first use in the process; fails for want of memory only.
     guard let mac = unsafe EVP_MAC_CTX_new(Self.poly.pointer) else { fatalError("OpenSSL has no Poly1305.") }
     unsafe self.mac = mac
-    try check(
-      unsafe EVP_EncryptInit_ex2(main.pointer, Self.chaCha.pointer, Array(key.prefix(32)), scratch, nil),
-      "cannot start ChaCha20")
-    try check(
-      unsafe EVP_EncryptInit_ex2(header.pointer, Self.chaCha.pointer, Array(key.suffix(32)), scratch, nil),
-      "cannot start ChaCha20")
+    for (context, start) in [(main, 0), (header, 32)] {
+      let result = unsafe key.withBytes { key in
+        unsafe EVP_EncryptInit_ex2(
+          context.pointer, Self.chaCha.pointer,
+          key.baseAddress?.advanced(by: start).assumingMemoryBound(to: UInt8.self),
+          scratch, nil)
+      }
+      try check(result, "cannot start ChaCha20")
+    }
   }
 
   deinit {

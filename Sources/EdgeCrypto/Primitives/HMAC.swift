@@ -45,13 +45,25 @@ package enum HMAC {
 
   init(_ algorithm: DigestAlgorithm, key: [UInt8]) {
     byteCount = algorithm.byteCount
-    guard let context = unsafe EVP_MAC_CTX_new(Self.fetched.pointer) else { fatalError("OpenSSL has no HMAC.") }
-    unsafe self.context = context
+    unsafe context = key.withUnsafeBytes { unsafe Self.keyed(algorithm, $0) }
+  }
+
+  init(_ algorithm: DigestAlgorithm, key: SecretBytes) {
+    byteCount = algorithm.byteCount
+    unsafe context = key.withBytes { unsafe Self.keyed(algorithm, $0) }
+  }
+
+  private static func keyed(_ algorithm: DigestAlgorithm, _ key: UnsafeRawBufferPointer) -> OpaquePointer {
+    guard let context = unsafe EVP_MAC_CTX_new(fetched.pointer) else { fatalError("OpenSSL has no HMAC.") }
     // An empty key is legal, but a null pointer would mean "keep the key there is".
-    let padded = key.isEmpty ? [0] : key
-    guard unsafe te_hmac_init(context, padded, key.count, algorithm.openSSLName) == 1 else {
-      fatalError("OpenSSL cannot start HMAC with \(algorithm.openSSLName).")
+    let none: [UInt8] = [0]
+    let result = unsafe none.withUnsafeBufferPointer { none in
+      unsafe te_hmac_init(
+        context, key.isEmpty ? none.baseAddress : key.baseAddress?.assumingMemoryBound(to: UInt8.self), key.count,
+        algorithm.openSSLName)
     }
+    guard result == 1 else { fatalError("OpenSSL cannot start HMAC with \(algorithm.openSSLName).") }
+    return unsafe context
   }
 
   deinit { unsafe EVP_MAC_CTX_free(context) }

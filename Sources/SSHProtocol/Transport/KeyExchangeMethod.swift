@@ -52,18 +52,16 @@ package enum KeyExchangeMethod: String, Sendable, Hashable, CaseIterable {
 
 /// What two sides agree on: `encoded` is K as it enters the hashes, in the wire form of the method.
 struct SharedSecret: Sendable {
-  let encoded: [UInt8]
+  let encoded: SecretBytes
 
-  fileprivate init(integer magnitude: [UInt8]) {
-    var buffer = ByteBuffer()
-    buffer.writeMultiplePrecision(magnitude)
-    encoded = buffer.bytes
-  }
+  fileprivate init(integer magnitude: SecretBytes) { encoded = magnitude.sshInteger }
 
-  fileprivate init(string bytes: [UInt8]) {
-    var buffer = ByteBuffer()
-    buffer.writeSSHString(bytes)
-    encoded = buffer.bytes
+  /// A hybrid's two secrets (draft-ietf-sshm-mlkem-hybrid-kex): their digest, as a string.
+  fileprivate init(hybrid postQuantum: SecretBytes, _ classical: SecretBytes) {
+    let digest = SecretDigest(.sha256)
+    digest.update(postQuantum)
+    digest.update(classical)
+    encoded = digest.finish().sshString
   }
 }
 
@@ -80,7 +78,7 @@ extension KeyExchangeMethod {
         let classical = try ephemeral.sharedSecret(with: point)
         return (
           ciphertext + ephemeral.publicKey,
-          SharedSecret(string: Digest.sha256(postQuantum + classical))
+          SharedSecret(hybrid: postQuantum, classical)
         )
       case .curve25519, .curve25519LibSSH:
         let ephemeral = try X25519()
@@ -175,7 +173,7 @@ struct ClientKeyShare: Sendable {
           serverPublic, first: MLKEM768.ciphertextLength, "S_REPLY of 1120 bytes")
         let postQuantum = try decapsulation.decapsulate(ciphertext)
         let classical = try ephemeral.sharedSecret(with: point)
-        return SharedSecret(string: Digest.sha256(postQuantum + classical))
+        return SharedSecret(hybrid: postQuantum, classical)
       case .x25519(let ephemeral):
         return SharedSecret(integer: try ephemeral.sharedSecret(with: serverPublic))
       case .elliptic(let ephemeral):

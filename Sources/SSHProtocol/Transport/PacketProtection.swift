@@ -9,7 +9,7 @@ enum PacketProtection {
   case counter(AESCTRPacketCipher, encryptsFirst: Bool)
 
   init(
-    _ cipher: CipherAlgorithm, _ mac: MACAlgorithm?, nonce: [UInt8], key: [UInt8], macKey: [UInt8],
+    _ cipher: CipherAlgorithm, _ mac: MACAlgorithm?, nonce: SecretBytes, key: SecretBytes, macKey: SecretBytes,
     _ use: CipherDirection
   ) throws(SSHError) {
     do {

@@ -1,10 +1,12 @@
 import EdgeCrypto
 import NIOCore
 
-/// The exchange hash H and what follows from it (RFC 4253 §7.2, §8).
+/// The exchange hash H and what follows from it (RFC 4253 §7.2, §8). K and the keys are gone from memory with the last who
+/// holds them; H and the session identifier are no secrets.
 struct SessionKeys: Sendable {
   let digest: DigestAlgorithm
-  let secret: [UInt8]
+  /// K as it enters the hashes.
+  let secret: SecretBytes
   let exchangeHash: [UInt8]
   let sessionID: [UInt8]
 
@@ -19,7 +21,7 @@ struct SessionKeys: Sendable {
 
   static func exchangeHash(
     _ method: KeyExchangeMethod, _ transcript: Transcript, hostKey: [UInt8], clientPublic: [UInt8],
-    serverPublic: [UInt8], secret: [UInt8]
+    serverPublic: [UInt8], secret: SecretBytes
   ) -> [UInt8] {
     var buffer = ByteBuffer()
     buffer.writeSSHString(transcript.clientIdentification)
@@ -29,18 +31,25 @@ struct SessionKeys: Sendable {
     buffer.writeSSHString(hostKey)
     method.writePublic(clientPublic, into: &buffer)
     method.writePublic(serverPublic, into: &buffer)
-    buffer.writeBytes(secret)
-    return Digest.hash(method.digest, buffer.bytes)
+    let digest = SecretDigest(method.digest)
+    digest.update(buffer.bytes)
+    digest.update(secret)
+    return digest.finish().revealed
   }
 
   /// K1 = HASH(K ‖ H ‖ letter ‖ session_id), Kn = HASH(K ‖ H ‖ K1 ‖ … ‖ Kn−1), cut to length.
-  func derive(_ letter: Character, count: Int) -> [UInt8] {
-    guard count > 0, let code = letter.asciiValue else { return [] }
-    var derived = Digest.hash(digest, secret + exchangeHash + [code] + sessionID)
-    while derived.count < count {
-      derived += Digest.hash(digest, secret + exchangeHash + derived)
+  func derive(_ letter: Character, count: Int) -> SecretBytes {
+    guard count > 0, let code = letter.asciiValue else { return SecretBytes([]) }
+    var derived: [SecretBytes] = []
+    while derived.count * digest.byteCount < count {
+      let next = SecretDigest(digest)
+      next.update(secret)
+      next.update(exchangeHash)
+      if derived.isEmpty { next.update([code] + sessionID) }
+      for piece in derived { next.update(piece) }
+      derived.append(next.finish())
     }
-    return Array(derived.prefix(count))
+    return SecretBytes(joining: derived).part(count: count)
   }
 
   func toServer(_ cipher: CipherAlgorithm, _ mac: MACAlgorithm?, _ use: CipherDirection) throws(SSHError)

@@ -99,11 +99,11 @@ private func answer(of engine: TLSEngine, to bytes: [UInt8]) -> [UInt8] {
 }
 
 private func openPackets(_ bytes: [UInt8]) throws {
-  let (key, mac) = ([UInt8](repeating: 1, count: 16), [UInt8](repeating: 1, count: 32))
+  let (key, mac) = (SecretBytes([UInt8](repeating: 1, count: 16)), SecretBytes([UInt8](repeating: 1, count: 32)))
   var packet = bytes
-  let gcm = try AESGCMPacketCipher(key: key, nonce: Array(key.prefix(12)), direction: .open)
+  let gcm = try AESGCMPacketCipher(key: key, nonce: key.part(count: 12), direction: .open)
   packet.withUnsafeMutableBytes { _ = try? gcm.open($0) }
-  let chaCha = try ChaChaPolyPacketCipher(key: mac + mac, direction: .open)
+  let chaCha = try ChaChaPolyPacketCipher(key: SecretBytes(joining: [mac, mac]), direction: .open)
   packet.withUnsafeMutableBytes {
     _ = try? chaCha.length(UnsafeRawBufferPointer($0), sequence: 1)
     _ = try? chaCha.open($0, sequence: 1)

@@ -25,9 +25,9 @@ enum Fixture {
     _ cipher: CipherAlgorithm, _ mac: MACAlgorithm?, _ use: CipherDirection
   ) -> PacketProtection? {
     try? PacketProtection(
-      cipher, mac, nonce: Array(repeating: 3, count: cipher.nonceLength),
-      key: Array(repeating: 4, count: cipher.keyLength),
-      macKey: Array(repeating: 6, count: mac?.primitive.keyLength ?? 0), use)
+      cipher, mac, nonce: SecretBytes(Array(repeating: 3, count: cipher.nonceLength)),
+      key: SecretBytes(Array(repeating: 4, count: cipher.keyLength)),
+      macKey: SecretBytes(Array(repeating: 6, count: mac?.primitive.keyLength ?? 0)), use)
   }
 
   /// A client's identification and KEXINIT, after which message 30 is next.

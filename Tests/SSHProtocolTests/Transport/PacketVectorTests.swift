@@ -45,8 +45,8 @@ struct PacketVectorTests {
 
   private func protection(_ vector: Vector, _ use: CipherDirection) throws -> PacketProtection {
     try PacketProtection(
-      vector.cipher, vector.mac, nonce: hex(vector.nonce), key: Array(0..<UInt8(vector.keyLength)),
-      macKey: Array(0..<32), use)
+      vector.cipher, vector.mac, nonce: SecretBytes(hex(vector.nonce)),
+      key: SecretBytes(Array(0..<UInt8(vector.keyLength))), macKey: SecretBytes(Array(0..<32)), use)
   }
 
   @Test("sealing gives the bytes of the vector", arguments: vectors)
