@@ -105,7 +105,7 @@ struct PromptTests {
   @Test("a client that does not answer what needs no person is gone; one whose person reads is not")
   func frozen() throws {
     for answersFirst in [false, true] {
-      let (pair, attempt) = try prompted()
+      let (pair, _) = try prompted()
       if answersFirst { pair.client.answerPrompt([]) }
       pair.run()
       for _ in 0..<79 { pair.advance(by: .seconds(1)) }
@@ -118,7 +118,7 @@ struct PromptTests {
   @Test("answers with content where none was asked for are an error; one too many is ignored")
   func wrongAnswers() throws {
     for (answers, ends) in [(["x"], true), ([], false)] {
-      let (pair, attempt) = try prompted()
+      let (pair, _) = try prompted()
       pair.client.answerPrompt(answers)
       pair.client.answerPrompt([])
       pair.run()

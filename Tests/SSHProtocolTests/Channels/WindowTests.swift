@@ -8,15 +8,6 @@ import Testing
 struct WindowTests {
   private let there = ChannelID(number: 0, generation: 1)
 
-  private func opened(
-    server: (inout SSHConfiguration) -> Void = { _ in }, client: (inout SSHConfiguration) -> Void = { _ in }
-  ) throws -> (ConnectionPair, ChannelID) {
-    let pair = ConnectionPair(server: server, client: client).start()
-    let id = try #require(pair.openByClient(.session))
-    pair.run()
-    return (pair, id)
-  }
-
   @Test("credit is saved up and never exceeds what was passed on")
   func arithmetic() {
     var window = ReceiveWindow(size: 256 * 1024, now: 0)
@@ -106,7 +97,7 @@ struct WindowTests {
 
   @Test("without consumption the sender stops at the window, and goes on when bytes are passed on")
   func backPressure() throws {
-    let (pair, id) = try opened()
+    let (pair, id) = try ConnectionPair.withSession()
     pair.consumes = false
     pair.client.write(ByteBuffer(repeating: 7, count: 1_000_000), to: id)
     pair.run()
@@ -130,7 +121,7 @@ struct WindowTests {
   @Test("one byte over the window, or a piece over the maximum packet, ends the connection")
   func overrun() throws {
     for count in [16 * 1024 + 1, 40_000] {
-      let (pair, _) = try opened(server: { $0.channels.initialWindow = 16 * 1024 })
+      let (pair, _) = try ConnectionPair.withSession(server: { $0.channels.initialWindow = 16 * 1024 })
       var payload = ByteBuffer()
       payload.writeInteger(MessageNumber.channelData)
       payload.writeInteger(UInt32(0))
@@ -147,7 +138,7 @@ struct WindowTests {
       [MessageNumber.channelWindowAdjust, 0, 0, 0, 0]
         + withUnsafeBytes(of: count.bigEndian) { Array($0) }
     }
-    let (full, _) = try opened()
+    let (full, _) = try ConnectionPair.withSession()
     full.inject(adjust(.max - 256 * 1024))
     full.run()
     #expect(full.serverError == nil)
@@ -165,7 +156,7 @@ struct WindowTests {
 
   @Test("a peer with a window and packets of one byte is served, slowly")
   func tinyPeer() throws {
-    let (pair, id) = try opened(client: {
+    let (pair, id) = try ConnectionPair.withSession(client: {
       $0.channels.initialWindow = 100
       $0.channels.maximumPacket = 1
     })
@@ -174,143 +165,6 @@ struct WindowTests {
     pair.run()
     #expect(String(decoding: pair.clientReceived, as: UTF8.self) == "hello")
     #expect(pair.clientEvents.count { $0.name == "channelData" } == 5)
-  }
-
-  @Test("channels take turns: a bulky one does not keep a small one waiting")
-  func fairness() throws {
-    let pair = ConnectionPair().start()
-    let bulky = try #require(pair.openByClient(.session))
-    let small = try #require(pair.openByClient(.session))
-    pair.run()
-    pair.client.write(ByteBuffer(repeating: 1, count: 200_000), to: bulky)
-    pair.client.write(ByteBuffer(string: "small"), to: small)
-    pair.serverEvents.removeAll()
-    pair.run()
-    let order = pair.serverEvents.compactMap { event -> UInt32? in
-      if case .channelData(let id, _) = event { id.number } else { nil }
-    }
-    #expect(order.prefix(3).contains(1))
-  }
-
-  @Test("empty DATA and adjusts by nothing are bounded")
-  func empties() throws {
-    for payload in [
-      [MessageNumber.channelData, 0, 0, 0, 0, 0, 0, 0, 0], [MessageNumber.channelWindowAdjust, 0, 0, 0, 0, 0, 0, 0, 0],
-    ] as [[UInt8]] {
-      let (pair, _) = try opened()
-      for _ in 0..<1001 { pair.inject(payload) }
-      pair.run()
-      #expect(pair.serverError?.kind == .limit)
-    }
-  }
-
-  @Test("a channel's turn is a packet's worth of bytes, however small its pieces, and they share packets")
-  func smallPieces() throws {
-    let pair = ConnectionPair().start()
-    let bulky = try #require(pair.openByClient(.session))
-    let crumbs = try #require(pair.openByClient(.session))
-    pair.run()
-    pair.client.write(ByteBuffer(repeating: 1, count: 200_000), to: bulky)
-    for _ in 0..<300 { pair.client.write(ByteBuffer(repeating: 2, count: 100), to: crumbs) }
-    pair.serverEvents.removeAll()
-    pair.run()
-    let order = pair.serverEvents.compactMap { event -> (UInt32, Int)? in
-      if case .channelData(let id, let bytes) = event { (id.number, bytes.readableBytes) } else { nil }
-    }
-    // All crumbs in one packet, in the second turn.
-    #expect(order.prefix(3).contains { $0 == (1, 30_000) })
-    #expect(pair.serverCount == 230_000)
-  }
-
-  @Test("pieces that wait count for what they cost to keep")
-  func crumbsCost() throws {
-    let (pair, id) = try opened(server: { $0.channels.initialWindow = 10 })
-    var written = 0
-    while pair.clientIsWritable(id), written < 100_000 {
-      pair.client.write(ByteBuffer(repeating: 1, count: 1), to: id)
-      written += 1
-    }
-    #expect(written == 64 * 1024 / 129 + 1)
-    pair.run()
-    #expect(pair.serverCount == written)
-    #expect(pair.clientIsWritable(id))
-    #expect(pair.clientEvents.contains { $0.name == "channelWritable" })
-  }
-
-  @Test("channels whose far ends take nothing do not hold up the others, however much waits for them")
-  func stalledNeighbours() throws {
-    let pair = ConnectionPair(
-      server: { $0.channels.initialWindow = 20_000 }, client: { $0.channels.sendQueueSoftLimit = 100_000 })
-    pair.start()
-    pair.consumes = false
-    let ids = try (0..<3).map { _ in try #require(pair.openByClient(.session)) }
-    pair.run()
-    for id in ids.dropLast() { pair.client.write(ByteBuffer(repeating: 1, count: 70_000), to: id) }
-    pair.run()
-    #expect(pair.serverCount == 40_000)
-    #expect(pair.clientIsWritable(ids[2]) && !pair.clientIsWritable(ids[0]))
-    pair.client.write(ByteBuffer(repeating: 1, count: 17_000), to: ids[2])
-    #expect(!pair.clientIsWritable(ids[2]))
-    pair.run()
-    #expect(pair.serverCount == 57_000 && pair.clientIsWritable(ids[2]))
-    var told: [UInt32] = []
-    while let event = try pair.client.nextEvent() {
-      if case .channelWritable(let id) = event { told.append(id.number) }
-    }
-    #expect(told == [ids[2].number])
-  }
-
-  @Test("above the soft limit of the send queue all have a little, and everybody is told when they may go on")
-  func softLimit() throws {
-    let pair = ConnectionPair(
-      server: { $0.channels.initialWindow = 1000 },
-      client: {
-        $0.channels.sendQueueSoftLimit = 100_000
-        $0.channels.sendQueueHardLimit = 200_000
-      })
-    pair.start()
-    pair.consumes = false
-    let ids = try (0..<3).map { _ in try #require(pair.openByClient(.session)) }
-    pair.run()
-    pair.client.write(ByteBuffer(repeating: 1, count: 60_000), to: ids[0])
-    #expect(pair.clientIsWritable(ids[2]))
-    pair.client.write(ByteBuffer(repeating: 1, count: 20_000), to: ids[2])
-    #expect(pair.clientIsWritable(ids[2]))
-    pair.client.write(ByteBuffer(repeating: 1, count: 60_000), to: ids[1])
-    #expect(!pair.clientIsWritable(ids[2]))
-    pair.run()
-    pair.clientEvents.removeAll()
-    pair.client.closeChannel(ids[0], .now)
-    pair.client.closeChannel(ids[1], .now)
-    pair.run()
-    #expect(pair.clientIsWritable(ids[2]))
-    let told = pair.clientEvents.compactMap { event -> UInt32? in
-      if case .channelWritable(let id) = event { id.number } else { nil }
-    }
-    #expect(told.contains(ids[2].number))
-    #expect(pair.clientError == nil)
-  }
-
-  @Test("a peer that reads nothing is given up at the hard limit")
-  func hardLimit() throws {
-    let (pair, id) = try opened(
-      server: { $0.channels.initialWindow = 1000 },
-      client: {
-        $0.channels.sendQueueSoftLimit = 100_000
-        $0.channels.sendQueueHardLimit = 200_000
-      })
-    pair.consumes = false
-    pair.run()
-    for _ in 0..<4 { pair.client.write(ByteBuffer(repeating: 1, count: 60_000), to: id) }
-    pair.run()
-    pair.inject([])
-    do {
-      pair.client.sealQueuedData(limit: 1)
-      _ = try pair.client.nextEvent()
-      Issue.record("still there")
-    } catch {
-      #expect(error.kind == .limit)
-    }
   }
 
   @Test("what all windows of all connections announce stays below their memory's limit; the last are small")

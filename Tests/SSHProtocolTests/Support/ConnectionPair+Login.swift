@@ -1,4 +1,4 @@
-import NIOCore
+import Testing
 
 @testable import SSHProtocol
 
@@ -12,6 +12,16 @@ extension ConnectionPair {
     pair.client.requestService()
     pair.run()
     return pair
+  }
+
+  /// Signed in, with a session that the client has opened.
+  static func withSession(
+    server: (inout SSHConfiguration) -> Void = { _ in }, client: (inout SSHConfiguration) -> Void = { _ in }
+  ) throws -> (ConnectionPair, ChannelID) {
+    let pair = ConnectionPair(server: server, client: client).start()
+    let id = try #require(pair.openByClient(.session))
+    pair.run()
+    return (pair, id)
   }
 
   /// Sends a request and lets a failure's delay pass.
