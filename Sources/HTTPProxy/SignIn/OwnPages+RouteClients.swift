@@ -39,6 +39,12 @@ extension OwnPages {
     }
   }
 
+  /// What such a session opens, as far as it is still there.
+  func hosts(of session: Session) -> [String] {
+    let origins = routes.current().routes.filter { $0.http.signInClient == session.client }.map(\.origin)
+    return Set(origins.map(\.host.description)).sorted()
+  }
+
   /// Signing out is for all of them: whoever has only such a session is asked about that one.
   func forSignOut(_ visitor: Visitor) -> Visitor {
     guard visitor.session == nil else { return visitor }

@@ -16,14 +16,26 @@ extension OwnPages {
     let live = await live(session, ofSessionOnly: true)
     // Those of tunnels are told of by their tunnels.
     let shells = live.filter { $0.connection.shells > 0 || $0.tunnels.isEmpty }.map(\.connection)
-    let tokens = identity.programTokens(of: session).filter { $0.sessionID == session.id }
+    let others = clientSessions(request).filter { $0.id != session.id }
+    let tokens = ([session] + others).flatMap { session in
+      identity.programTokens(of: session).filter { $0.sessionID == session.id }
+    }
     guard RequestAudience(request).wantsHTML else {
       return .json(
         .object([
           ("tunnels", .list(tunnels.map { .string($0.name.description) })),
           ("keys", .list(keys.map { .string($0.fingerprint) })),
           ("connections", .list(live.map(\.object))),
-          ("tokens", .list(tokens.map { .string($0.host) })), ("request_id", .string(request.requestID)),
+          ("tokens", .list(tokens.map { .string($0.host) })),
+          (
+            "other_sessions",
+            .list(
+              others.map { other in
+                .object([
+                  ("user", .string(other.subject.displayName)), ("hosts", .list(hosts(of: other).map { .string($0) })),
+                ])
+              })
+          ), ("request_id", .string(request.requestID)),
         ]))
     }
     let token = identity.csrfToken(session: session, purpose: Self.purpose)
@@ -31,12 +43,12 @@ extension OwnPages {
       "<input type=\"hidden\" name=\"\(name)\" value=\"\(url: value)\">\n"
     }
     let ends: HTML =
-      tunnels.isEmpty && keys.isEmpty && shells.isEmpty && tokens.isEmpty
+      tunnels.isEmpty && keys.isEmpty && shells.isEmpty && tokens.isEmpty && others.isEmpty
       ? "<p>No tunnel or shell is open, and no ssh key or program is signed in with this session.</p>\n"
       : """
       <h2>Signing out everywhere ends</h2>
       <ul class="plain">\(tunnels.map { tunnelItem($0) })\(shells.map { shellItem($0) })\
-      \(keys.map { keyItem($0) })\(tokens.map { tokenItem($0) })</ul>
+      \(keys.map { keyItem($0) })\(tokens.map { tokenItem($0) })\(others.map { otherItem($0) })</ul>
 
       """
     return Page(
@@ -161,5 +173,15 @@ extension OwnPages {
 
   private func tokenItem(_ token: ProgramToken) -> HTML {
     "<li>the token of a program for \(token.host)</li>"
+  }
+
+  /// A sign-in with a client of its own.
+  private func otherItem(_ session: Session) -> HTML {
+    let hosts = hosts(of: session).joined(separator: ", ")
+    let place: HTML = hosts.isEmpty ? "pages" : "\(hosts)"
+    return """
+      <li>the sign-in to \(place) as <strong>\(session.subject.displayName)</strong><br>\
+      <span class="small">it is one of its own</span></li>
+      """
   }
 }

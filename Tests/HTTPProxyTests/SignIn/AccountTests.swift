@@ -88,6 +88,27 @@ import Testing
     #expect(browser.cookie("__Host-_pomerium", on: PagesEdge.authenticate) == nil)
   }
 
+  /// A route with a client of its own has a session of its own, which ends with the others.
+  @Test func signingOutTellsOfTheSignInsOfRoutesClients() async throws {
+    let edge = try await PagesEdge()
+    let browser = PagesBrowser(edge)
+    let session = try #require(await browser.signIn())
+    let begun = await browser.get(await browser.get("https://client.localhost:8443/.pomerium/sign_in").location)
+    #expect(begun.location.hasPrefix(PagesProvider.issuer), "\(begun.location)")
+    _ = await browser.passProvider(begun, as: "bob@example.com")
+    let cookie = try #require(
+      browser.cookieNames(on: PagesEdge.authenticate).first { $0.hasPrefix("__Host-_pomerium_client_") })
+    let value = try #require(browser.cookie(cookie, on: PagesEdge.authenticate))
+    let other = try #require(edge.identity.session(cookie: value, host: PagesEdge.authenticate))
+
+    let page = await browser.get("/.pomerium/sign_out")
+    #expect(page.text.contains("the sign-in to client.localhost as <strong>bob"))
+    let json = await browser.get("/.pomerium/sign_out", html: false).text
+    #expect(json.contains(#""hosts":["client.localhost"]"#), "\(json)")
+    _ = await browser.post("/.pomerium/sign_out", [("csrf", page.field("csrf") ?? ""), ("scope", "everything")])
+    #expect(edge.identity.session(id: session.id) == nil && edge.identity.session(id: other.id) == nil)
+  }
+
   @Test func thisBrowserOnlyLeavesTheKeys() async throws {
     let edge = try await PagesEdge()
     let browser = PagesBrowser(edge)

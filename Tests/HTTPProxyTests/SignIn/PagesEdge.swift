@@ -170,7 +170,9 @@ final class PagesBrowser {
   func passProvider(_ redirect: OwnResponse, as email: String) async -> OwnResponse {
     let query = QueryString.parse(redirect.location.split(separator: "?", maxSplits: 1).last.map(String.init) ?? "")
     let state = query.first { $0.0 == "state" }?.1 ?? ""
-    edge.provider.signsIn(email, nonce: query.first { $0.0 == "nonce" }?.1 ?? "")
+    edge.provider.signsIn(
+      email, nonce: query.first { $0.0 == "nonce" }?.1 ?? "",
+      client: query.first { $0.0 == "client_id" }?.1 ?? "")
     return await get("/oauth2/callback?code=c0de&state=\(QueryString.percentEncode(state))")
   }
 

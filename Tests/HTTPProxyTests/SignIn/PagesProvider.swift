@@ -9,8 +9,8 @@ final class PagesProvider: Fetcher {
   static let issuer = "https://idp.example.test"
   private let key: PrivateKey
   private let clock: UnixClock
-  /// Who signs in next, and the nonce of the sign-in under way.
-  private let next = Mutex<(email: String, nonce: String)>(("alice@example.com", ""))
+  /// Who signs in next, the nonce of the sign-in under way, and its client.
+  private let next = Mutex<(email: String, nonce: String, client: String)>(("alice@example.com", "", "pomerium"))
   /// What the provider calls the session of whoever signs in next.
   private let sid = Mutex<String?>(nil)
 
@@ -19,7 +19,9 @@ final class PagesProvider: Fetcher {
     self.clock = clock
   }
 
-  func signsIn(_ email: String, nonce: String) { next.withLock { $0 = (email, nonce) } }
+  func signsIn(_ email: String, nonce: String, client: String = "pomerium") {
+    next.withLock { $0 = (email, nonce, client) }
+  }
 
   func sessionAtProvider(_ name: String) { sid.withLock { $0 = name } }
 
@@ -47,13 +49,13 @@ final class PagesProvider: Fetcher {
   }
 
   private func token() -> String {
-    let (email, nonce) = next.withLock { $0 }
+    let (email, nonce, client) = next.withLock { $0 }
     let now = clock().seconds
     let session = sid.withLock { $0 }.map { ",\"sid\":\"\($0)\"" } ?? ""
     let header = "{\"alg\":\"ES256\",\"kid\":\"k1\",\"typ\":\"JWT\"}"
     let claims =
       """
-      {"iss":"\(Self.issuer)","sub":"sub-\(email)","aud":"pomerium","iat":\(now),"exp":\(now + 600),"nonce":"\(nonce)",\
+      {"iss":"\(Self.issuer)","sub":"sub-\(email)","aud":"\(client)","iat":\(now),"exp":\(now + 600),"nonce":"\(nonce)",\
       "email":"\(email)","email_verified":true,"name":"\(email.prefix { $0 != "@" })","groups":["staff"]\(session)}
       """
     let input = Base64.encodeURL(Array(header.utf8)) + "." + Base64.encodeURL(Array(claims.utf8))
