@@ -23,7 +23,7 @@ extension RequestHead {
     pathShape = []
     try readTarget(bytes[line.target])
     try readAuthority(absolute: authority)
-    framing = try Self.framing(of: headers, version: version)
+    framing = try BodyFraming.told(by: headers, version: version) ?? BodyFraming.none
     if let expect = headers.firstField(.expect) {
       guard headers.count(.expect) == 1, headers.valueEquals(expect, "100-continue") else { throw .expectationFailed }
       // RFC 9110 section 10.1.1: from an HTTP/1.0 peer it means nothing.
@@ -104,29 +104,6 @@ extension RequestHead {
     default:
       throw .malformed("more than one Host field")
     }
-  }
-
-  /// RFC 9112 section 6.3, with every way to smuggle closed: one framing field or none.
-  private static func framing(of headers: HeaderList, version: HTTPVersion) throws(WireError) -> BodyFraming {
-    let codings = headers.count(.transferEncoding)
-    let lengths = headers.count(.contentLength)
-    if codings == 0 && lengths == 0 { return .none }
-    if codings > 0 {
-      guard lengths == 0 else { throw .malformed("Content-Length beside Transfer-Encoding") }
-      guard version == .http11 else { throw .malformed("Transfer-Encoding in HTTP/1.0") }
-      guard codings == 1, let field = headers.firstField(.transferEncoding) else {
-        throw .malformed("more than one Transfer-Encoding field")
-      }
-      guard headers.valueEquals(field, "chunked") else { throw .unsupportedTransferCoding }
-      return .chunked
-    }
-    guard lengths == 1, let field = headers.firstField(.contentLength) else {
-      throw .malformed("more than one Content-Length field")
-    }
-    guard let length = ContentLength.parse(headers.valueBytes(field)) else {
-      throw .malformed("Content-Length is not a number")
-    }
-    return .length(length)
   }
 }
 

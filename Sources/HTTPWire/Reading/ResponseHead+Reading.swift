@@ -39,26 +39,7 @@ extension ResponseHead {
   private static func framing(
     of headers: HeaderList, status: Int, version: HTTPVersion, answering method: RequestMethod
   ) throws(WireError) -> BodyFraming {
-    let codings = headers.count(.transferEncoding)
-    let lengths = headers.count(.contentLength)
-    var framing = BodyFraming.untilClose
-    if codings > 0 {
-      guard lengths == 0 else { throw .malformed("Content-Length beside Transfer-Encoding") }
-      guard version == .http11 else { throw .malformed("Transfer-Encoding in HTTP/1.0") }
-      guard codings == 1, let field = headers.firstField(.transferEncoding) else {
-        throw .malformed("more than one Transfer-Encoding field")
-      }
-      guard headers.valueEquals(field, "chunked") else { throw .unsupportedTransferCoding }
-      framing = .chunked
-    } else if lengths > 0 {
-      guard lengths == 1, let field = headers.firstField(.contentLength) else {
-        throw .malformed("more than one Content-Length field")
-      }
-      guard let length = ContentLength.parse(headers.valueBytes(field)) else {
-        throw .malformed("Content-Length is not a number")
-      }
-      framing = .length(length)
-    }
+    let framing = try BodyFraming.told(by: headers, version: version) ?? .untilClose
     if method == .head || status < 200 || status == 204 || status == 304 { return .none }
     return framing
   }
