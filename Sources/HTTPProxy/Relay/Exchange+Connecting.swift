@@ -153,8 +153,8 @@ extension Exchange {
       }
       return
     }
-    let connection = HTTP2UpstreamConnection(stream: stream, shelf: opening.shelf, pool: pool)
-    connection.isAlone = bindsItsConnection || sharing != .shared
+    let connection = HTTP2UpstreamConnection(
+      stream: stream, shelf: opening.shelf, pool: pool, isAlone: bindsItsConnection || sharing != .shared)
     connection.start { failure in
       if let failure { return self.ended(opening, failure, for: waiter) }
       opening.shelf.openingSince = nil

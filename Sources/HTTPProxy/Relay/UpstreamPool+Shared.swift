@@ -16,12 +16,12 @@ extension UpstreamPool {
     let shelf = connection.shelf
     guard !connection.isClosed else { return }
     shelf.sharesConnections = true
+    register(shelf)
     if connection.isAlone || mode == .off {
       // Served, or never to be.
-      if connection.isIdle { connection.end(reason: "") }
+      if connection.isIdle { connection.end(reason: "") } else { shelf.leaving.append(connection) }
       return
     }
-    register(shelf)
     shelf.shared.append(connection)
     noteRoom(connection)
   }
@@ -52,8 +52,11 @@ extension UpstreamPool {
   /// It takes nothing new, or is closed.
   func remove(_ connection: HTTP2UpstreamConnection) {
     noteBusy(connection)
-    connection.shelf.shared.removeAll { $0 === connection }
-    openForTheNext(connection.shelf)
+    let shelf = connection.shelf
+    shelf.shared.removeAll { $0 === connection }
+    shelf.leaving.removeAll { $0 === connection }
+    if !connection.isClosed, shelf.isKnown { shelf.leaving.append(connection) }
+    openForTheNext(shelf)
   }
 
   // MARK: Who waits for an opening of somebody else
@@ -79,6 +82,7 @@ extension UpstreamPool {
   // MARK: Time
 
   func sweepShared(_ shelf: UpstreamShelf, _ now: NIODeadline) {
+    for connection in shelf.leaving { connection.tick(now) }
     guard !shelf.shared.isEmpty else { return }
     for connection in shelf.shared {
       connection.tick(now)

@@ -11,6 +11,8 @@ final class UpstreamShelf {
   var idle: [UpstreamConnection] = []
   /// Those that carry several requests at once, whether they carry any now or not.
   var shared: [HTTP2UpstreamConnection] = []
+  /// Those that take no more, with the last of their requests.
+  var leaving: [HTTP2UpstreamConnection] = []
   var waiters = Deque<UpstreamWaiter>()
   /// The one that requests look at; an empty one is cleared away.
   var isKnown = false
@@ -28,7 +30,7 @@ final class UpstreamShelf {
   }
 
   var isOpening: Bool { openingSince.map { .now() - $0 < Self.openingTime } ?? false }
-  var isEmpty: Bool { idle.isEmpty && shared.isEmpty && waiters.isEmpty && openingSince == nil }
+  var isEmpty: Bool { idle.isEmpty && shared.isEmpty && leaving.isEmpty && waiters.isEmpty && openingSince == nil }
 }
 
 /// A request that waits for a stream to open, or for a connection that somebody else is done with, whichever is first.

@@ -57,7 +57,9 @@ extension HTTP2Connection {
   /// The bytes of a `.body` event were taken: the peer may send as many again.
   package mutating func consumed(_ count: Int, of id: UInt32) {
     guard count > 0, var stream = streams[id] else { return }
-    let increment = stream.receiveWindow.consume(count)
+    let size = stream.receiveWindow.size
+    let increment = stream.receiveWindow.consume(count, growingBy: limits.streamWindowGrowth - windowGrowth)
+    windowGrowth += stream.receiveWindow.size - size
     streams[id] = stream
     // A stream that has come whole needs no more room.
     if increment > 0, stream.receiving != .ended {

@@ -31,6 +31,8 @@ package struct HTTP2Connection {
   var peer = HTTP2PeerSettings()
   var sendWindow = 65_535
   var receiveWindow: HTTP2ReceiveWindow
+  /// By how much the windows of all streams are larger than they began.
+  var windowGrowth = 0
   var sectionReader: FieldSectionReader
   var section: PartialSection?
   var smallFrames: FrameBudget
@@ -251,6 +253,7 @@ package struct HTTP2Connection {
     guard let stream = streams.removeValue(forKey: id) else { return }
     if stream.isInTurn { order.remove(id) }
     queued -= stream.queued
+    windowGrowth -= stream.receiveWindow.size - limits.streamWindow
     creditConnection(stream.receiveWindow.unread)
   }
 

@@ -5,6 +5,8 @@ package struct HTTP2Limits: Sendable, Equatable {
   /// What may lie unread of one stream at first, and at most when its reader keeps up.
   package var streamWindow = 256 << 10
   package var largestStreamWindow = 2 << 20
+  /// By how much the windows of all streams of a connection may grow, together.
+  package var streamWindowGrowth = 16 << 20
   /// The same for all streams of a connection together.
   package var connectionWindow = 512 << 10
   package var largestConnectionWindow = 4 << 20
@@ -40,13 +42,14 @@ package struct HTTP2Limits: Sendable, Equatable {
 
   package init() {}
 
-  /// Towards a service: all its answers fit into the connection's window at once, so that a visitor who reads nothing holds
-  /// up nobody but himself.
+  /// Towards a service: all that may lie unread fits into half of the connection's window, the other half being what was taken
+  /// and not yet given back, so that a visitor who reads nothing holds up nobody but himself.
   package static let service: HTTP2Limits = {
     var limits = HTTP2Limits()
     limits.concurrentStreams = 100
     limits.largestStreamWindow = 1 << 20
-    limits.connectionWindow = 2 * limits.concurrentStreams * limits.largestStreamWindow
+    limits.streamWindowGrowth = 8 << 20
+    limits.connectionWindow = 2 * (limits.concurrentStreams * limits.streamWindow + limits.streamWindowGrowth)
     limits.largestConnectionWindow = limits.connectionWindow
     limits.rememberedResets = 1024
     return limits

@@ -3,7 +3,7 @@
 /// Credit is given back when the bytes were taken by whoever wanted them. The window doubles while its reader keeps up and
 /// the peer uses it whole: a long path needs room, a slow reader must not get it.
 struct HTTP2ReceiveWindow {
-  private var size: Int
+  private(set) var size: Int
   private let largest: Int
   /// What the peer may send now.
   private var available: Int
@@ -26,15 +26,15 @@ struct HTTP2ReceiveWindow {
     return true
   }
 
-  /// The bytes were taken. What is returned is to be announced now; 0 for nothing yet.
-  mutating func consume(_ count: Int) -> Int {
+  /// The bytes were taken. What is returned is to be announced now; 0 for nothing yet. The window grows by `room` at most.
+  mutating func consume(_ count: Int, growingBy room: Int = .max) -> Int {
     let count = min(count, unread)
     unread -= count
     taken += count
     guard taken >= size / 2 else { return 0 }
     var increment = taken
-    if unread == 0, available <= size / 2, size < largest {
-      let grown = min(largest, size * 2)
+    if unread == 0, available <= size / 2, size < largest, room > 0 {
+      let grown = min(largest, size + min(size, room))
       increment += grown - size
       size = grown
     }

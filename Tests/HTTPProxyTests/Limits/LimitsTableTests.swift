@@ -31,7 +31,8 @@ struct LimitsTableTests {
       limits[name] = nil
     }
     limits["HTTP2UpstreamConnection.startTime"] = time(HTTP2UpstreamConnection.startTime)
-    limits["HTTP2UpstreamConnection.patience"] = time(HTTP2UpstreamConnection.patience)
+    limits["ServicePulse.patience"] = time(ServicePulse.patience)
+    limits["ConnectionUse.mostGivenUp"] = "\(ConnectionUse.mostGivenUp)"
     limits["HTTP2UpstreamConnection.idleFactor"] = "\(HTTP2UpstreamConnection.idleFactor)"
     limits["TCPStream.closingTime"] = time(TCPStream.closingTime)
     add("ConnectionLimits", ConnectionLimits())

@@ -174,6 +174,33 @@ import Testing
     #expect(peer.frames().goAwayCode == HTTP2ErrorCode.enhanceYourCalm.rawValue)
   }
 
+  /// What may lie unread of a connection is bounded, however many of its streams are read quickly.
+  @Test func windowsGrowOnlySoFarTogether() throws {
+    var limits = HTTP2Limits.service
+    limits.streamWindow = 1 << 16
+    limits.streamWindowGrowth = 100_000
+    var peer = try RawPeer(clientOf: limits)
+    func read(_ id: UInt32) throws -> Int {
+      for _ in 0..<40 {
+        try peer.data(id, 8192)
+        peer.connection.consumed(8192, of: id)
+      }
+      _ = peer.frames()
+      return try #require(peer.connection.streams[id]).receiveWindow.size
+    }
+    let ids = try (0..<2).map { _ in try begin(&peer) }
+    for id in ids { try peer.headers(id, Self.ok, ends: false) }
+    #expect(try read(ids[0]) == 65_536 + 100_000)
+    #expect(try read(ids[1]) == 65_536)
+    // What one of them had is another's when it is over.
+    peer.connection.reset(ids[0], .cancel)
+    #expect(peer.connection.windowGrowth == 0)
+    #expect(try read(ids[1]) == 65_536 + 100_000)
+    try peer.data(ids[1], 1, ends: true)
+    peer.connection.consumed(1, of: ids[1])
+    #expect(peer.connection.streamCount == 0 && peer.connection.windowGrowth == 0)
+  }
+
   @Test func aServiceMayGiveUpAsManyStreamsAsWereBegun() throws {
     var peer = try service()
     for _ in 0..<2000 {

@@ -10,46 +10,35 @@ import Routing
 /// Frames say where each request ends, so a body cannot become the start of somebody else's request; what security rule 25
 /// asks of connections that are read to and fro is given here by the protocol.
 final class HTTP2UpstreamConnection {
-  /// What the service makes us say and does not fetch: from here on nothing more is read from it.
-  private static let controlLimit = 64 << 10
-  private static let writeLimit = 48 << 10
   /// From the open stream to the service's first word.
   static let startTime = TimeAmount.seconds(10)
-  /// Silence with requests under way, until the service is asked whether it is there; and as long again for the answer.
-  static let patience = TimeAmount.seconds(15)
   /// A service says when it ends such a connection (GOAWAY), so it is kept for longer than one that might end unseen.
   static let idleFactor: Int64 = 8
 
   let stream: any ByteStream
   var shelf: UpstreamShelf
   let pool: UpstreamPool
-  private var connection = HTTP2Connection(role: .client, limits: .service) { "" }
+  var connection = HTTP2Connection(role: .client, limits: .service) { "" }
   private var streams: [UInt32: HTTP2UpstreamStream] = [:]
-  private var touched: [HTTP2UpstreamStream] = []
+  var touched: [HTTP2UpstreamStream] = []
   /// Until the service has spoken; then nil.
-  private var onStart: ((StreamOpenFailure?) -> Void)?
+  private(set) var onStart: ((StreamOpenFailure?) -> Void)?
   private var startTimeout: Scheduled<Void>?
   private(set) var isClosed = false
-  private(set) var hasServed = false
+  private var use = ConnectionUse()
+  private var pulse = ServicePulse()
   /// It stands in the pool and counts as waiting for work.
   var isCountedIdle = false
   private(set) var idleSince = NIODeadline.now()
-  /// For one exchange and no other.
-  var isAlone = false
-  /// Whose requests alone it carries (`tunnel_pool: session`).
-  private var session: String?
-  private var isTainted = false
 
-  private var isInReadCycle = false
-  private var isWriting = false
-  private var isFlushScheduled = false
-  private var isReading = true
-  private(set) var heardAt = NIODeadline.now()
-  /// A request got no answer, and nothing has come since: it takes no other before it gives a sign of life.
-  private var isDoubted = false
-  private var askedAt: NIODeadline?
+  var isInReadCycle = false
+  var isWriting = false
+  var isFlushScheduled = false
+  var isReading = true
 
-  init(stream: any ByteStream, shelf: UpstreamShelf, pool: UpstreamPool) {
+  /// `isAlone`: for one exchange and no other.
+  init(stream: any ByteStream, shelf: UpstreamShelf, pool: UpstreamPool, isAlone: Bool) {
+    use.isAlone = isAlone
     self.stream = stream
     self.shelf = shelf
     self.pool = pool
@@ -68,7 +57,7 @@ final class HTTP2UpstreamConnection {
     writeOut()
   }
 
-  private func didStart(_ failure: StreamOpenFailure?) {
+  func didStart(_ failure: StreamOpenFailure?) {
     guard let done = onStart else { return }
     onStart = nil
     startTimeout?.cancel()
@@ -77,39 +66,38 @@ final class HTTP2UpstreamConnection {
   }
 
   /// Before the start: it comes to nothing.
-  private func fail(_ failure: StreamOpenFailure) {
+  func fail(_ failure: StreamOpenFailure) {
     close(.reset)
     didStart(failure)
   }
 
-  private static let noHTTP2 =
+  static let noHTTP2 =
     "the service does not speak HTTP/2, which h2c in `to` promises; if it speaks HTTP/1.1, write http://"
 
   // MARK: Requests
 
   var key: UpstreamKey { shelf.key }
   var isIdle: Bool { streams.isEmpty && connection.streamCount == 0 }
+  var isAlone: Bool { use.isAlone }
+  var heardAt: NIODeadline { pulse.heardAt }
   var permitsWebSockets: Bool { connection.permitsConnectProtocol }
 
   /// Whether another request may go this way now.
   func takes(_ session: String?) -> Bool {
-    guard onStart == nil, !isClosed, !isTainted, !isDoubted, !isAlone || !hasServed, connection.canBegin else {
-      return false
-    }
-    switch pool.mode {
-    case .shared: return true
-    case .session: return self.session == session && session != nil || !hasServed
-    case .off: return !hasServed
-    }
+    // One that gave no answer takes no other request before it gives a sign of life.
+    onStart == nil && !isClosed && !pulse.isDoubted && connection.canBegin && use.takes(session, pool.mode)
   }
+
+  /// Whether it ever may.
+  var takesMore: Bool { connection.hasFuture && use.takesMore(pool.mode) }
 
   /// A place for one request, which must begin at once.
   func makeStream(for session: String?) -> HTTP2UpstreamStream {
-    if !hasServed { self.session = session }
-    return HTTP2UpstreamStream(owner: self, hasServed: hasServed)
+    use.willCarry(session)
+    return HTTP2UpstreamStream(owner: self, hasServed: use.hasServed)
   }
 
-  func taint() { isTainted = true }
+  func taint() { use.taint() }
 
   /// Begins a stream; nil when the service takes no more.
   func begin(_ stream: HTTP2UpstreamStream, _ head: RequestHead, protocolName: String?, endsStream: Bool) -> UInt32? {
@@ -117,8 +105,8 @@ final class HTTP2UpstreamConnection {
     guard
       let id = connection.sendRequest(head, scheme: scheme, protocolName: protocolName, endsStream: endsStream)
     else { return nil }
-    if streams.isEmpty { heardAt = .now() }
-    hasServed = true
+    if streams.isEmpty { pulse.beginWaiting(.now()) }
+    use.noteBegun()
     streams[id] = stream
     pool.noteBusy(self)
     return id
@@ -126,7 +114,7 @@ final class HTTP2UpstreamConnection {
 
   // MARK: Events
 
-  private func deliver() {
+  func deliver() {
     while let event = connection.nextEvent() { handle(event) }
   }
 
@@ -182,78 +170,30 @@ final class HTTP2UpstreamConnection {
     if isIdle, !isInReadCycle, !isWriting { end(reason: "") }
   }
 
-  // MARK: Bytes out
-
-  /// What the streams have said goes out together, at the end of a read or of this round of the loop.
-  func flush() {
-    guard !isInReadCycle, !isWriting, !isFlushScheduled, !isClosed else { return }
-    isFlushScheduled = true
-    stream.eventLoop.assumeIsolated().execute {
-      self.isFlushScheduled = false
-      self.writeOut()
-    }
-  }
-
-  private func writeOut() {
-    guard !isWriting, !isClosed else { return }
-    isWriting = true
-    // What came of bytes that were taken since.
-    deliver()
-    var wrote = true
-    // A flush may make room again, and says so while we are still here.
-    while wrote, !isClosed {
-      wrote = false
-      while !isClosed, stream.isWritable, let bytes = connection.takeOutbound(limit: Self.writeLimit) {
-        stream.write(bytes)
-        wrote = true
-        // Sending makes room, and room makes more to send.
-        deliver()
-      }
-      if wrote, !isClosed { stream.flush() }
-    }
-    isWriting = false
-    guard !isClosed else { return }
-    adjustReading()
-    if onStart == nil, isIdle, !takesMore { end(reason: "") }
-  }
-
-  private var takesMore: Bool {
-    connection.hasFuture && !isTainted && !(hasServed && (isAlone || pool.mode == .off))
-  }
-
-  private func adjustReading() {
-    let wanted = connection.pendingControlBytes < Self.controlLimit
-    guard wanted != isReading else { return }
-    isReading = wanted
-    if wanted { stream.resumeReading() } else { stream.pauseReading() }
-  }
-
   // MARK: Time
 
-  /// Called a few times a second while it stands in the pool.
+  /// Called a few times a second.
   func tick(_ now: NIODeadline) {
-    guard !isIdle || isDoubted, !isClosed else {
-      askedAt = nil
-      return
-    }
-    if let askedAt, askedAt > heardAt {
-      // Without this a dead connection would swallow request after request.
-      if now - askedAt > Self.patience { lose(.connectionLost, "the service's connection went silent") }
-    } else if now - heardAt > Self.patience {
-      askedAt = now
-      connection.ping()
-      flush()
+    guard !isClosed else { return }
+    switch pulse.look(now, isBusy: !isIdle) {
+    case .fine: break
+    case .ask: ask()
+    // Without this a dead connection would swallow request after request.
+    case .silent: lose(.connectionLost, "the service's connection went silent")
     }
   }
 
   /// A request was given up that the service said nothing to. Without this, one after the other would wait in vain.
   func doubt() {
-    guard !isDoubted, !isClosed else { return }
-    isDoubted = true
-    askedAt = .now()
+    if !isClosed, pulse.doubt(.now()) { ask() }
+  }
+
+  private func ask() {
     connection.ping()
     flush()
   }
+
+  func noteSign(_ now: NIODeadline) { pulse.heard(now) }
 
   func isIdleTooLong(_ now: NIODeadline, _ usual: TimeAmount) -> Bool {
     isIdle && now - idleSince > usual * Self.idleFactor
@@ -278,7 +218,7 @@ final class HTTP2UpstreamConnection {
   }
 
   /// Everything under way breaks off.
-  private func lose(_ cause: StreamEnd, _ what: String) {
+  func lose(_ cause: StreamEnd, _ what: String) {
     if cause == .reset, let bytes = connection.takeOutbound(limit: 0) {
       // Our last words: GOAWAY.
       stream.write(bytes)
@@ -290,58 +230,19 @@ final class HTTP2UpstreamConnection {
     breakAll(.malformed(what), cause)
   }
 
-  private func breakAll(_ error: WireError, _ cause: StreamEnd) {
-    let all = streams.sorted { $0.key < $1.key }
-    streams = [:]
-    for (_, stream) in all { stream.lost(error, cause) }
-  }
-}
-
-// MARK: - The stream below
-
-extension HTTP2UpstreamConnection: ByteStreamConsumer {
-  func streamDidRead(_ bytes: ByteBuffer) {
-    guard !isClosed else { return }
-    isInReadCycle = true
-    heardAt = .now()
-    isDoubted = false
-    do throws(HTTP2Error) {
-      try connection.receive(bytes, at: heardAt.uptimeNanoseconds)
-      deliver()
-    } catch {
-      if onStart != nil {
-        fail(.unusable(Self.noHTTP2))
-        return
-      }
-      // What came before counts.
-      deliver()
-      if !isClosed { lose(.reset, "the service broke the rules of HTTP/2: \(error.reason)") }
-    }
-  }
-
-  func streamDidCompleteRead() {
-    let concerned = touched
-    touched.removeAll(keepingCapacity: true)
-    for stream in concerned { stream.readCompleted() }
-    isInReadCycle = false
-    writeOut()
-  }
-
-  func streamDidFinishReading() {
-    if onStart != nil { return fail(.unusable(Self.noHTTP2)) }
-    lose(.finished, "the service ended the connection in the middle")
-  }
-
-  func streamWritabilityChanged(isWritable: Bool) {
-    if isWritable { writeOut() }
-  }
-
-  func streamDidClose(_ end: StreamEnd) {
+  /// The stream below is gone.
+  func didClose(_ end: StreamEnd) {
     let wasClosed = isClosed
     isClosed = true
     pool.remove(self)
     if onStart != nil { return didStart(end == .connectionLost ? .gone : .unusable(Self.noHTTP2)) }
     if !wasClosed { breakAll(.truncated, end) }
+  }
+
+  private func breakAll(_ error: WireError, _ cause: StreamEnd) {
+    let all = streams.sorted { $0.key < $1.key }
+    streams = [:]
+    for (_, stream) in all { stream.lost(error, cause) }
   }
 }
 
@@ -368,6 +269,7 @@ extension HTTP2UpstreamConnection {
   func reset(_ id: UInt32, _ code: HTTP2ErrorCode) {
     guard streams.removeValue(forKey: id) != nil else { return }
     connection.reset(id, code)
+    use.noteGivenUp()
     didFreePlace()
     flush()
   }
