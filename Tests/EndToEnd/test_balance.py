@@ -10,8 +10,10 @@ import time
 import urllib.request
 
 import pytest
+from kit.asgi_service import ASGIService
 from kit.chromium import Chromium
 from kit.edge import route
+from kit.grpc_service import GRPCService
 from kit.names import free_port
 from kit.people import ALICE, BOB, approve, browse
 from kit.service import Service
@@ -111,11 +113,11 @@ PUBLIC = """\
 class Parked:
     """A request written by hand, from an address of its own."""
 
-    def __init__(self, edge, authority, source, method="GET", body=b""):
+    def __init__(self, edge, authority, source, method="GET", body=b"", path="/echo"):
         context = ssl.create_default_context(cafile=authority)
         plain = socket.create_connection(("127.0.0.1", edge.https_port), 60, source_address=(source, 0))
         self.link = context.wrap_socket(plain, server_hostname="app.localhost")
-        head = f"{method} /echo HTTP/1.1\r\nHost: app.localhost:{edge.https_port}\r\nConnection: close\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: app.localhost:{edge.https_port}\r\nConnection: close\r\n"
         self.link.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
     def answer(self):
@@ -200,6 +202,25 @@ def test_fifty_requests_wait_for_a_publisher_that_comes_back(measured, new_publi
     edge.stop()
 
 
+def test_a_post_on_a_tunnel_that_is_lost_is_not_repeated(measured, new_publisher, visitor, service, authority):
+    """Its service may have done what it says. A GET beside it is asked again, and nobody notices."""
+    edge, value = measured(lambda port: PUBLIC.format(port=port))
+    publisher = signed_in(edge, new_publisher, visitor)
+    tunnel = publisher.forward(("app.localhost", service.port)).wait_published()
+    post = Parked(edge, authority.certificate, "127.0.1.1", "POST", b"once", path="/slow")
+    get = Parked(edge, authority.certificate, "127.0.1.2", path="/slow")
+    until(lambda: {("POST", "/slow"), ("GET", "/slow")} <= set(service.seen), "both requests at the service")
+    tunnel.signal(signal.SIGKILL)
+    assert post.answer()[0] == 502
+    until(lambda: value("tunnel_edge_parked_requests") == 1, "the other to wait")
+    service.release.set()
+    publisher.forward(("app.localhost", service.port)).wait_published()
+    status, _, body = get.answer()
+    assert status == 200 and body == b"at last\n"
+    assert service.seen.count(("POST", "/slow")) == 1 and service.seen.count(("GET", "/slow")) == 2
+    edge.stop()
+
+
 DIRECT = """\
   - from: https://app.localhost:{port}
     to: [{to}]
@@ -232,6 +253,38 @@ def test_addresses_that_are_dialled(measured, visitor, services):
     assert page.status == 503 and page.headers["Retry-After"] and "not healthy" in page.text
     refused = json.loads(visitor.get(edge.url(), headers={"Accept": "application/json"}).body)
     assert refused["error"] == "no_healthy_upstream"
+
+
+HTTP2 = """\
+  - from: https://app.localhost:{port}
+    to: h2c://127.0.0.1:{pages}
+    allow_public_unauthenticated_access: true
+    healthy_panic_threshold: 0
+    health_checks: [{{http: {{path: /healthz}}, interval: 200ms, timeout: 5s}}]
+  - from: https://api.localhost:{port}
+    to: h2c://127.0.0.1:{calls}
+    allow_public_unauthenticated_access: true
+    healthy_panic_threshold: 0
+    health_checks: [{{grpc: {{service_name: test.Service}}, interval: 200ms, timeout: 5s}}]
+"""
+
+
+def test_services_of_http2_are_asked_in_their_language(measured, visitor):
+    pages, calls = ASGIService(), GRPCService()
+    edge, value = measured(lambda port: HTTP2.format(port=port, pages=pages.port, calls=calls.port))
+    until(lambda: value("tunnel_edge_upstreams", health="healthy") == 2, "two healthy services")
+    assert visitor.get(edge.url()).status == 200
+    calls.is_well = False
+    until(lambda: value("tunnel_edge_upstreams", health="unhealthy") == 1, "the one that says so")
+    assert visitor.get(edge.url("/", "api.localhost")).status == 503
+    assert visitor.get(edge.url()).status == 200
+    calls.is_well = True
+    until(lambda: value("tunnel_edge_upstreams", health="healthy") == 2, "it is well again")
+    pages.stop()
+    until(lambda: value("tunnel_edge_upstreams", health="unhealthy") == 1, "the one that is gone")
+    assert visitor.get(edge.url()).status == 503
+    calls.stop()
+    edge.stop()
 
 
 def test_one_sign_in_for_several_hosts(new_edge, visitor, tmp_path, authority, artifacts):

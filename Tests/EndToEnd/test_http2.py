@@ -80,6 +80,31 @@ def test_a_stalled_download_holds_nobody_up(connect):
     assert link.get("/").status == 200
 
 
+def test_what_is_waited_for_comes_before_what_is_not(connect):
+    """RFC 9218: begun later, and over when the other has hardly moved."""
+    link = connect(reads=False)
+    later = link.begin("GET", "/download?size=2097152", [("priority", "u=7")])
+    # The connection's window is used up.
+    link.wait(until=lambda: len(link.streams[later].body) == 65535)
+    first = link.begin("GET", "/download?size=2097152", [("priority", "u=0")])
+    link.wait(until=lambda: link.streams[first].headers)
+    granted = 65535
+
+    def received():
+        return len(link.streams[later].body) + len(link.streams[first].body)
+
+    for number in (later, first):
+        link.connection.increment_flow_control_window(4 << 20, number)
+    while not link.streams[first].is_over:
+        link.connection.increment_flow_control_window(1 << 16)
+        granted += 1 << 16
+        link.send()
+        link.wait(until=lambda: received() == granted or link.streams[first].is_over)
+    assert len(link.streams[first].body) == 2 << 20
+    # Every sixteenth frame is its own.
+    assert 65535 < len(link.streams[later].body) < 1 << 20
+
+
 def test_streams_end_with_the_right_and_the_others_stay(connect, edge):
     link = connect()
     events, socket = link.begin("GET", "/events"), open_websocket(link)

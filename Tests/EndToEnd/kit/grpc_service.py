@@ -28,6 +28,7 @@ class GRPCService:
     def __init__(self, certificate=None, port=0):
         self.peers = set()  # connections that requests came by
         self.cancelled = threading.Event()  # a call was given up
+        self.is_well = True  # what grpc.health.v1.Health says
         self._together = threading.Condition()
         self._count = 0
         self._server = grpc.server(futures.ThreadPoolExecutor(120), options=OPTIONS)
@@ -35,7 +36,11 @@ class GRPCService:
             name: getattr(grpc, f"{kind}_rpc_method_handler")(self._noted(getattr(self, name)))
             for name, kind in KINDS.items()
         }
-        self._server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test.Service", handlers)])
+        check = {"Check": grpc.unary_unary_rpc_method_handler(self._check)}
+        self._server.add_generic_rpc_handlers([
+            grpc.method_handlers_generic_handler("test.Service", handlers),
+            grpc.method_handlers_generic_handler("grpc.health.v1.Health", check),
+        ])
         if certificate:
             chain, key = (path.read_bytes() for path in certificate)
             credentials = grpc.ssl_server_credentials([(key, chain)])
@@ -53,6 +58,12 @@ class GRPCService:
             return method(request, context)
 
         return call
+
+    def _check(self, message, context):
+        # HealthCheckRequest {1: service}, HealthCheckResponse {1: SERVING or NOT_SERVING}
+        if message != b"\x0a\x0ctest.Service":
+            context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+        return b"\x08\x01" if self.is_well else b"\x08\x02"
 
     # The methods
 

@@ -21,6 +21,7 @@ NAMES = {
     "kept": "preserve_host_header: true",  # the aiohttp application again, under the visitor's name for it
     "fastapi": "",
     "nginx": "",
+    "http2": "",  # the same nginx by HTTP/2
     "git": "",
     "lab": "preserve_host_header: true",
     "websocket": "",
@@ -68,14 +69,19 @@ def published(tmp_path_factory, binary, provider, authority, keys, https_port, a
         programs["files"] = python_http_server(directory / "http.server")
         programs["aiohttp"] = programs["kept"] = aiohttp_application(directory / "aiohttp")
         programs["fastapi"] = fastapi_application(directory / "fastapi")
-        programs["nginx"] = FileSite(directory / "nginx")
+        programs["nginx"] = programs["http2"] = FileSite(directory / "nginx")
         programs["git"] = GitServer(directory / "git")
         programs["websocket"] = WebSocketPeer()
         programs["lab"] = Jupyter(directory / "jupyter")
+        ports = {name: program.port for name, program in programs.items()}
+        ports["http2"] = programs["http2"].http2_port
         routes = "".join(route(f"{name}.localhost", https_port, extra=extra) for name, extra in NAMES.items())
+        # The route that follows this name, up to the next.
+        before, name, behind = routes.partition("https://http2.localhost")
+        routes = before + name + behind.replace("to: http:", "to: h2c:", 1)
         edge.start(edge.text(routes=routes))
         publisher = Publisher(directory / "publisher", edge.ssh_port, edge.host_public_keys())
-        tunnel = publisher.forward(*((f"{name}.localhost", programs[name].port) for name in NAMES))
+        tunnel = publisher.forward(*((f"{name}.localhost", ports[name]) for name in NAMES))
         visitor = Visitor(authority.certificate)
         approve(tunnel, visitor)
         tunnel.wait_published(len(NAMES))

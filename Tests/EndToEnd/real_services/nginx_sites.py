@@ -7,12 +7,14 @@ from .applications import Nginx
 FILES = """\
   server {{
     listen 127.0.0.1:{port};
+    listen 127.0.0.1:{http2_port} http2;
     root {files};
     gzip on;
     gzip_min_length 100;
     gzip_types text/plain application/javascript;
     location / {{ autoindex on; add_header X-Connection "$connection $connection_requests"; }}
     location /early {{ return 413; }}
+    location /protocol {{ return 200 "$server_protocol\n"; }}
     location /dav/ {{
       dav_methods PUT DELETE MKCOL COPY MOVE;
       create_full_put_path on;
@@ -30,8 +32,9 @@ class FileSite:
     def __init__(self, directory):
         self.files = directory / "files"
         self.files.mkdir(parents=True)
-        self.port = free_port()
-        self._nginx = Nginx(directory, FILES.format(port=self.port, files=self.files)).wait(self.port)
+        self.port, self.http2_port = free_port(), free_port()
+        text = FILES.format(port=self.port, http2_port=self.http2_port, files=self.files)
+        self._nginx = Nginx(directory, text).wait(self.port, self.http2_port)
 
     def stop(self):
         self._nginx.stop()

@@ -175,6 +175,32 @@ def test_nginx_before_the_edge(published, before, tmp_path):
     assert dict(told["headers"])["X-Forwarded-Proto"] == "https"
 
 
+def test_nginx_as_a_service_of_http2(published, files):
+    assert published.get("http2", "/protocol").text == "HTTP/2.0\n"
+    assert published.get("http2", "/text.txt").text == TEXT
+    part = published.get("http2", "/text.txt", headers={"Range": "bytes=100-199"})
+    assert part.status == 206 and part.body == TEXT.encode()[100:200]
+    tag = published.get("http2", "/text.txt").headers["ETag"]
+    assert published.get("http2", "/text.txt", headers={"If-None-Match": tag}).status == 304
+    body = os.urandom(5 << 20)
+    assert published.request("PUT", "http2", "/dav/by-http2", body).status == 201
+    assert published.get("http2", "/dav/by-http2").body == body
+    # An answer that does not wait for the body; what follows is served all the same.
+    assert published.request("POST", "http2", "/early", body).status == 413
+    # Many at once on few connections: nginx tells which one it was, and the how manieth request on it.
+    cookie = published.cookie("http2")
+    assert cookie
+    link = HTTP2Visitor(published.visitor, published.url("http2"))
+    numbers = [link.begin("GET", f"/text.txt?{number}") for number in range(60)]
+    link.wait(*numbers)
+    assert {bytes(link.streams[number].body) for number in numbers} == {TEXT.encode()}
+    assert len({link.streams[number].headers["x-connection"].split()[0] for number in numbers}) <= 4
+    link.close()
+    # A service that ends its side without an answer.
+    assert published.get("http2", "/silent").status == 502
+    assert published.get("http2", "/text.txt").text == TEXT
+
+
 def test_the_edge_says_where_a_visitor_came_from(published, files):
     told = published.get("nginx", "/echo-host").text.split()
     assert told == ["localhost", "http", "https", f"nginx.localhost:{published.edge.https_port}"]
