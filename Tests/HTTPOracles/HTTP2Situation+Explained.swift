@@ -24,6 +24,14 @@ extension HTTP2Situation {
     case 5:
       // PUSH_PROMISE is a server's. NIOHTTP2 reads it to its end before it looks who sent it.
       return true
+    case 0x10:
+      // PRIORITY_UPDATE (RFC 9218): a type that NIOHTTP2 does not know.
+      return true
+    case 4:
+      // The same of SETTINGS_NO_RFC7540_PRIORITIES.
+      return stride(from: 0, to: frame.payload.count - 5, by: 6).contains {
+        frame.payload[$0] == 0 && frame.payload[$0 + 1] == 9
+      }
     default: return false
     }
   }

@@ -23,8 +23,8 @@ package struct HTTP2Situation: Sendable, CustomStringConvertible {
 
   private static func frame(_ choose: (Int) -> Int) -> HTTP2Oracle.Frame {
     // Type 10 stands for one that nobody knows: NIOHTTP2 knows ALTSVC and ORIGIN.
-    let chosen = UInt8(choose(11))
-    let type = chosen == 10 ? 0xFA : chosen
+    let chosen = UInt8(choose(12))
+    let type = chosen == 10 ? 0xFA : chosen == 11 ? 0x10 : chosen
     let flags = [0, 1, 4, 5, 8, 0x2D, 0x24, 0x25, 9, 0xFF][choose(10)]
     return HTTP2Oracle.Frame(type, UInt8(flags), streams[choose(streams.count)], payload(type, choose))
   }
@@ -41,6 +41,7 @@ package struct HTTP2Situation: Sendable, CustomStringConvertible {
     case 4: return (0..<choose(3)).flatMap { _ in [0, UInt8(1 + choose(6))] + number(4) }
     case 6: return number(8)
     case 7: return number(8 + choose(3))
+    case 0x10: return number(4) + [Array("u=1, i".utf8), Array("u=,".utf8), []][choose(3)]
     default: return number(choose(12))
     }
   }
