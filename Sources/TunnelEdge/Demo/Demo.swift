@@ -73,6 +73,7 @@ struct Demo: Sendable {
     await service.stop()
     await provider.stop()
     try? await group.shutdownGracefully()
+    logs.flush()
     if let error = outcome.withLock({ $0 }) {
       StandardError.write("check: FAILED: \(error)")
       throw ExitCode.failure

@@ -116,7 +116,7 @@ package final class Edge: Sendable {
       logger: logs.logger("http"))
     let source = EdgeCountSource(
       readiness: readiness, audit: logs.audit, http: http, ssh: ssh, routes: routes, registry: registry,
-      store: store
+      store: store, droppedLines: { [logs] in logs.dropped }
     ) { [identity] in (identity.browserSignIns.approved, identity.browserSignIns.failed) }
     metrics = MetricsListener(
       group: group, logger: logs.logger("metrics"), isReady: { [readiness] in readiness.isReady },
@@ -263,13 +263,12 @@ package final class Edge: Sendable {
 
   package var configuration: EdgeConfiguration { state.withLock { $0.configuration } }
 
-  /// Housekeeping that needs a clock: expired sessions and codes, log buffers. Runs until cancelled.
+  /// Housekeeping that needs a clock: expired sessions and codes, what the audit log left out. Runs until cancelled.
   package func keepHouse() async {
     var nextCheck = ContinuousClock.now + Self.certificateCheck
     while !Task.isCancelled {
       await identity.sweep()
       logs.audit.sweep()
-      logs.flush()
       if ContinuousClock.now > nextCheck {
         nextCheck = ContinuousClock.now + Self.certificateCheck
         warnOfCertificates()
@@ -335,7 +334,6 @@ package final class Edge: Sendable {
     _ = await (visitors, publishers)
     await metrics.stop()
     await store.close()
-    logs.flush()
   }
 
   private func secret(of configuration: EdgeConfiguration) -> [UInt8] {

@@ -13,6 +13,12 @@ extension EdgeCounts {
     text.write(.ready, .whole(isReady ? 1 : 0))
     text.write(.storeUp, .whole(store.failingSince == nil ? 1 : 0))
     text.write(.storeFailures, .whole(store.failures))
+    text.write(
+      .droppedLines,
+      [
+        (["messages"], .whole(droppedLines.messages)), (["access"], .whole(droppedLines.access)),
+        (["audit"], .whole(droppedLines.audit)),
+      ])
     writeConfiguration(&text)
     writeTunnels(&text)
     writeRequests(&text)
@@ -164,7 +170,7 @@ extension GateRefusal {
     case .penalty: "penalty"
     case .proxyHeader: "no_proxy_header"
     case .madeRoom: "made_room"
-    case .keyExchanges: "key_exchanges"
+    case .cryptography: "key_exchanges"
     case .person: "max_connections_per_user"
     }
   }

@@ -33,6 +33,7 @@ struct EdgeCounts: Sendable {
   var browserSignIns: (approved: UInt64, failed: UInt64) = (0, 0)
   var process: ProcessUsage?
   var store = StoreHealth()
+  var droppedLines = LineQueue.Dropped()
 }
 
 /// Where the numbers come from; asked at each scrape.
@@ -44,6 +45,7 @@ struct EdgeCountSource: Sendable {
   let routes: CurrentRoutes
   let registry: TunnelRegistry
   let store: any RecordStore
+  let droppedLines: @Sendable () -> LineQueue.Dropped
   let browserSignIns: @Sendable () -> (approved: UInt64, failed: UInt64)
 
   func counts() async -> EdgeCounts {
@@ -67,6 +69,6 @@ struct EdgeCountSource: Sendable {
       certificates: (http.tls?.identities ?? []).map { ($0.names.first ?? $0.leaf.subject, $0.leaf.notAfter) },
       health: health, parked: registry.parkedCount, gate: ssh?.gateCounts,
       sshConnections: ssh?.connectionCount ?? 0, browserSignIns: browserSignIns(), process: ProcessUsage.current(),
-      store: store.health)
+      store: store.health, droppedLines: droppedLines())
   }
 }

@@ -27,6 +27,9 @@ extension MetricFamily {
   static let storeUp = MetricFamily("tunnel_edge_store_up", .gauge, "Whether the store can be read and written.")
   static let storeFailures = MetricFamily(
     "tunnel_edge_store_failures_total", .counter, "What the store could not do; while it fails, a try a second.")
+  static let droppedLines = MetricFamily(
+    "tunnel_edge_log_lines_dropped_total", .counter, ["log"],
+    "Lines that nobody took in time: of messages, access or audit.")
   static let reloadSuccess = MetricFamily(
     "tunnel_edge_config_last_reload_success", .gauge, "Whether the configuration file as it was last read is in force.")
   static let reloadTime = MetricFamily(
@@ -120,7 +123,7 @@ extension MetricFamily {
 
   /// In the order of the exposition.
   static let all: [MetricFamily] = [
-    buildInfo, ready, storeUp, storeFailures, reloadSuccess, reloadTime, reloads,
+    buildInfo, ready, storeUp, storeFailures, droppedLines, reloadSuccess, reloadTime, reloads,
     tunnels, tunnelBindings, tunnelRequests, tunnelStreams, tunnelsOpened, tunnelsClosed, forwardsRefused,
     parkedRequests, upstreams, healthChecks,
     requests, requestSeconds, requestBytes, responseBytes, requestDuration, decisions,

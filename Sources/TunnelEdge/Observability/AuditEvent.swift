@@ -41,6 +41,8 @@ enum AuditEventName: String, Sendable, Hashable, CaseIterable {
   case signedIn = "signed in"
   case signedOutOfBrowser = "signed out of a browser"
   case sessionEnded = "session ended"
+  case grantRevoked = "provider token revoked"
+  case grantNotRevoked = "provider token not revoked"
   case claimsChanged = "claims changed"
   case keyBound = "key bound"
   case keyRevoked = "key revoked"
@@ -68,4 +70,5 @@ enum AuditEventName: String, Sendable, Hashable, CaseIterable {
   case configurationApplied = "configuration applied"
   case configurationRefused = "configuration refused"
   case linesSuppressed = "lines suppressed"
+  case linesDropped = "lines dropped"
 }

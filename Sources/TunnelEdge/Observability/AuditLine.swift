@@ -63,6 +63,11 @@ struct AuditLine {
     line.add("count", Int64(clamping: count))
   }
 
+  mutating func write(dropped count: UInt64) {
+    add(.linesDropped)
+    line.add("count", Int64(clamping: count))
+  }
+
   mutating func add(_ name: AuditEventName) { line.add("event", name.rawValue) }
 
   private mutating func write(_ name: AuditEventName, _ login: ProvedLogin, _ subject: Subject? = nil) {
@@ -103,6 +108,13 @@ struct AuditLine {
       add(session.subject)
     case .sessionEnded(let session, let reason):
       add(.sessionEnded)
+      add(session.subject)
+      line.add("reason", reason)
+    case .grantRevoked(let session):
+      add(.grantRevoked)
+      add(session.subject)
+    case .grantNotRevoked(let session, let reason):
+      add(.grantNotRevoked)
       add(session.subject)
       line.add("reason", reason)
     case .claimsChanged(let session):

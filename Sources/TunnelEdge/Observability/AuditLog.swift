@@ -34,7 +34,7 @@ package final class AuditLog: Sendable {
     guard isAdmitted else { return }
     var line = AuditLine(at: now)
     line.write(event)
-    file.append(line.finished(), urgent: true)
+    file.append(line.finished(), .audit)
   }
 
   /// Once a second: what was left out of the log is told in numbers.
@@ -43,7 +43,7 @@ package final class AuditLog: Sendable {
     for (key, count) in state.withLock({ $0.budget.takeSuppressed(at: now) }) {
       var line = AuditLine(at: now)
       line.write(suppressed: count, of: key)
-      file.append(line.finished(), urgent: true)
+      file.append(line.finished(), .audit)
     }
   }
 }

@@ -47,7 +47,7 @@ package struct EdgeLogHandler: LogHandler {
       case .json: json(event, sorted)
       case .text: text(event, sorted)
       }
-    file.append(line, urgent: true)
+    file.append(line, .message)
   }
 
   private func json(_ event: LogEvent, _ values: [(String, String)]) -> [UInt8] {

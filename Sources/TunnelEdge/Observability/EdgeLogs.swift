@@ -7,6 +7,9 @@ import Synchronization
 /// The logs of a process: messages on standard error, access and audit lines on standard output or in their files.
 package final class EdgeLogs: Sendable {
   package let audit: AuditLog
+  /// In milliseconds, at the end of the process and for each file.
+  private static let patience = 1000
+
   private let messages: LineFile
   private let accessLines: LineFile
   private let auditLines: LineFile
@@ -17,11 +20,18 @@ package final class EdgeLogs: Sendable {
     level: Logger.Level, accessLogFile: String? = nil, auditLogFile: String? = nil, form: EdgeLogHandler.Form
   ) throws(LineFile.Failure) {
     self.form = form
-    messages = try LineFile(.standardError)
-    let access = accessLogFile.map { LineFile.Place.file($0) } ?? .standardOutput
-    let audit = auditLogFile.map { LineFile.Place.file($0) } ?? .standardOutput
-    accessLines = try LineFile(access)
-    auditLines = access == audit ? accessLines : try LineFile(audit)
+    messages = try LineFile(.standardError) { DroppedLines.text(of: $0, form: form) }
+    // One writer where both are one pipe: what two write at once may stand in each other's lines.
+    let output =
+      LineFile.Place.standardOutput.isSameFile(as: .standardError) ? LineFile.Place.standardError : .standardOutput
+    let access = accessLogFile.map { LineFile.Place.file($0) } ?? output
+    let audit = auditLogFile.map { LineFile.Place.file($0) } ?? output
+    accessLines = access == messages.place ? messages : try LineFile(access) { DroppedLines.text(of: $0, form: .json) }
+    switch audit {
+    case access: auditLines = accessLines
+    case messages.place: auditLines = messages
+    default: auditLines = try LineFile(audit) { DroppedLines.text(of: $0, form: .json) }
+    }
     self.audit = AuditLog(file: auditLines)
     threshold = Mutex(level)
   }
@@ -38,14 +48,26 @@ package final class EdgeLogs: Sendable {
     }
   }
 
-  /// Lines come in pieces of whole lines; they are written at once, the front door has collected them already.
+  /// Lines come in pieces of whole lines: the front door has collected them already.
   package var access: AccessLog {
-    AccessLog { [accessLines] piece in accessLines.append(Array(piece.readableBytesView), urgent: true) }
+    AccessLog { [accessLines] piece in accessLines.append(piece.readableBytesView, .access) }
   }
 
+  /// Lines that were not written because nobody took them, since the start.
+  var dropped: LineQueue.Dropped {
+    LineQueue.Dropped(
+      messages: messages.dropped.messages, access: accessLines.dropped.access, audit: auditLines.dropped.audit)
+  }
+
+  /// Before the process ends. Waits for readers that are slow, not for those that do not read.
   package func flush() {
-    accessLines.flush()
-    auditLines.flush()
+    let files = accessLines === auditLines ? [accessLines] : [accessLines, auditLines]
+    for file in files where file !== messages && !file.flush(milliseconds: Self.patience) {
+      logger("edge").error(
+        "log lines lost at the end: nobody takes them",
+        metadata: ["place": "\(file.place)", "bytes": "\(file.waitingBytes)"])
+    }
+    messages.flush(milliseconds: Self.patience)
   }
 
   /// USR1: after a rotation.

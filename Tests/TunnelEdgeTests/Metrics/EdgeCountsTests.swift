@@ -3,6 +3,7 @@ import HTTPProxy
 import Policy
 import Routing
 import SSHServer
+import TestSupport
 import Testing
 
 @testable import TunnelEdge
@@ -33,7 +34,8 @@ import Testing
       ],
       tunnels: [RouteID("route-2"): .init(attached: 2, detached: 1, requests: 4, streams: 6)],
       certificates: [("app.example", 1_800_000_000)], health: [RouteID("route-2"): health], parked: 5, gate: gate,
-      sshConnections: 6, browserSignIns: (1, 2), process: ProcessUsage.current())
+      sshConnections: 6, browserSignIns: (1, 2), process: ProcessUsage.current(),
+      droppedLines: LineQueue.Dropped(messages: 1, access: 2, audit: 3))
   }
 
   private func origin(_ scheme: RouteOrigin.Scheme, _ host: String) throws -> RouteOrigin {
@@ -50,6 +52,7 @@ import Testing
     arguments: [
       (#"tunnel_edge_build_info{version="\#(Version.number)"}"#, "1"),
       ("tunnel_edge_ready", "1"),
+      (#"tunnel_edge_log_lines_dropped_total{log="audit"}"#, "3"),
       ("tunnel_edge_config_last_reload_success", "1"),
       ("tunnel_edge_config_last_reload_success_timestamp_seconds", "1700000000.5"),
       (#"tunnel_edge_tunnels{state="attached"}"#, "2"),
@@ -94,9 +97,7 @@ import Testing
 
   /// The table in docs/operations.md names every family with its type, labels and help, and no other.
   @Test func thePageNamesEveryFamily() throws {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent()
-    let page = try String(contentsOf: root.appending(path: "docs/operations.md"), encoding: .utf8)
+    let page = try Checkout.text("docs/operations.md")
     let rows = page.split(separator: "\n").filter { $0.hasPrefix("| `tunnel_edge_") || $0.hasPrefix("| `process_") }
     let expected = MetricFamily.all.map { family in
       let labels = family.labels.map { "`\($0)`" }.joined(separator: ", ")

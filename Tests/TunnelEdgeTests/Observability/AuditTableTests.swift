@@ -3,6 +3,7 @@ import HTTPProxy
 import Policy
 import Routing
 import Store
+import TestSupport
 import Testing
 
 @testable import Identity
@@ -21,8 +22,7 @@ import Testing
   let now = UnixTime(seconds: 1_800_000_000)
 
   func table() throws -> [String: Row] {
-    let root = URL(fileURLWithPath: #filePath).pathComponents.dropLast(4).joined(separator: "/")
-    let text = try String(contentsOfFile: String(root.dropFirst()) + "/docs/operations.md", encoding: .utf8)
+    let text = try Checkout.text("docs/operations.md")
     let begin = try #require(text.range(of: "### The audit log"))
     let end = try #require(text.range(of: "### When the store fails"))
     var rows: [String: Row] = [:]
@@ -126,7 +126,7 @@ import Testing
     for session in [session(), session(nil)] {
       let events: [IdentityEvent] = [
         .signedIn(session), .browserSignedOut(session), .sessionEnded(session, reason: "expired"),
-        .claimsChanged(session), .keyBound(binding, session), .keyRevoked(binding, by: session),
+        .grantRevoked(session), .grantNotRevoked(session, reason: "503"), .claimsChanged(session), .keyBound(binding, session), .keyRevoked(binding, by: session),
         .keyDenied(fingerprint: "SHA256:abc", by: session), .tokenGranted(token, session),
       ]
       all += events.flatMap { identity($0) }
@@ -164,10 +164,14 @@ import Testing
       let (name, fields) = try fields(line)
       written[name, default: []].append(fields)
     }
-    var line = AuditLine(at: now)
-    line.write(suppressed: 3, of: AuditBudget.Key(event: .visitRefused, who: "bob", what: "route"))
-    let (name, fields) = try fields(line)
-    written[name, default: []].append(fields)
+    var suppressed = AuditLine(at: now)
+    suppressed.write(suppressed: 3, of: AuditBudget.Key(event: .visitRefused, who: "bob", what: "route"))
+    var dropped = AuditLine(at: now)
+    dropped.write(dropped: 3)
+    for line in [suppressed, dropped] {
+      let (name, fields) = try fields(line)
+      written[name, default: []].append(fields)
+    }
     return written
   }
 
