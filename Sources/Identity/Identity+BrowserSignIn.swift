@@ -98,7 +98,7 @@ extension Identity {
     var entry = SessionDirectory.Entry(
       session: session, handle: handle, providerFingerprint: provider.configuration.fingerprint)
     entry.refresh = tokens.refreshToken.map {
-      .init(token: $0, dueAt: now.adding(seconds: refreshInterval(after: tokens, settings)))
+      .init(token: $0, dueAt: now.adding(seconds: refreshInterval(after: tokens, settings)), confirmedAt: now)
     }
     if configuration.keepsProviderTokens {
       entry.tokens = ProviderTokens(accessToken: tokens.accessToken, idToken: tokens.idToken)

@@ -72,11 +72,45 @@ extension Identity {
         await end([entry.session.id], reason: "the identity provider ended it")
       default:
         logger.warning("refresh failed", metadata: ["session": "\(entry.session.id)", "error": "\(error)"])
-        if let wait = error.retryAfter, wait > Self.retryInterval {
-          let next = clock().adding(seconds: wait)
-          sessions.update(entry.session.id) { $0.refresh?.dueAt = next }
-        }
+        await followFailure(entry, error)
       }
+    }
+  }
+
+  /// Asks again later: what is known serves as long as the provider is not there, but not where it refuses this person.
+  private func followFailure(_ entry: SessionDirectory.Entry, _ error: IdentityError) async {
+    let now = clock()
+    var next = now.adding(seconds: max(error.retryAfter ?? 0, Self.retryInterval))
+    if error.refusesToken, let refresh = sessions.entry(entry.session.id, at: now)?.refresh {
+      let refusedSince = refresh.refusedSince ?? now
+      let verdict = refusals.withLock {
+        $0[entry.providerFingerprint, default: RefusalWatch()].refuse(
+          Self.person(entry), since: refresh.confirmedAt, refusedSince: refusedSince, at: now)
+      }
+      switch verdict {
+      case .tooOld:
+        return await end([entry.session.id], reason: "the identity provider does not say any more who it is")
+      case .serves(let end):
+        sessions.update(entry.session.id) { $0.refresh?.refusedSince = refusedSince }
+        next = min(next, end)
+      }
+    }
+    sessions.update(entry.session.id) { $0.refresh?.dueAt = next }
+  }
+
+  private static func person(_ entry: SessionDirectory.Entry) -> String {
+    "\(entry.session.subject.issuer)\n\(entry.session.subject.userID)"
+  }
+
+  /// The provider has said who it is.
+  private func noteConfirmed(_ entry: SessionDirectory.Entry) {
+    let now = clock()
+    sessions.update(entry.session.id) { entry in
+      entry.refresh?.confirmedAt = now
+      entry.refresh?.refusedSince = nil
+    }
+    refusals.withLock {
+      $0[entry.providerFingerprint, default: RefusalWatch()].confirm(Self.person(entry), at: now)
     }
   }
 
@@ -85,20 +119,22 @@ extension Identity {
   ) async throws(IdentityError) {
     let proved = try await provider.renew(token, of: entry.session.subject) { answer in
       // The new token first: the old one may be worthless from now on, whatever the rest says.
-      let next = SessionDirectory.RefreshState(
-        token: answer.refreshToken ?? token, dueAt: clock().adding(seconds: refreshInterval(after: answer, settings)))
+      let next = answer.refreshToken ?? token
+      let dueAt = clock().adding(seconds: refreshInterval(after: answer, settings))
       let keepsTokens = settings.configuration.keepsProviderTokens
       sessions.update(entry.session.id) { entry in
-        entry.refresh = next
+        entry.refresh?.token = next
+        entry.refresh?.dueAt = dueAt
         let old = entry.tokens ?? ProviderTokens(accessToken: nil, idToken: nil)
         entry.tokens = keepsTokens ? old.refreshed(by: answer) : nil
       }
-      if next.token != entry.refresh?.token || keepsTokens, let updated = sessions.entry(entry.session.id, at: clock())
-      {
+      if next != entry.refresh?.token || keepsTokens, let updated = sessions.entry(entry.session.id, at: clock()) {
         await write(updated)
       }
     }
     if let proved { await takeOver(proved, for: entry.session, provider.configuration) }
+    if let refusal = proved?.refusal { throw refusal }
+    noteConfirmed(entry)
   }
 
   private func takeOver(

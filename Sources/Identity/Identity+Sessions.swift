@@ -31,11 +31,11 @@ extension Identity {
     guard let own = sessions.session(session.id, at: now), let ended = sessions.session(id, at: now),
       ended.subject.isSamePerson(as: own.subject)
     else { throw IdentityError(.forbidden, "You have no such session.") }
-    await end([ended.id], reason: "ended by its person")
+    await endWanted(ended.id, reason: "ended by its person")
   }
 
   /// Ends the session with everything that hangs on it. Observers have heard of it when this returns.
-  package func signOut(sessionID: String) async { await end([sessionID], reason: "signed out") }
+  package func signOut(sessionID: String) async { await endWanted(sessionID, reason: "signed out") }
 
   /// Ends the session for browsers; its ssh keys live on (security rule 21).
   package func signOutBrowser(sessionID: String) async {
@@ -100,10 +100,10 @@ extension Identity {
       logger.info(
         "session ended",
         metadata: ["session": "\(session.id)", "user": "\(session.subject.displayName)", "reason": "\(reason)"])
-      await delete(SessionRecord.kind, session.id)
     }
-    for binding in bindings { await delete(KeyBinding.kind, binding.id) }
-    for token in tokens { await delete(ProgramToken.kind, token.id) }
+    await delete(SessionRecord.kind, ended.map(\.id))
+    await delete(KeyBinding.kind, bindings.map(\.id))
+    await delete(ProgramToken.kind, tokens.map(\.id))
   }
 
   /// Writes a session as it is; one that ended meanwhile is not left behind, nor is what has changed meanwhile written over:
@@ -129,10 +129,19 @@ extension Identity {
   }
 
   /// Deletes a record; the sweep tries again what fails now.
-  func delete(_ kind: RecordKind, _ id: String) async {
-    do throws(StoreError) { try await store.delete(kind, id) } catch {
-      logger.error("record not deleted", metadata: ["record": "\(kind.rawValue) \(id)", "error": "\(error)"])
-      backlog.withLock { _ = $0.deletions.insert(.init(kind: kind, id: id)) }
+  func delete(_ kind: RecordKind, _ id: String) async { await delete(kind, [id]) }
+
+  func delete(_ kind: RecordKind, _ ids: [String]) async {
+    guard !ids.isEmpty else { return }
+    do throws(StoreError) {
+      if ids.count == 1 { try await store.delete(kind, ids[0]) } else { try await store.delete(kind, ids) }
+    } catch {
+      logger.error(
+        "records not deleted",
+        metadata: ["kind": "\(kind.rawValue)", "count": "\(ids.count)", "first": "\(ids[0])", "error": "\(error)"])
+      backlog.withLock { backlog in
+        for id in ids { backlog.deletions.insert(.init(kind: kind, id: id)) }
+      }
     }
   }
 }

@@ -63,11 +63,9 @@ extension Identity {
       }
       return (backlog.deletions, backlog.sessions)
     }
-    for deletion in deletions {
-      // What has been bound again since must stay.
-      if deletion.kind == KeyBinding.kind, bindingDirectory.contains(deletion.id) { continue }
-      await delete(deletion.kind, deletion.id)
-    }
+    // What has been bound again since must stay.
+    let wanted = deletions.filter { $0.kind != KeyBinding.kind || !bindingDirectory.contains($0.id) }
+    for (kind, ids) in Dictionary(grouping: wanted, by: \.kind) { await delete(kind, ids.map(\.id)) }
     for id in sessionIDs {
       if let entry = sessions.entry(id, at: clock()) { await write(entry) }
     }

@@ -81,6 +81,9 @@ package final class Identity: Sendable {
   package let logoutWarnings: BoundedWarnings
   let exchanges: ExchangeGate
   let backlog = Mutex(Backlog())
+  let grantRevocations = Mutex(GrantRevocations())
+  /// By the fingerprints of clients.
+  let refusals = Mutex<[String: RefusalWatch]>([:])
   private let current: Mutex<Settings>
   private let accounts = Mutex(ServiceAccounts([]))
 
@@ -120,6 +123,7 @@ package final class Identity: Sendable {
         ?? Self.provider(configuration, fetcher: fetcher, clock: clock, logger: logger)
     }
     current.withLock { $0 = new }
+    refusals.withLock { $0 = [:] }
     if old.providerFingerprint != new.providerFingerprint
       || old.configuration.authenticateURL != new.configuration.authenticateURL
     {

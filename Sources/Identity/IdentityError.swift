@@ -39,12 +39,17 @@ package struct IdentityError: Error, Sendable, Hashable, CustomStringConvertible
   package let diagnostics: String
   /// When trying again may help, in seconds, if that is known.
   package let retryAfter: Int64?
+  /// The provider gave no usable answer to a question about one person: it may well answer those about others.
+  package let refusesToken: Bool
 
-  package init(_ kind: Kind, _ message: String, diagnostics: String = "", retryAfter: Int64? = nil) {
+  package init(
+    _ kind: Kind, _ message: String, diagnostics: String = "", retryAfter: Int64? = nil, refusesToken: Bool = false
+  ) {
     self.kind = kind
     self.message = message
     self.diagnostics = diagnostics
     self.retryAfter = retryAfter
+    self.refusesToken = refusesToken
   }
 
   /// The status of the HTTP answer.
@@ -56,6 +61,14 @@ package struct IdentityError: Error, Sendable, Hashable, CustomStringConvertible
     case .tokenRefused, .providerMisbehaved: 502
     case .providerUnreachable, .tooMany, .storage, .configuration: 503
     }
+  }
+
+  /// Of an answer that was about one person. What somebody has at the provider (a name, a thousand groups) can make it one that
+  /// cannot be read.
+  var aboutPerson: IdentityError {
+    guard kind == .providerMisbehaved else { return self }
+    return IdentityError(
+      kind, message, diagnostics: diagnostics, retryAfter: retryAfter, refusesToken: true)
   }
 
   package var description: String { diagnostics.isEmpty ? message : "\(message) (\(diagnostics))" }

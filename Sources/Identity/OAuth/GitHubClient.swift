@@ -69,12 +69,16 @@ struct GitHubClient: SignInProvider {
         [("grant_type", "refresh_token"), ("refresh_token", refreshToken)], redirectURI: "")
     }
     await keep(answer(held))
-    let now = try await self.person(held.accessToken)
+    let now: ProvedPerson
+    do throws(IdentityError) { now = try await self.person(held.accessToken) } catch { throw error.aboutPerson }
     guard now.userID == person.userID else {
       throw IdentityError(.tokenRefused, "The identity provider's answers are about different people.")
     }
     return now
   }
+
+  /// It speaks nothing that has a place for it.
+  func revoke(_ token: String, _ kind: TokenKind) -> Bool { false }
 
   private func answer(_ grant: GitHubGrant) -> TokenAnswer {
     TokenAnswer(

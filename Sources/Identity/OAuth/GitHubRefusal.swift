@@ -10,7 +10,11 @@ enum GitHubRefusal {
     case 401: return withdrawn(details)
     case 403 where message.lowercased().contains("suspended"): return withdrawn(details)
     case 403 where isLimit(response, message), 429:
-      return unavailable("\(details); too many requests", retryAfter: wait(response, now: now))
+      return IdentityError(
+        .providerUnreachable,
+        "The identity provider answers no more questions about this account for a while: it was asked too often. "
+          + "Please try again later.",
+        diagnostics: "\(details); too many requests", retryAfter: wait(response, now: now), refusesToken: true)
     case 500...: return unavailable(details, retryAfter: wait(response, now: now))
     default:
       return IdentityError(

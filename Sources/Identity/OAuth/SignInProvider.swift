@@ -26,6 +26,16 @@ protocol SignInProvider: Sendable {
   func renew(
     _ grant: String, of person: Subject, keep: @Sendable (TokenAnswer) async -> Void
   ) async throws(IdentityError) -> ProvedPerson?
+
+  /// Takes a token back (RFC 7009).
+  /// - Returns: false where the provider has no place for that.
+  func revoke(_ token: String, _ kind: TokenKind) async throws(IdentityError) -> Bool
+}
+
+/// As RFC 7009 section 2.1 names them in `token_type_hint`.
+enum TokenKind: String, Sendable {
+  case refreshToken = "refresh_token"
+  case accessToken = "access_token"
 }
 
 /// What a browser is sent to the provider with.
@@ -52,6 +62,8 @@ struct ProvedPerson: Sendable {
   var issuer: String
   var userID: String
   var claims: ClaimMerger
+  /// Why a part of the claims is what was known before.
+  var refusal: IdentityError?
 }
 
 struct ProviderAnswer: Sendable {

@@ -59,8 +59,7 @@ extension ProviderClient: SignInProvider {
     do throws(IdentityError) {
       try await addUserinfo(&claims, of: idToken.subject, accessToken: answer.accessToken)
     } catch {
-      let isWhole = claims.claims["email"] != nil && claims.claims[configuration.groupsClaim] != nil
-      guard isWhole, error.kind != .tokenRefused, error.kind != .withdrawn else { throw error }
+      guard isWhole(claims), error.kind != .tokenRefused, error.kind != .withdrawn else { throw error }
       logger.warning("userinfo not read", metadata: ["error": "\(error)"])
     }
     return ProviderAnswer(
@@ -73,6 +72,7 @@ extension ProviderClient: SignInProvider {
     let answer = try await requestTokens([("grant_type", "refresh_token"), ("refresh_token", grant)])
     await keep(answer)
     var claims: ClaimMerger
+    var refusal: IdentityError?
     if let token = answer.idToken {
       let idToken = try await verify(
         token,
@@ -86,6 +86,7 @@ extension ProviderClient: SignInProvider {
         guard error.kind != .withdrawn, error.kind != .tokenRefused else { throw error }
         // What userinfo said last time is true until it says something else: nobody loses groups because it is slow.
         logger.warning("userinfo not read", metadata: ["error": "\(error)"])
+        if error.refusesToken, !isWhole(claims) { refusal = error }
         claims.add(userinfo: .object(person.claims))
       }
     } else {
@@ -103,7 +104,12 @@ extension ProviderClient: SignInProvider {
       claims.add(userinfo: .object(old))
     }
     claims.keepProviderSession(of: person.claims)
-    return ProvedPerson(issuer: person.issuer, userID: person.userID, claims: claims)
+    return ProvedPerson(issuer: person.issuer, userID: person.userID, claims: claims, refusal: refusal)
+  }
+
+  /// Whether an ID token says by itself what policies ask for.
+  private func isWhole(_ claims: ClaimMerger) -> Bool {
+    claims.claims["email"] != nil && claims.claims[configuration.groupsClaim] != nil
   }
 
   /// What the token left out.

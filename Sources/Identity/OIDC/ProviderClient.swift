@@ -114,7 +114,28 @@ actor ProviderClient {
     request.headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json")]
     TokenAnswer.authenticate(&request, &form, configuration, metadata.clientAuthentication)
     request.body = Array(QueryString.encode(form).utf8)
-    return try TokenAnswer(try await fetch(request), url: metadata.tokenEndpoint)
+    let response: FetchResponse
+    do throws(IdentityError) { response = try await fetch(request) } catch { throw error.aboutPerson }
+    return try TokenAnswer(response, url: metadata.tokenEndpoint)
+  }
+
+  func revoke(_ token: String, _ kind: TokenKind) async throws(IdentityError) -> Bool {
+    let metadata = try await discover()
+    guard let endpoint = metadata.revocationEndpoint else { return false }
+    var form = [("token", token), ("token_type_hint", kind.rawValue)]
+    var request = FetchRequest(.post, endpoint)
+    request.headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json")]
+    TokenAnswer.authenticate(&request, &form, configuration, metadata.revocationAuthentication)
+    request.body = Array(QueryString.encode(form).utf8)
+    let response = try await fetch(request)
+    // RFC 7009 section 2.2: 200 also where it was worthless already.
+    guard response.status == 200 else {
+      throw IdentityError(
+        response.status >= 500 ? .providerUnreachable : .providerMisbehaved,
+        "The identity provider did not take the token back.",
+        diagnostics: "\(endpoint) answered with status \(response.status); 200 was expected")
+    }
+    return true
   }
 
   /// The userinfo document, or nil when the provider has none.
@@ -124,6 +145,10 @@ actor ProviderClient {
     request.headers = [("Authorization", "Bearer \(accessToken)"), ("Accept", "application/json")]
     // As long as an ID token may be: what it says is kept as long as the session.
     request.maximumBytes = SignedToken.maximumLength
+    do throws(IdentityError) { return try await read(request, endpoint) } catch { throw error.aboutPerson }
+  }
+
+  private func read(_ request: FetchRequest, _ endpoint: String) async throws(IdentityError) -> ClaimValue {
     let response = try await fetch(request)
     if response.status == 401 || response.status == 403 && !response.asksForScope {
       throw IdentityError(

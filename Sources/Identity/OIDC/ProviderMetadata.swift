@@ -11,7 +11,11 @@ struct ProviderMetadata: Sendable, Hashable {
   let userinfoEndpoint: String?
   /// Where people sign out of the provider.
   let endSessionEndpoint: String?
+  /// Where tokens are taken back (RFC 7009).
+  let revocationEndpoint: String?
   let clientAuthentication: ClientAuthentication
+  /// At the revocation endpoint.
+  let revocationAuthentication: ClientAuthentication
   /// RFC 9207: the callback must name the issuer.
   let namesIssuerInCallback: Bool
   /// What `prompt` may say, if the provider lists it.
@@ -57,11 +61,18 @@ struct ProviderMetadata: Sendable, Hashable {
     keysURL = try required("jwks_uri")
     userinfoEndpoint = try endpoint("userinfo_endpoint")
     endSessionEndpoint = try endpoint("end_session_endpoint")
+    // Not needed to sign in, so one that cannot be used is none.
+    revocationEndpoint = try? endpoint("revocation_endpoint")
     let methods = document.member("token_endpoint_auth_methods_supported")?.asTexts ?? ["client_secret_basic"]
-    clientAuthentication =
-      methods.contains("client_secret_basic") || !methods.contains("client_secret_post") ? .basic : .post
+    clientAuthentication = Self.authentication(methods)
+    revocationAuthentication = Self.authentication(
+      document.member("revocation_endpoint_auth_methods_supported")?.asTexts ?? methods)
     prompts = document.member("prompt_values_supported")?.asTexts ?? []
     namesIssuerInCallback = document.member("authorization_response_iss_parameter_supported")?.asBool ?? false
+  }
+
+  private static func authentication(_ methods: [String]) -> ClientAuthentication {
+    methods.contains("client_secret_basic") || !methods.contains("client_secret_post") ? .basic : .post
   }
 
   private static func unusable(_ why: String, _ issuer: String) -> IdentityError {

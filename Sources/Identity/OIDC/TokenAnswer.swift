@@ -64,6 +64,11 @@ struct TokenAnswer: Sendable {
 
   private static func encoded(_ text: String) -> String { QueryString.percentEncode(text) }
 
+  /// Errors of the client or the provider; of others (`interaction_required`, `consent_required`) a person can be the cause.
+  private static let isAboutEverybody: Set<String> = [
+    "invalid_request", "invalid_scope", "unsupported_grant_type", "server_error", "temporarily_unavailable",
+  ]
+
   private static func used(_ details: String) -> IdentityError {
     IdentityError(
       .expired, "This sign-in has already been used or took too long. Please sign in again.", diagnostics: details)
@@ -85,7 +90,8 @@ struct TokenAnswer: Sendable {
           diagnostics: "\(details); check idp_client_id and idp_client_secret")
       default:
         return IdentityError(
-          .providerMisbehaved, "The identity provider refused to finish the sign-in.", diagnostics: details)
+          .providerMisbehaved, "The identity provider refused to finish the sign-in.", diagnostics: details,
+          refusesToken: status == 429 || !name.isEmpty && !isAboutEverybody.contains(name))
       }
     }
     return IdentityError(

@@ -11,6 +11,10 @@ package enum IdentityEvent: Sendable {
   case browserSignedOut(Session)
   /// With everything that hung on it.
   case sessionEnded(Session, reason: String)
+  /// The provider has taken back what it gave for a session that its person ended.
+  case grantRevoked(Session)
+  /// It was asked to and did not.
+  case grantNotRevoked(Session, reason: String)
   /// The provider says something else of the person than before.
   case claimsChanged(Session)
   /// A key stands for a person from now on.

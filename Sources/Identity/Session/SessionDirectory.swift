@@ -27,6 +27,10 @@ final class SessionDirectory: Sendable {
   struct RefreshState: Sendable {
     var token: String
     var dueAt: UnixTime
+    /// When the provider last said who the person is.
+    var confirmedAt: UnixTime
+    /// When it first refused to, since then.
+    var refusedSince: UnixTime?
   }
 
   private struct State {
@@ -132,6 +136,14 @@ final class SessionDirectory: Sendable {
   /// Sessions that did not come from a provider and client that is still there.
   func sessions(unless isAccepted: (Entry) -> Bool) -> [String] {
     state.withLock { $0.entries.values.filter { !isAccepted($0) }.map(\.session.id) }
+  }
+
+  /// Whether the same person has another session of the same client.
+  func hasOther(like entry: Entry, at now: UnixTime) -> Bool {
+    snapshot.values.contains { other in
+      other.providerFingerprint == entry.providerFingerprint && now < other.session.expiresAt
+        && other.session.id != entry.session.id && other.session.subject.isSamePerson(as: entry.session.subject)
+    }
   }
 
   /// The latest grant of the same person and client that is another one.

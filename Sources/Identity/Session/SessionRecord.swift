@@ -70,7 +70,8 @@ enum SessionRecord {
     if let text = value.text("refresh_token"), let sealed = Base64.decodeURL(text),
       let token = SealedBox.open(key: tokenKey, sealed, aad: Array(record.id.utf8))
     {
-      entry.refresh = .init(token: String(decoding: token, as: UTF8.self), dueAt: refreshAt)
+      // Whether what is known is old will show when it is due.
+      entry.refresh = .init(token: String(decoding: token, as: UTF8.self), dueAt: refreshAt, confirmedAt: refreshAt)
     }
     entry.logoutHint = value.text("logout_hint").flatMap { Base64.decodeURL($0) }
       .flatMap { SealedBox.open(key: tokenKey, $0, aad: hintContext(record.id)) }

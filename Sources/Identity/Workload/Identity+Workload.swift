@@ -23,7 +23,8 @@ extension Identity {
 
   /// Verifies a token that is shown for a visit; may fetch keys of its issuer.
   package func admitWorkload(_ jwt: String, host: String, source: String) async -> WorkloadAnswer {
-    await workloads.admitVisit(jwt, host: host, from: source)
+    await workloads.admitVisit(
+      jwt, host: host, from: source, maximumSession: settings.configuration.workloadMaxSession)
   }
 
   /// Who shows a token that was verified before, by the configuration as it is now; memory only.

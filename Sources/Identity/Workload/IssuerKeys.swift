@@ -10,6 +10,8 @@ actor IssuerKeys {
   private var failed: (refusal: WorkloadRefusal, at: UnixTime)?
   private var fetch: Task<Result<ProviderKeys, WorkloadRefusal>, Never>?
   private var refetches = RefetchBudget()
+  /// Tokens that wait for keys.
+  private var waiting = 0
 
   /// How long keys are used without asking again, in seconds: a key that the issuer has taken back is good for no longer.
   static let lifetime: Int64 = 3600
@@ -18,6 +20,8 @@ actor IssuerKeys {
   /// No honest description or key set is longer.
   static let maximumBytes = 256 << 10
   private static let timeout = 5_000
+  /// Tokens that wait for keys at once: an issuer that is slow takes no places of others, nor of tokens whose key is known.
+  static let maximumWaiting = 32
 
   init(_ issuer: WorkloadIssuer, fetcher: any Fetcher, clock: @escaping UnixClock) {
     self.issuer = issuer
@@ -47,6 +51,12 @@ actor IssuerKeys {
 
   private func freshKeys() async throws(WorkloadRefusal) -> ProviderKeys {
     if let failed, clock() < failed.at.adding(seconds: Self.pause) { throw failed.refusal }
+    guard waiting < Self.maximumWaiting else {
+      throw WorkloadRefusal(
+        .unavailable, "Too many tokens wait for the keys of this issuer. Try again.", retryAfter: Self.pause)
+    }
+    waiting += 1
+    defer { waiting -= 1 }
     let task =
       fetch
       ?? Task { () -> Result<ProviderKeys, WorkloadRefusal> in

@@ -11,13 +11,10 @@ package final class WorkloadDesk: Sendable {
     var table = WorkloadTable()
     var issuers: [WorkloadIssuer: IssuerKeys] = [:]
     var budget = SourceBudget()
-    /// Tokens that are being verified.
-    var verifying = 0
   }
 
   /// Longer tokens than any issuer makes are not looked at.
   static let maximumTokenLength = 16 << 10
-  static let maximumVerifying = 256
   static let used = RecordKind("workload-token")
 
   private let store: any RecordStore
@@ -203,10 +200,12 @@ package final class WorkloadDesk: Sendable {
   }
 
   /// Verifies a token that is shown for a visit. What no issuer of ours has made is somebody else's, for the service behind us.
-  func admitVisit(_ text: String, host: String, from source: String) async -> WorkloadAnswer {
+  func admitVisit(
+    _ text: String, host: String, from source: String, maximumSession: Int64
+  ) async -> WorkloadAnswer {
     guard let signed = try? parse(text), issuer(of: signed) != nil else { return .notOurs }
     do throws(WorkloadRefusal) {
-      return .admitted(try await newVisit(text, signed, host: host, from: source))
+      return .admitted(try await newVisit(text, signed, host: host, from: source, maximumSession))
     } catch {
       if error.kind != .tooMany {
         events.tell([.workload(.visitRefused(reason: error.description, source: source))])
@@ -216,7 +215,7 @@ package final class WorkloadDesk: Sendable {
   }
 
   private func newVisit(
-    _ text: String, _ signed: SignedToken, host: String, from source: String
+    _ text: String, _ signed: SignedToken, host: String, from source: String, _ maximumSession: Int64
   ) async throws(WorkloadRefusal) -> Session {
     let id = WorkloadTable.visitID(text, from: source)
     let address = SourceAddress(source)
@@ -226,7 +225,7 @@ package final class WorkloadDesk: Sendable {
     let token = try await verify(signed)
     let now = clock()
     let session = try state.withLock { state in
-      let verdict = state.table.admitVisit(id, token, from: source, at: now)
+      let verdict = state.table.admitVisit(id, token, from: source, maximumSession: maximumSession, at: now)
       if case .success = verdict { state.budget.giveBack(address) }
       return verdict
     }.get()
@@ -270,18 +269,12 @@ package final class WorkloadDesk: Sendable {
         .untrusted,
         "No service account of this edge trusts \(quoted(signed.unverifiedIssuer ?? "")), the token's issuer.")
     }
-    let keys: IssuerKeys? = state.withLock { state in
-      guard state.verifying < Self.maximumVerifying else { return nil }
-      state.verifying += 1
+    let keys = state.withLock { state in
       if let known = state.issuers[issuer] { return known }
       let fresh = IssuerKeys(issuer, fetcher: fetcher, clock: clock)
       state.issuers[issuer] = fresh
       return fresh
     }
-    guard let keys else {
-      throw WorkloadRefusal(.unavailable, "Too many tokens are being checked. Try again.", retryAfter: 2)
-    }
-    defer { state.withLock { $0.verifying -= 1 } }
     return try await keys.verify(signed)
   }
 

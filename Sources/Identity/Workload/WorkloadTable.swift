@@ -9,7 +9,8 @@ struct WorkloadTable: Sendable {
     var session: Session
     var claims: WorkloadClaims
     var source: String
-    var tokenExpiresAt: UnixTime
+    /// What the token allows, whatever the account does.
+    var endsAt: UnixTime
   }
 
   private struct Held: Sendable {
@@ -78,7 +79,7 @@ struct WorkloadTable: Sendable {
         changes.append(.ended(sessionID: visit.session.id))
         continue
       }
-      let session = Self.session(account, id: visit.session.id, issuedAt: visit.session.issuedAt, visit.tokenExpiresAt)
+      let session = Self.session(account, id: visit.session.id, issuedAt: visit.session.issuedAt, visit.endsAt)
       guard session != visit.session else { continue }
       visits[id]?.session = session
       nextEnd = min(nextEnd, session.expiresAt)
@@ -204,8 +205,17 @@ struct WorkloadTable: Sendable {
   }
 
   mutating func admitVisit(
-    _ id: String, _ token: WorkloadToken, from source: String, at now: UnixTime
+    _ id: String, _ token: WorkloadToken, from source: String, maximumSession: Int64, at now: UnixTime
   ) -> Result<Session, WorkloadRefusal> {
+    // From its making, not from its first use: however often and from wherever it is shown, it opens no more than one session.
+    let endsAt = min(token.expiresAt, token.issuedAt.adding(seconds: maximumSession))
+    guard now < endsAt else {
+      return .failure(
+        WorkloadRefusal(
+          .untrusted,
+          "The token was made \(now.seconds - token.issuedAt.seconds) s ago, and visits for \(maximumSession) s "
+            + "(workload_max_session): show a fresh one."))
+    }
     switch judge(token.claims, from: source, at: now) {
     case .failure(let refusal): return .failure(refusal)
     case .success(let account):
@@ -213,8 +223,8 @@ struct WorkloadTable: Sendable {
         return .failure(WorkloadRefusal(.tooMany, "Too many tokens visit at the moment. Try again.", retryAfter: 60))
       }
       let session = Self.session(
-        account, id: "\(ServiceAccounts.sessionPrefix)\(account.name)/\(id)", issuedAt: now, token.expiresAt)
-      setVisit(id, Visit(session: session, claims: token.claims, source: source, tokenExpiresAt: token.expiresAt))
+        account, id: "\(ServiceAccounts.sessionPrefix)\(account.name)/\(id)", issuedAt: now, endsAt)
+      setVisit(id, Visit(session: session, claims: token.claims, source: source, endsAt: endsAt))
       nextEnd = min(nextEnd, session.expiresAt)
       return .success(session)
     }

@@ -4,6 +4,8 @@ import Policy
 /// A token of a job whose every check has passed but those that depend on a service account: audience and claims.
 struct WorkloadToken: Sendable {
   let claims: WorkloadClaims
+  /// `iat`, or now where the issuer's clock is ahead.
+  let issuedAt: UnixTime
   let expiresAt: UnixTime
   /// Names the token where each counts once: its issuer and `jti`, or what was signed. Never the signature: of some kinds
   /// anybody can make a second one that is right, too.
@@ -15,8 +17,9 @@ struct WorkloadToken: Sendable {
   static let longestLifetime: Int64 = 24 * 3600
   private static let maximumTextLength = 1024
 
-  init(claims: WorkloadClaims, expiresAt: UnixTime, useID: String) {
+  init(claims: WorkloadClaims, issuedAt: UnixTime, expiresAt: UnixTime, useID: String) {
     self.claims = claims
+    self.issuedAt = issuedAt
     self.expiresAt = expiresAt
     self.useID = useID
   }
@@ -33,7 +36,7 @@ struct WorkloadToken: Sendable {
     guard let subject = Self.text(members["sub"]) else {
       throw TokenFault(.subject, "the token does not say whose it is (`sub`)")
     }
-    expiresAt = try Self.expiry(members, now: now)
+    (issuedAt, expiresAt) = try Self.times(members, now: now)
     useID = try Self.useID(members, token)
     claims = WorkloadClaims(issuer: issuer, audience: try Self.audience(members), subject: subject, members: members)
   }
@@ -52,7 +55,9 @@ struct WorkloadToken: Sendable {
     return audience
   }
 
-  private static func expiry(_ members: [String: ClaimValue], now: UnixTime) throws(TokenFault) -> UnixTime {
+  private static func times(
+    _ members: [String: ClaimValue], now: UnixTime
+  ) throws(TokenFault) -> (issued: UnixTime, expiry: UnixTime) {
     guard let expiry = seconds(members["exp"]) else { throw TokenFault(.expired, "the token has no expiry") }
     guard now < expiry else {
       throw TokenFault(
@@ -72,7 +77,7 @@ struct WorkloadToken: Sendable {
         throw TokenFault(.notYetValid, "the token is not valid yet; compare the clocks of both machines")
       }
     }
-    return expiry
+    return (min(issued, now), expiry)
   }
 
   private static func useID(_ members: [String: ClaimValue], _ token: SignedToken) throws(TokenFault) -> String {

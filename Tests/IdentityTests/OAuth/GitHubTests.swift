@@ -40,6 +40,10 @@ import Testing
 
     func refresh() async {
       clock.advance(seconds: 480)
+      await refreshDue()
+    }
+
+    func refreshDue() async {
       await identity.refresh(identity.sessions.takeDueForRefresh(at: clock.now, limit: 100, putOff: 60))
     }
   }
@@ -243,7 +247,43 @@ import Testing
     #expect(error?.retryAfter == 900)
     await walk.refresh()
     let due = try #require(walk.identity.sessions.entry(session.id, at: walk.clock.now)?.refresh?.dueAt)
-    #expect(due == walk.clock.now.adding(seconds: 900))
+    // But not longer than what is known of a person may serve.
+    #expect(due == session.issuedAt.adding(seconds: RefusalWatch.longestAge))
+    walk.gitHub.change { $0.answers["/user"] = ScriptedGitHub.problem(503, "down", [("retry-after", "900")]) }
+    walk.clock.advance(seconds: 120)
+    await walk.refreshDue()
+    let next = try #require(walk.identity.sessions.entry(session.id, at: walk.clock.now)?.refresh?.dueAt)
+    #expect(next == walk.clock.now.adding(seconds: 900))
+  }
+
+  /// Whoever uses up what they may ask of GitHub keeps nothing that was taken from them.
+  @Test(arguments: [
+    ScriptedGitHub.problem(
+      403, "API rate limit exceeded for user", [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "99999999999")]),
+    ScriptedGitHub.problem(429, "Too many requests"), ScriptedGitHub.problem(403, "Resource not accessible"),
+  ]) func whoeverAsksTooOftenIsOutInTime(_ answer: FetchResponse) async throws {
+    let walk = try await Walk()
+    let session = try await walk.signIn()
+    walk.gitHub.change { $0.answers["/user/teams"] = answer }
+    await walk.refresh()
+    #expect(walk.identity.session(id: session.id) == session)
+    walk.clock.advance(seconds: 120)
+    await walk.refreshDue()
+    #expect(walk.identity.session(id: session.id) == nil)
+    #expect(walk.changes.all == [.ended(sessionID: session.id)])
+  }
+
+  @Test func whoeverIsAnsweredInBetweenStays() async throws {
+    let walk = try await Walk()
+    let session = try await walk.signIn()
+    for _ in 0..<4 {
+      walk.gitHub.change { $0.answers["/user"] = ScriptedGitHub.problem(429, "Too many requests") }
+      await walk.refresh()
+      walk.gitHub.change { $0.answers = [:] }
+      walk.clock.advance(seconds: 60)
+      await walk.refreshDue()
+    }
+    #expect(walk.identity.session(id: session.id) == session)
   }
 
   struct Wait: Sendable {

@@ -7,6 +7,10 @@ import Testing
   /// Refreshes what is due, and waits for it.
   func refresh(_ harness: Harness) async {
     harness.clock.advance(seconds: 480)
+    await refreshDue(harness)
+  }
+
+  func refreshDue(_ harness: Harness) async {
     await harness.identity.refresh(
       harness.identity.sessions.takeDueForRefresh(at: harness.clock.now, limit: 100, putOff: 60))
   }
@@ -43,6 +47,76 @@ import Testing
     #expect(subject.groups == ["interns"])
     #expect(subject.email == "alice@example.test")
     #expect(subject.emailIsTrusted)
+  }
+
+  /// Auth0 bounds what a person may ask of userinfo, GitLab names all groups that somebody founds: what it said last must not
+  /// last because of that.
+  @Test(arguments: [429, 403, 404, 200]) func userinfoThatRefusesOnePersonServesTenMinutes(_ status: Int) async throws {
+    let harness = try await Harness()
+    harness.provider.change {
+      $0.person["groups"] = nil
+      $0.userinfo = ["sub": .string("alice-1"), "groups": .list([.string("staff")])]
+    }
+    let session = try await harness.session()
+    harness.provider.change {
+      if status == 200 {
+        $0.userinfo?["groups"] = .list((0..<100_000).map { .string("own/\($0)") })
+      } else if status == 403 {
+        $0.userinfoHeaders = [("WWW-Authenticate", "Bearer error=\"insufficient_scope\"")]
+      }
+      $0.userinfoStatus = status
+    }
+    await refresh(harness)
+    #expect(harness.identity.session(id: session.id)?.subject.groups == ["staff"])
+    harness.clock.advance(seconds: 120)
+    await refreshDue(harness)
+    #expect(harness.identity.session(id: session.id) == nil)
+  }
+
+  /// Entra asks for a second factor, or for consent: nobody answers that in the background.
+  @Test(arguments: ["interaction_required", "consent_required", "something_else"])
+  func whoIsAskedForSomethingIsOutInTime(_ error: String) async throws {
+    let harness = try await Harness()
+    let session = try await harness.session()
+    harness.provider.change {
+      $0.tokenStatus = 400
+      $0.tokenBody = Array("{\"error\":\"\(error)\"}".utf8)
+    }
+    await refresh(harness)
+    #expect(harness.identity.session(id: session.id) != nil)
+    harness.clock.advance(seconds: 120)
+    await refreshDue(harness)
+    #expect(harness.identity.session(id: session.id) == nil)
+  }
+
+  /// What is wrong with the client, or with the provider, is nobody's fault.
+  @Test(arguments: ["invalid_client", "unsupported_grant_type", "temporarily_unavailable", ""])
+  func whatIsWrongForEverybodyEndsNothing(_ error: String) async throws {
+    let harness = try await Harness()
+    let session = try await harness.session()
+    harness.provider.change {
+      $0.tokenStatus = 400
+      $0.tokenBody = Array((error.isEmpty ? "<html>" : "{\"error\":\"\(error)\"}").utf8)
+    }
+    for _ in 0..<4 { await refresh(harness) }
+    #expect(harness.identity.session(id: session.id) != nil)
+  }
+
+  /// Where the token says everything itself, userinfo is not missed; nor where the provider is down.
+  @Test(arguments: [429, 503, 500]) func othersGoOnWithoutUserinfo(_ status: Int) async throws {
+    let harness = try await Harness()
+    harness.provider.change {
+      $0.userinfo = ["sub": .string("alice-1"), "groups": .list([.string("staff")])]
+      if status >= 500 { $0.person["groups"] = nil }
+    }
+    let session = try await harness.session()
+    harness.provider.change {
+      $0.userinfoStatus = status
+      $0.person["name"] = nil
+      if status < 500 { $0.userinfo = nil }
+    }
+    for _ in 0..<3 { await refresh(harness) }
+    #expect(harness.identity.session(id: session.id) != nil)
   }
 
   /// Some providers leave the claim out of userinfo when a person has no group any more; then they have none here either.

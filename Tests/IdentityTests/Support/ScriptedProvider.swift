@@ -42,6 +42,8 @@ final class ScriptedProvider: Fetcher {
     ]
     var userinfo: [String: ClaimValue]?
     var userinfoStatus = 200
+    var userinfoHeaders: [(name: String, value: String)] = []
+    var revocationStatus = 200
     var alter: (@Sendable (inout TokenPlan) -> Void)?
     var tokenStatus = 200
     var tokenBody: [UInt8]?
@@ -88,6 +90,7 @@ final class ScriptedProvider: Fetcher {
       case "/keys": return keys(state)
       case "/token": return token(&state, request)
       case "/userinfo": return userinfo(state, request)
+      case "/revoke": return FetchResponse(status: state.revocationStatus, body: [])
       default: return FetchResponse(status: 404, body: [])
       }
     }
@@ -161,7 +164,9 @@ final class ScriptedProvider: Fetcher {
     guard request.headers.contains(where: { $0 == ("Authorization", "Bearer access") }) else {
       return json(401, [:])
     }
-    return json(state.userinfoStatus, state.userinfo ?? [:])
+    var answer = json(state.userinfoStatus, state.userinfo ?? [:])
+    answer.headers = state.userinfoHeaders
+    return answer
   }
 
   private func idToken(_ state: State, nonce: String) -> String {

@@ -21,6 +21,8 @@ final class JobIssuer: Fetcher {
     ]
     var status = 200
     var failure: FetchError.Kind?
+    /// Whoever asks waits.
+    var isHeld = false
     var fetched: [String] = []
   }
 
@@ -37,6 +39,7 @@ final class JobIssuer: Fetcher {
   var fetched: [String] { state.withLock { $0.fetched } }
 
   func fetch(_ request: FetchRequest) async throws(FetchError) -> FetchResponse {
+    while state.withLock({ $0.isHeld }) { try? await Task.sleep(for: .milliseconds(2)) }
     let answer: FetchResponse? = state.withLock { state in
       state.fetched.append(String(request.url.dropFirst(Self.name.count)))
       if state.failure != nil { return nil }

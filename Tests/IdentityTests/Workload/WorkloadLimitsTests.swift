@@ -16,7 +16,7 @@ import Testing
       "WorkloadDesk.maximumTokenLength": "\(WorkloadDesk.maximumTokenLength)",
       "WorkloadKey.maximumLength": "\(WorkloadKey.maximumLength)",
       "SourceBudget.burst": "\(SourceBudget.burst)",
-      "WorkloadDesk.maximumVerifying": "\(WorkloadDesk.maximumVerifying)",
+      "IssuerKeys.maximumWaiting": "\(IssuerKeys.maximumWaiting)",
       "WorkloadTable.maximumKeys": "\(WorkloadTable.maximumKeys)",
       "WorkloadTable.maximumUsed": "\(WorkloadTable.maximumUsed)",
       "WorkloadTable.maximumVisits": "\(WorkloadTable.maximumVisits)",

@@ -25,14 +25,13 @@ import Testing
 
   @Test func aTokenVisitsAsOftenAsItLikesUntilItsEnd() async throws {
     let harness = try await JobHarness()
-    let token = try harness.issuer.token(["exp": .number(Double(harness.clock.now.seconds) + 7200)])
+    let token = try harness.issuer.token(["exp": .number(Double(harness.clock.now.seconds) + 1800)])
     #expect(harness.identity.acceptsWorkloads)
     #expect(harness.identity.workloadSession(token, host: Self.host, source: JobHarness.source) == nil)
     let session = try #require(await session(harness, token))
     #expect(session.subject.serviceAccount == "ci" && session.subject.email == nil && session.subject.groups.isEmpty)
     #expect(session.id.hasPrefix("service-account:ci/"))
-    // Not the hour of ssh keys: each request shows the token.
-    #expect(session.expiresAt == harness.clock.now.adding(seconds: 7200))
+    #expect(session.expiresAt == harness.clock.now.adding(seconds: 1800))
     let fetched = harness.issuer.fetched.count
     for _ in 0..<3 {
       #expect(harness.identity.workloadSession(token, host: Self.host, source: JobHarness.source) == session)
@@ -42,12 +41,60 @@ import Testing
     #expect(harness.identity.session(id: session.id) == session)
     // It may still be shown for a key, once.
     try await harness.bind(token)
-    harness.clock.advance(seconds: 7200)
+    harness.clock.advance(seconds: 1800)
     #expect(harness.identity.workloadSession(token, host: Self.host, source: JobHarness.source) == nil)
     #expect(harness.identity.session(id: session.id) == nil)
     await harness.identity.sweep()
     #expect(harness.changes.all == [.ended(sessionID: session.id)])
     #expect(await refusal(harness, token)?.contains("expired") == true)
+  }
+
+  /// Security rule 14: `workload_max_session` ends access before the token does, whenever and from wherever it is shown.
+  @Test func aTokenThatLastsLongerVisitsForAnHour() async throws {
+    let harness = try await JobHarness()
+    let token = try harness.issuer.token(["exp": .number(Double(harness.clock.now.seconds) + 7200)])
+    harness.clock.advance(seconds: 600)
+    let session = try #require(await session(harness, token))
+    #expect(session.expiresAt == harness.clock.now.adding(seconds: 3000))
+    harness.identity.replace(serviceAccounts: ServiceAccounts([try JobHarness.account(clock: harness.clock)]))
+    #expect(harness.identity.session(id: session.id)?.expiresAt == session.expiresAt)
+    harness.clock.advance(seconds: 3000)
+    await harness.identity.sweep()
+    #expect(harness.identity.session(id: session.id) == nil)
+    #expect(await refusal(harness, token)?.contains("workload_max_session") == true)
+    #expect(await self.session(harness, token, from: "198.51.100.9") == nil)
+  }
+
+  private static func refusal(of token: SignedToken, by keys: IssuerKeys) async -> WorkloadRefusal.Kind? {
+    do throws(WorkloadRefusal) {
+      _ = try await keys.verify(token)
+      return nil
+    } catch {
+      return error.kind
+    }
+  }
+
+  /// An issuer that does not answer keeps no place that others need, and no token waits whose key is known.
+  @Test func onlySoManyWaitForAnIssuer() async throws {
+    let clock = TestClock()
+    let issuer = JobIssuer(clock: clock)
+    let keys = IssuerKeys(WorkloadIssuer(name: JobIssuer.name), fetcher: issuer, clock: clock.source)
+    let known = try SignedToken(try issuer.token())
+    _ = try await keys.verify(known)
+    issuer.change {
+      $0.isHeld = true
+      $0.keyID = "k2"
+    }
+    let unknown = try SignedToken(try issuer.token())
+    await withTaskGroup(of: WorkloadRefusal.Kind?.self) { group in
+      for _ in 0...IssuerKeys.maximumWaiting { group.addTask { await Self.refusal(of: unknown, by: keys) } }
+      // All others wait.
+      let first = await group.next() ?? nil
+      #expect(first == .unavailable)
+      #expect(await Self.refusal(of: known, by: keys) == nil)
+      issuer.change { $0.isHeld = false }
+      for await refusal in group { #expect(refusal == nil) }
+    }
   }
 
   @Test func whatIsNotOursIsLeftAlone() async throws {
@@ -143,10 +190,11 @@ import Testing
         claims: WorkloadClaims(
           issuer: WorkloadIssuer(name: JobIssuer.name), audience: JobIssuer.audience, subject: "job",
           members: ["repository": .string(repository)]),
-        expiresAt: now.adding(seconds: 600), useID: repository)
+        issuedAt: now, expiresAt: now.adding(seconds: 600), useID: repository)
     }
     func visit(_ id: String, _ token: WorkloadToken) -> Bool {
-      guard case .success = table.admitVisit(id, token, from: JobHarness.source, at: now) else { return false }
+      guard case .success = table.admitVisit(id, token, from: JobHarness.source, maximumSession: 3600, at: now)
+      else { return false }
       return true
     }
     let (loud, quiet) = (token("org/loud"), token("org/quiet"))

@@ -1,0 +1,45 @@
+import Policy
+
+/// Tells a provider that answers nobody's questions from one that refuses those about one person, who may have brought that
+/// about: whoever uses up what they may ask of GitHub an hour must not keep a right that was taken from them (security
+/// rule 30). One for each client; of the people it has seen it knows the last two.
+struct RefusalWatch: Sendable {
+  enum Verdict: Sendable, Equatable {
+    /// What is known of the person is too old to go on with.
+    case tooOld
+    /// It may serve until then.
+    case serves(until: UnixTime)
+  }
+
+  private struct Seen: Sendable {
+    var person: String
+    var at: UnixTime
+  }
+
+  /// In seconds: how old the claims may be of somebody about whom alone the provider says nothing.
+  static let longestAge: Int64 = 600
+  /// In seconds: where it refuses others as well, and confirms nobody.
+  static let longestCommonAge: Int64 = 3600
+
+  private var confirmed: [Seen] = []
+  private var refused: [Seen] = []
+
+  mutating func confirm(_ person: String, at now: UnixTime) { Self.note(person, now, in: &confirmed) }
+
+  /// - Parameters:
+  ///   - since: when the provider last said who they are.
+  ///   - refusedSince: when it first refused to, after that.
+  mutating func refuse(_ person: String, since: UnixTime, refusedSince: UnixTime, at now: UnixTime) -> Verdict {
+    Self.note(person, now, in: &refused)
+    let refusesOthers = refused.contains { $0.person != person && now < $0.at.adding(seconds: Self.longestAge) }
+    let confirmsOthers = confirmed.contains { $0.person != person && $0.at >= refusedSince }
+    let age = refusesOthers && !confirmsOthers ? Self.longestCommonAge : Self.longestAge
+    let end = since.adding(seconds: age)
+    return now < end ? .serves(until: end) : .tooOld
+  }
+
+  private static func note(_ person: String, _ now: UnixTime, in seen: inout [Seen]) {
+    seen.removeAll { $0.person == person }
+    seen = [Seen(person: person, at: now)] + seen.prefix(1)
+  }
+}
