@@ -4,7 +4,7 @@ import Testing
 
 @testable import HTTPProxy
 
-@Suite(.timeLimit(.minutes(1))) struct AdmissionTests {
+@Suite(.timeLimit(.minutes(4))) struct AdmissionTests {
   /// Sends one request to an edge with one tunnel route and returns what came back.
   private func answer(
     _ request: String, policy: AccessPolicy = .anyAuthenticatedUser, isPublic: Bool = false, path: PathMatch = .any,

@@ -7,7 +7,7 @@ import Testing
 @testable import HTTPProxy
 
 /// Visits with tokens, over a real connection.
-@Suite(.timeLimit(.minutes(1))) struct BearerTests {
+@Suite(.timeLimit(.minutes(4))) struct BearerTests {
   private let token = EdgeToken(.login, random: SecureRandom.source).text
   private static let alice = TestIdentity.session("alice")
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import HTTPProxy
 
-@Suite(.timeLimit(.minutes(1))) struct ConnectionGateTests {
+@Suite(.timeLimit(.minutes(4))) struct ConnectionGateTests {
   private func limits(total: Int, perSource: Int) -> ConnectionLimits {
     var limits = ConnectionLimits()
     limits.total = total

@@ -6,7 +6,7 @@ import Testing
 @testable import HTTPProxy
 
 /// What a route's limits do to requests.
-@Suite(.timeLimit(.minutes(1))) struct RequestLimitTests {
+@Suite(.timeLimit(.minutes(4))) struct RequestLimitTests {
   private func edge(
     _ service: TestService, limits: (inout RequestLimits) -> Void
   ) async throws -> (TestEdge, RawClient) {

@@ -8,14 +8,14 @@ import Testing
 @testable import HTTPProxy
 
 /// Security rule 28: what was admitted under one configuration, session or time ends with it.
-@Suite(.timeLimit(.minutes(1))) struct LiveRightsTests {
+@Suite(.timeLimit(.minutes(4))) struct LiveRightsTests {
   /// An edge on which a download has begun that never ends by itself.
   private func streaming(expiresAt: UnixTime? = nil) async throws -> (TestEdge, RawClient, TestService, Route) {
     let service = try await TestService { _, connection in
       connection.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
     }
     let route = try TestEdge.route()
-    let edge = try await TestEdge(routes: [route]) { $0.upstreamTimeout = 2000 }
+    let edge = try await TestEdge(routes: [route])
     if let expiresAt { edge.identity.signIn("alice", expiresAt: expiresAt) }
     edge.publish(route, port: service.port)
     let client = try await edge.client()

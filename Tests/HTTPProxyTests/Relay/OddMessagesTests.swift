@@ -5,7 +5,7 @@ import Testing
 @testable import HTTPProxy
 
 /// Messages that are allowed and rare, and services that are careless with them.
-@Suite(.timeLimit(.minutes(1))) struct OddMessagesTests {
+@Suite(.timeLimit(.minutes(4))) struct OddMessagesTests {
   private func edge(_ service: TestService) async throws -> (TestEdge, RawClient) {
     let route = try TestEdge.route()
     let edge = try await TestEdge(routes: [route])

@@ -6,7 +6,7 @@ import Testing
 
 @testable import HTTPProxy
 
-@Suite(.timeLimit(.minutes(1))) struct RelayTests {
+@Suite(.timeLimit(.minutes(4))) struct RelayTests {
   @Test func aSignedInVisitorSeesThePage() async throws {
     let service = try await TestService()
     let route = try TestEdge.route()

@@ -7,7 +7,7 @@ import Testing
 @testable import HTTPProxy
 
 /// Security rules 19, 24, 25 and 26: what a service may do to a visitor, to the next visitor, and to us.
-@Suite(.timeLimit(.minutes(1))) struct ServiceMisbehaviourTests {
+@Suite(.timeLimit(.minutes(4))) struct ServiceMisbehaviourTests {
   private func edge(
     _ service: TestService, configure: (inout HTTPProxyConfiguration) -> Void = { _ in }
   ) async throws -> (TestEdge, RawClient) {

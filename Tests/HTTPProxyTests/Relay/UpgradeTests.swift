@@ -5,7 +5,7 @@ import Testing
 @testable import HTTPProxy
 
 /// Security rule 23.
-@Suite(.timeLimit(.minutes(1))) struct UpgradeTests {
+@Suite(.timeLimit(.minutes(4))) struct UpgradeTests {
   private let key = "dGhlIHNhbXBsZSBub25jZQ=="
   private let accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 

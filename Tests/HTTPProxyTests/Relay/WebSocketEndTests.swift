@@ -7,7 +7,7 @@ import Testing
 @testable import HTTPProxy
 
 /// How WebSockets end when the edge ends them.
-@Suite(.timeLimit(.minutes(1))) struct WebSocketEndTests {
+@Suite(.timeLimit(.minutes(4))) struct WebSocketEndTests {
   private static let switching =
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     + "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -42,9 +43,19 @@ final class RawClient: Sendable {
   private let state = Mutex(State())
   private let channelBox = Mutex<(any Channel)?>(nil)
 
-  init(port: Int) async throws {
-    let channel = try await ClientBootstrap(group: TestEdge.group)
+  /// `isNarrow`: the kernel takes little of what comes and is not read, at both ends: small buffers here, and small segments,
+  /// by which the other end's buffer is measured (megabytes over the loopback otherwise).
+  init(port: Int, isNarrow: Bool = false) async throws {
+    var bootstrap = ClientBootstrap(group: TestEdge.group)
       .channelOption(.allowRemoteHalfClosure, value: true)
+    if isNarrow {
+      bootstrap =
+        bootstrap
+        .channelOption(.socketOption(.so_rcvbuf), value: 16 * 1024)
+        .channelOption(.socket(SocketOptionLevel(IPPROTO_TCP), TCP_MAXSEG), value: 536)
+    }
+    let channel =
+      try await bootstrap
       .channelInitializer { channel in channel.pipeline.addHandler(Inbox(client: self)) }
       .connect(host: "127.0.0.1", port: port).get()
     channelBox.withLock { $0 = channel }
@@ -85,7 +96,7 @@ final class RawClient: Sendable {
   func wait(minimum: Int = 0, until isReady: @escaping @Sendable (String, Bool) -> Bool) async throws -> String {
     guard let eventLoop = channel?.eventLoop else { return "" }
     let promise = eventLoop.makePromise(of: String.self)
-    let timeout = eventLoop.scheduleTask(in: .seconds(60)) { [self] in
+    let timeout = eventLoop.scheduleTask(in: .seconds(120)) { [self] in
       promise.fail(TestTimeout(received: text))
     }
     promise.futureResult.whenComplete { _ in timeout.cancel() }

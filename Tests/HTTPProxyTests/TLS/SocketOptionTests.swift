@@ -6,7 +6,7 @@ import Testing
 @testable import HTTPProxy
 
 /// What the sockets of visitors are told, as the kernel has it.
-@Suite(.timeLimit(.minutes(1))) struct SocketOptionTests {
+@Suite(.timeLimit(.minutes(4))) struct SocketOptionTests {
   @Test func acceptedConnectionsHaveTheListenersOptions() async throws {
     let edge = try await TestEdge(routes: [])
     let client = try await edge.client()

@@ -7,7 +7,7 @@ import Testing
 
 @testable import HTTPProxy
 
-@Suite(.timeLimit(.minutes(1))) struct TLSTests {
+@Suite(.timeLimit(.minutes(4))) struct TLSTests {
   private static let now = Int64(Date().timeIntervalSince1970)
 
   private func identity(_ authority: CertificateAuthority, _ names: [String]) throws -> TLSIdentity {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import HTTPProxy
 
-@Suite(.timeLimit(.minutes(1))) struct TimeLimitTests {
+@Suite(.timeLimit(.minutes(4))) struct TimeLimitTests {
   private func edge(
     _ service: TestService, timeout: Int64? = nil, configure: (inout HTTPProxyConfiguration) -> Void
   ) async throws -> (TestEdge, RawClient) {

@@ -8,7 +8,7 @@ import Testing
 @testable import HTTPProxy
 
 /// What a publisher's screen is told of the requests through their tunnel.
-@Suite(.timeLimit(.minutes(1))) struct TrafficTests {
+@Suite(.timeLimit(.minutes(4))) struct TrafficTests {
   private static let now = UnixTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
 
   private func watched(_ binding: Binding?) throws -> TunnelTraffic {
@@ -60,7 +60,7 @@ import Testing
       connection.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
     }
     let route = try TestEdge.route()
-    let edge = try await TestEdge(routes: [route]) { $0.upstreamTimeout = 2000 }
+    let edge = try await TestEdge(routes: [route])
     let traffic = try watched(edge.publish(route, port: service.port))
     let client = try await edge.client()
     client.send(get("/events"))
