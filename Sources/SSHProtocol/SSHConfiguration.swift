@@ -46,10 +46,10 @@ package final class SharedSSHConfiguration: Sendable {
   }
 }
 
-/// Whether expensive exchanges (DH, P-384, RSA signatures) are computed in place or handed out as work.
+/// Whether expensive computing (DH, P-384, RSA) is done in place or handed out as work.
 package enum KeyExchangeOffload: Sendable, Equatable {
   case inline
-  /// Expensive ones come out as `SSHEvent.keyExchangeWork`.
+  /// It comes out as `SSHEvent.keyExchangeWork`, `hostKeyProofWork` and `signatureWork`.
   case expensive
 }
 

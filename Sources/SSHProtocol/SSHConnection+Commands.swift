@@ -49,6 +49,14 @@ extension SSHConnection {
     channels.complete(work, outcome, &transport)
   }
 
+  package mutating func completeSignature(_ work: SignatureWork, _ outcome: SignatureWork.Outcome) {
+    guard phase != .ended else { return }
+    run { (connection: inout Self) throws(SSHError) in
+      try connection.authentication.complete(work, outcome)
+      try connection.settleAuthentication()
+    }
+  }
+
   // MARK: global requests
 
   /// `port` only when the request had port 0 (RFC 4254 §7.1; OpenSSH needs it then).

@@ -46,6 +46,8 @@ package struct SSHConnection: ~Copyable {
   package var hasEnded: Bool { phase == .ended }
   /// How far a client is that has not signed in, for whoever judges it when it goes.
   package var failedAuthentications: Int { authentication.failures }
+  /// A signature of the client's is checked elsewhere.
+  package var checksSignature: Bool { authentication.isVerifying }
   package var hasRequestedAuthentication: Bool { authentication.hasBeenAsked }
   /// Our half of the first key exchange is done, which only a client's own half leads to.
   package var hasShownHostKey: Bool { transport.hasAnsweredKeyExchange }
@@ -70,7 +72,7 @@ package struct SSHConnection: ~Copyable {
     while true {
       if let event = events.popFirst() { return event }
       if let event = channels.events.popFirst() { return event }
-      guard phase != .ended, let below = try transport.nextEvent() else { return nil }
+      guard phase != .ended, !authentication.isVerifying, let below = try transport.nextEvent() else { return nil }
       switch below {
       case .message(let payload, let number, let sequence):
         try message(payload, number, sequence)
@@ -137,6 +139,7 @@ package struct SSHConnection: ~Copyable {
       case .signInShown(let attempt): events.append(.signInShown(attempt))
       case .promptAnswered(let attempt, let answers): events.append(.promptAnswered(attempt, answers))
       case .loginAbandoned(let attempt): events.append(.loginAbandoned(attempt))
+      case .signatureWork(let work): events.append(.signatureWork(work))
       case .certificateRefused(let refusal): events.append(.certificateRefused(reason: refusal.reason))
       case .failed(let error): throw error
       }

@@ -14,6 +14,8 @@ package enum SSHEvent {
   case hostKeyProofWork(HostKeyProofWork)
 
   // Server: authentication.
+  /// Only with `KeyExchangeOffload.expensive`: run it anywhere, then `completeSignature`. Until then nothing else happens.
+  case signatureWork(SignatureWork)
   /// A signature was verified. Answer once, whenever you like: `acceptLogin`, `requireSignIn` or `refuseLogin`.
   case login(ProvenLogin)
   /// A certificate that the client offered was answered with FAILURE; for the log.

@@ -30,14 +30,14 @@ package final class SSHServer: Sendable {
   /// Listens on every address, or throws and listens on none.
   /// - Parameter inherited: sockets that listen already, taken instead of the configured addresses.
   package func start(inherited: [NIOBSDSocket.Handle] = []) async throws {
-    state.keyExchanges.start()
+    state.cryptography.start()
     summaries.withLock { $0 = startSummaries() }
     do {
       for socket in inherited { noteListener(try await bootstrap().withBoundSocket(socket).get()) }
       for address in state.configuration.addresses where inherited.isEmpty { noteListener(try await bind(address)) }
     } catch {
       await stopListening()
-      await state.keyExchanges.stop()
+      await state.cryptography.stop()
       throw error
     }
   }
@@ -106,7 +106,7 @@ package final class SSHServer: Sendable {
       return promise.futureResult
     }
     for future in closed { try? await future.get() }
-    await state.keyExchanges.stop()
+    await state.cryptography.stop()
   }
 
   /// What the gate let in and turned away since the start.

@@ -22,6 +22,7 @@ enum AuthenticationEvent {
   case signInShown(LoginAttempt)
   case promptAnswered(LoginAttempt, [String])
   case loginAbandoned(LoginAttempt)
+  case signatureWork(SignatureWork)
   case certificateRefused(CertificateRefusal)
   /// The connection ends with this.
   case failed(SSHError)
@@ -29,7 +30,7 @@ enum AuthenticationEvent {
 
 /// Server side of RFC 4252 and RFC 4256: which request is legal now, what it leads to.
 ///
-///     service ─▶ idle ─publickey, signed─▶ deciding ─accept─────────────────────────▶ finished
+///     service ─▶ idle ─publickey, signed─▶ (verifying ─▶) deciding ─accept─────────────────────────▶ finished
 ///                 ▲  ▲                        │ requireSignIn (partial success)         ▲
 ///                 │  └────────────────────────┘                                         │ accept
 ///                 └─new request── interactive ◀─keyboard-interactive── idle             │
@@ -47,6 +48,7 @@ struct AuthenticationMachine: ~Copyable {
   private var username: String?
   private var login: Login?
   private var attempts: UInt32 = 0
+  private var checks: UInt32 = 0
   /// INFO_REQUESTs of an abandoned round that the client may still answer.
   private var staleResponses = 0
   private(set) var outbox = Deque<Outgoing>()
@@ -61,6 +63,8 @@ struct AuthenticationMachine: ~Copyable {
     case service
     /// Nothing is open; the client's next request decides.
     case idle
+    /// A signature is checked elsewhere. No message comes here meanwhile.
+    case verifying(number: UInt32)
     /// A key was proved and the authenticator is asked.
     case deciding
     /// An INFO_REQUEST is, or was, shown; `unanswered` of them still owe us an INFO_RESPONSE.
@@ -136,6 +140,8 @@ struct AuthenticationMachine: ~Copyable {
       return
     case (.service, _):
       throw .outOfPhase(expected: "SERVICE_REQUEST", got: number)
+    case (.verifying, _):
+      throw .outOfPhase(expected: "nothing before our answer", got: number)
     case (.idle, _), (.deciding, _), (.interactive, _):
       throw .outOfPhase(expected: "USERAUTH_REQUEST", got: number)
     case (.finished, _):
@@ -182,7 +188,7 @@ struct AuthenticationMachine: ~Copyable {
     case .interactive(let unanswered, _, _):
       if unanswered { staleResponses += 1 }
       restartGrace()
-    case .service, .idle, .finished:
+    case .service, .idle, .verifying, .finished:
       break
     }
     state = .idle
@@ -214,22 +220,35 @@ struct AuthenticationMachine: ~Copyable {
     try budget.spendSignature()
     // The authority's signature costs one as well.
     if usable.certificate != nil { try budget.spendSignature() }
-    guard let proof = check(offer, usable) else { return try fail() }
-    proved(proof, username: username)
+    checks &+= 1
+    let work = SignatureWork(
+      offer: offer, usable: usable, sessionID: sessionID, hostKey: hostKey, username: username, number: checks)
+    if configuration.keyExchangeOffload == .expensive, work.isExpensive {
+      state = .verifying(number: checks)
+      return events.append(.signatureWork(work))
+    }
+    try settle(work, work.run())
   }
+
+  /// What comes of work that was handed out.
+  mutating func complete(_ work: SignatureWork, _ outcome: SignatureWork.Outcome) throws(SSHError) {
+    guard case .verifying(work.number) = state else { return }
+    state = .idle
+    try settle(work, outcome)
+  }
+
+  private mutating func settle(_ work: SignatureWork, _ outcome: SignatureWork.Outcome) throws(SSHError) {
+    if let refusal = outcome.refusal { events.append(.certificateRefused(refusal)) }
+    guard let proof = outcome.proof else { return try fail() }
+    proved(proof, username: work.username)
+  }
+
+  /// A signature is checked elsewhere: the client's next message waits.
+  var isVerifying: Bool { if case .verifying = state { true } else { false } }
 
   private mutating func usableKey(_ offer: PublicKeyOffer) -> UsableKey? {
     do {
       return try PublicKeyProof.usableKey(offer, from: client, configuration.certificates)
-    } catch {
-      events.append(.certificateRefused(error))
-      return nil
-    }
-  }
-
-  private mutating func check(_ offer: PublicKeyOffer, _ usable: UsableKey) -> ProvenKey? {
-    do {
-      return try PublicKeyProof.check(offer, usable, sessionID: sessionID, hostKey: hostKey)
     } catch {
       events.append(.certificateRefused(error))
       return nil
@@ -299,7 +318,7 @@ struct AuthenticationMachine: ~Copyable {
       guard login.prompt != nil else { return false }
       self.login?.approval = banner
       restartGrace()
-    case .service, .finished:
+    case .service, .verifying, .finished:
       return false
     }
     return true
@@ -326,7 +345,7 @@ struct AuthenticationMachine: ~Copyable {
       show(prompt, isRefresh: false)
     case .interactive(unanswered: true, _, _), .idle:
       self.login?.nextPrompt = prompt
-    case .service, .deciding, .finished:
+    case .service, .verifying, .deciding, .finished:
       return false
     }
     return true
@@ -339,7 +358,7 @@ struct AuthenticationMachine: ~Copyable {
       break
     case .interactive(unanswered: true, _, _):
       staleResponses += 1
-    case .service, .finished:
+    case .service, .verifying, .finished:
       return false
     }
     self.login = nil
@@ -442,7 +461,7 @@ struct AuthenticationMachine: ~Copyable {
       switch state {
       case .interactive(unanswered: false, _, _): show(.empty, isRefresh: true)
       case .interactive(unanswered: true, _, isRefresh: true): throw .timedOut("an answer while the sign-in waits")
-      case .service, .idle, .deciding, .interactive, .finished: break
+      case .service, .idle, .verifying, .deciding, .interactive, .finished: break
       }
     }
   }

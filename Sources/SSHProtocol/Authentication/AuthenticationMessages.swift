@@ -26,7 +26,7 @@ package struct AuthenticationRequestMessage: Sendable {
   init(payload: ByteBuffer, limits: SSHLimits) throws(SSHError) {
     var reader = MessageReader(message: payload, "USERAUTH_REQUEST")
     username = try reader.text("username", limit: limits.usernameBytes)
-    guard username.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7f }) else {
+    guard username.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
       throw reader.failure("a username without control characters", username.printable())
     }
     service = try reader.text("service name", limit: limits.nameLength)

@@ -26,7 +26,7 @@ struct OfferingClient: Sendable {
 }
 
 /// An offer that we can check signatures of.
-struct UsableKey {
+struct UsableKey: Sendable {
   let key: SSHPublicKey
   let algorithm: SSHKeyAlgorithm
   let certificate: SSHCertificate?
@@ -82,6 +82,10 @@ enum PublicKeyProof {
     let isProved = usable.key.verify(
       signatureBlob: signature, over: message(offer.signedPart, sessionID), algorithm: usable.algorithm.signature,
       demands: usable.terms?.demands ?? SecurityKeyDemands())
+    if !isProved, usable.terms?.waivesTouch == true {
+      throw CertificateRefusal(
+        reason: "the signature is wrong, or made without a touch, which its `no-touch-required` does not spare here")
+    }
     return isProved ? ProvenKey(key: usable.key, algorithm: usable.algorithm, terms: usable.terms) : nil
   }
 

@@ -8,6 +8,7 @@ package struct CertificateOptions: Sendable, Equatable {
   package static let forceCommand = "force-command"
   package static let sourceAddress = "source-address"
   package static let verifyRequired = "verify-required"
+  package static let noTouchRequired = "no-touch-required"
   package static let permitTerminal = "permit-pty"
   package static let permitForwarding = "permit-port-forwarding"
 

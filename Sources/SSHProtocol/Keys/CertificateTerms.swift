@@ -33,6 +33,8 @@ package struct CertificateTerms: Sendable, Equatable {
   package let principals: [String]
   package let permitsForwarding: Bool
   package let permitsTerminal: Bool
+  /// It says that a FIDO device need not be touched, which is not honoured.
+  let waivesTouch: Bool
   /// What a FIDO signature must show.
   let demands: SecurityKeyDemands
   private let validAfter: UInt64
@@ -43,9 +45,9 @@ package struct CertificateTerms: Sendable, Equatable {
 
   /// Everything of ssh.md 4.2 that needs no authority to trust and no signature check.
   ///
-  /// Nobody vouches for an authority here: the identity is the plain key inside, and a certificate can take rights from its
-  /// bearer but never give any. So `no-touch-required` is an extension like those that are not known: a program that reaches
-  /// a FIDO device could sign itself such a certificate and need no touch any more.
+  /// Who vouches for an authority is known only when the key is proved: mostly nobody does, and the identity is the plain key
+  /// inside. So a certificate can take rights from its bearer but never give any, and `no-touch-required` is not honoured: a
+  /// program that reaches a FIDO device could sign itself such a certificate and need no touch any more.
   init(
     of certificate: SSHCertificate, from address: String?, _ surroundings: CertificateSurroundings?
   ) throws(CertificateRefusal) {
@@ -72,6 +74,7 @@ package struct CertificateTerms: Sendable, Equatable {
       sourceBlocks = try critical.text(CertificateOptions.sourceAddress)?
         .split(separator: ",", omittingEmptySubsequences: false).map(String.init)
       demands = SecurityKeyDemands(isVerified: try critical.flag(CertificateOptions.verifyRequired))
+      waivesTouch = try certificate.extensions.flag(CertificateOptions.noTouchRequired)
       permitsForwarding = try certificate.extensions.flag(CertificateOptions.permitForwarding)
       permitsTerminal = try certificate.extensions.flag(CertificateOptions.permitTerminal)
     } catch let refusal as CertificateRefusal {

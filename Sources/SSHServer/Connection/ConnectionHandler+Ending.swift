@@ -47,6 +47,7 @@ extension ConnectionHandler {
     guard let context else { return }
     hold(.decision, false)
     hold(.outbound, false)
+    hold(.signature, false)
     let handle = handle
     timers.set(.linger, in: Self.lingerMilliseconds, on: handle) { $0.context?.close(promise: nil) }
     context.close(mode: .output, promise: nil)

@@ -31,6 +31,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     let rawValue: Int
     static let decision = ReadHold(rawValue: 1)
     static let outbound = ReadHold(rawValue: 2)
+    /// A signature is checked elsewhere.
+    static let signature = ReadHold(rawValue: 4)
   }
 
   /// Replies that the client does not fetch: from here on nothing more is read from it.
@@ -211,6 +213,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     case .rekeyed: logger.debug("ssh keys renewed")
     case .keyExchangeWork(let work): compute(work)
     case .hostKeyProofWork(let work): prove(work)
+    case .signatureWork(let work): check(work)
     case .peerDisconnected(_, let text):
       logger.debug("ssh client said goodbye", metadata: ["text": "\(text.printable())"])
       cleanUp(.disconnected, .connectionLost)

@@ -13,7 +13,7 @@ final class ServerState: Sendable {
   let clock: UnixClock
   let logger: Logger
   let gate: ConnectionGate
-  let keyExchanges = KeyExchangePool()
+  let cryptography = CryptographyPool()
   let windowMemory: WindowMemory
   /// What users' certificates are checked against.
   let certificates: CertificateSurroundings

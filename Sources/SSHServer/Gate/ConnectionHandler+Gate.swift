@@ -37,7 +37,7 @@ extension ConnectionHandler {
   private var misconduct: Misconduct? {
     if let judged { return judged }
     guard case .proving = phase, !isForgiven else { return nil }
-    if connection.failedAuthentications > 0 { return .failedAuthentication }
+    if connection.failedAuthentications > 0 || connection.checksSignature { return .failedAuthentication }
     return .noAttempt
   }
 

@@ -10,8 +10,8 @@ package enum GateRefusal: String, Sendable, Hashable, CaseIterable {
   case proxyHeader = "no PROXY header from a trusted proxy"
   /// Had its time and made room for another.
   case madeRoom = "made room for others"
-  /// More expensive key exchanges at once than can wait.
-  case keyExchanges = "too many key exchanges at once"
+  /// More expensive key exchanges and signatures at once than can wait.
+  case cryptography = "too many key exchanges or signatures at once"
   /// `ssh_max_connections_per_user`.
   case person = "too many connections of one person"
 
@@ -20,7 +20,7 @@ package enum GateRefusal: String, Sendable, Hashable, CaseIterable {
     switch self {
     case .penalty: "Not allowed at this time"
     case .proxyHeader: "PROXY protocol header expected"
-    case .startups, .sourceStartups, .madeRoom, .keyExchanges, .person: "Too many connections, try again in a moment"
+    case .startups, .sourceStartups, .madeRoom, .cryptography, .person: "Too many connections, try again in a moment"
     }
   }
 }

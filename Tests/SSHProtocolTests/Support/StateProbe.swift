@@ -13,7 +13,7 @@ enum ProbeState: String, CaseIterable {
   case repliedStrict, repliedLax
   // With keys, before sign-in.
   case firstPacket, beforeService
-  case idle, deciding, partial, prompted, waiting, approved
+  case idle, verifying, deciding, partial, prompted, waiting, approved
   // Signed in.
   case open, rekeyBegun, rekeyExchanging, rekeyWrongGuess, rekeyComputing, rekeyReplied
   case ended
@@ -120,7 +120,7 @@ enum StateProbe {
   }
 
   static func answer(_ state: ProbeState, _ number: UInt8) -> ProbeAnswer {
-    let computes = [.computingStrict, .computingLax, .rekeyComputing].contains(state)
+    let computes = [.computingStrict, .computingLax, .rekeyComputing, .verifying].contains(state)
     var peer = RawPeer {
       if computes { $0.keyExchangeOffload = .expensive }
       $0.algorithms.keyExchange = [.ecdhP521, .curve25519]
@@ -172,6 +172,7 @@ enum StateProbe {
     guard state != .firstPacket else { return }
     peer.send(payload(state == .beforeService ? 2 : 5))
     guard state != .beforeService, state != .idle else { return }
+    guard state != .verifying else { return peer.request(.publicKey(Fixtures.p521)) }
     peer.proveKey()
     guard state != .deciding, let attempt = peer.lastLogin else { return }
     switch state {

@@ -15,6 +15,7 @@ struct MessageStateTests {
 
   private func expected(_ state: ProbeState, _ number: UInt8) -> ProbeAnswer {
     if state == .ended { return .silence }
+    if state == .verifying { return verifying(number) }
     switch number {
     case MessageNumber.disconnect:
       return .hangsUp
@@ -49,8 +50,17 @@ struct MessageStateTests {
       if number == 20 { return .silence }
       if case .replies = signedIn(number) { return .silence }
       return signedIn(number)
-    case .ended:
+    case .verifying, .ended:
       return .silence
+    }
+  }
+
+  /// A signature is checked elsewhere: what is for the layers above waits, the transport's own is as ever.
+  private func verifying(_ number: UInt8) -> ProbeAnswer {
+    switch number {
+    case 1...4: .silence
+    case let number where MessageNumber.belongsToTransport(number): .dies
+    default: .silence
     }
   }
 

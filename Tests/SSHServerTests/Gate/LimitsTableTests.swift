@@ -34,7 +34,7 @@ struct LimitsTableTests {
     limits["WaitingRoom.patienceBeforeKeys"] = time(WaitingRoom.patienceBeforeKeys)
     limits["WaitingRoom.patienceWithKeys"] = time(WaitingRoom.patienceWithKeys)
     limits["ConnectionGate.penalisedShareOfKnown"] = "\(ConnectionGate.penalisedShareOfKnown) %"
-    limits["KeyExchangePool.mostUnproved"] = "\(KeyExchangePool.mostUnproved)"
+    limits["CryptographyPool.mostUnproved"] = "\(CryptographyPool.mostUnproved)"
     limits["ConnectionHandler.outboundLimit"] = "\(ConnectionHandler.outboundLimit)"
     return limits
   }
