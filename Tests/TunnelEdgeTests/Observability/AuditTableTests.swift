@@ -126,7 +126,8 @@ import Testing
     for session in [session(), session(nil)] {
       let events: [IdentityEvent] = [
         .signedIn(session), .browserSignedOut(session), .sessionEnded(session, reason: "expired"),
-        .grantRevoked(session), .grantNotRevoked(session, reason: "503"), .claimsChanged(session), .keyBound(binding, session), .keyRevoked(binding, by: session),
+        .grantRevoked(session), .grantNotRevoked(session, reason: "503"), .claimsChanged(session),
+        .keyBound(binding, session), .keyRevoked(binding, by: session),
         .keyDenied(fingerprint: "SHA256:abc", by: session), .tokenGranted(token, session),
       ]
       all += events.flatMap { identity($0) }
