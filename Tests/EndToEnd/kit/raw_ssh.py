@@ -69,6 +69,8 @@ class RawSSH:
         self.sealer, self.opener = Plain(), Plain()
         self.sent = self.received = 0
         self.session_id = None
+        # What the last key exchange led to: K as an mpint, and the keys by their letters.
+        self.shared, self.derived = None, {}
         self.server_init = None
         self.extensions = {}
         self.said = None
@@ -239,11 +241,13 @@ class RawSSH:
         transcript += [string(self.host_key), self.public, theirs, secret]
         hashed = hashing(b"".join(transcript)).digest()
         self.session_id = self.session_id or hashed
+        self.shared = secret
 
         def derived(letter, count):
             key = hashing(secret + hashed + letter + self.session_id).digest()
             while len(key) < count:
                 key += hashing(secret + hashed + key).digest()
+            self.derived[letter] = key[:count]
             return key[:count]
 
         def cipher(iv, key, mac):

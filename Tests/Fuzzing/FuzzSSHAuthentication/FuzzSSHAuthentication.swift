@@ -112,6 +112,7 @@ private struct Course: ~Copyable {
       case .promptAnswered(let attempt, _), .signInShown(let attempt):
         guard attempt == logins.last else { fatalError("an answer for \(attempt) of \(logins)") }
       case .certificateRefused: break
+      case .signatureWork: fatalError("a signature was handed out")
       case .failed: accepted = nil
       }
     }
