@@ -114,6 +114,21 @@ import Testing
     #expect(shared.errors.first?.message.contains("share a principal") == true)
   }
 
+  @Test func `options before a key are an error, not forgotten`() {
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEv1Ei80RVTFO94uu4zSt+PRYArWMcOFpdfM4jx3hUWa"
+    func entry(_ keys: String) -> String {
+      "- {name: ci, expires: 2099-01-01, routes: [a.example.org], \(keys)}\n"
+    }
+    #expect(read(entry("public_keys: [\(key) ci@host]")).errors.isEmpty)
+    for keys in [
+      #"public_keys: ['from="10.0.0.0/8" \#(key)']"#, "public_keys: ['verify-required \(key)']",
+      "ssh_ca: {key: 'cert-authority \(key)', principals: [ci]}",
+    ] {
+      let errors = read(entry(keys)).errors
+      #expect(errors.contains { $0.message.contains("options before the key") }, "\(keys): \(errors)")
+    }
+  }
+
   @Test func `the longest session has bounds`() {
     #expect(load(base).configuration?.workloadMaxSession == 3_600_000)
     #expect(load(base + "workload_max_session: 10m\n").configuration?.workloadMaxSession == 600_000)

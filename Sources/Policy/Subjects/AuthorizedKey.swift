@@ -4,6 +4,8 @@ package struct AuthorizedKey {
   package var blob: [UInt8]
   /// Whether it is a certificate. Logins are known by the key inside, so that nobody's key is ever equal to one.
   package var isCertificate: Bool
+  /// Whether `sshd`'s options stand before it (`from=…`, `verify-required`, …): restrictions that nobody here holds it to.
+  package var hasOptions: Bool
 
   /// `[options] type base64 [comment]`. The type written must be the type inside the blob.
   package init?(line: String) {
@@ -13,6 +15,7 @@ package struct AuthorizedKey {
     else { return nil }
     self.blob = blob
     isCertificate = words[place].hasSuffix("-cert-v01@openssh.com")
+    hasOptions = place > words.startIndex
   }
 
   private static func isKeyType(_ word: Substring) -> Bool {

@@ -129,6 +129,13 @@ struct ServiceAccountReader {
       error(node, "not an OpenSSH public key", "paste the line of the .pub file: `ssh-ed25519 AAAA…`")
       return nil
     }
+    // Taken without them, the key could do more than its line says.
+    guard !key.hasOptions else {
+      error(
+        node, "options before the key, which are not read here",
+        "paste the line of the .pub file; where it may be used from is said by `source_addresses`")
+      return nil
+    }
     return key.blob
   }
 
