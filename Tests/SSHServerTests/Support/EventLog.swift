@@ -1,9 +1,6 @@
 import Foundation
 import Synchronization
-
-struct TimedOut: Error, CustomStringConvertible {
-  let description: String
-}
+import TestSupport
 
 /// What happened so far, and a way to wait for what has not happened yet.
 final class EventLog<Value: Sendable>: Sendable {
@@ -34,7 +31,7 @@ final class EventLog<Value: Sendable>: Sendable {
 
   /// The first such value, past or to come. The limit only ends a test that would hang.
   @discardableResult
-  func first(within seconds: Double = 20, where isWanted: @escaping @Sendable (Value) -> Bool) async throws -> Value {
+  func first(within seconds: Double = 60, where isWanted: @escaping @Sendable (Value) -> Bool) async throws -> Value {
     let id = UUID()
     let limit = Task {
       try await Task.sleep(for: .seconds(seconds))
@@ -43,7 +40,7 @@ final class EventLog<Value: Sendable>: Sendable {
         let waiter = state.waiters.first { $0.id == id }
         state.waiters.removeAll { $0.id == id }
         return waiter
-      }?.continuation.resume(throwing: TimedOut(description: "not seen among:\n\(seen)"))
+      }?.continuation.resume(throwing: TimedOut("not seen among:\n\(seen)"))
     }
     defer { limit.cancel() }
     return try await withCheckedThrowingContinuation { continuation in

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 
 /// One run of the stock `ssh`.
 final class SSHClient: Sendable {
@@ -28,7 +29,7 @@ final class SSHClient: Sendable {
     do {
       return try await child.status.first(within: seconds) { _ in true }
     } catch {
-      throw TimedOut(description: "ssh still runs; it said:\n\(errors.values.suffix(20).joined(separator: "\n"))")
+      throw TimedOut("ssh still runs; it said:\n\(errors.values.suffix(20).joined(separator: "\n"))")
     }
   }
 

@@ -6,6 +6,7 @@ import NIOPosix
 import Policy
 import Routing
 import Synchronization
+import TestSupport
 
 @testable import SSHServer
 
@@ -63,7 +64,7 @@ final class TestEdge: Sendable {
   func opened(_ name: String) async throws -> Binding {
     let event = try await events.first { $0.kind == .opened && $0.name == name }
     guard let id = event.bindingID, let binding = registry.binding(id) else {
-      throw TimedOut(description: "no binding for \(name)")
+      throw TimedOut("no binding for \(name)")
     }
     return binding
   }
