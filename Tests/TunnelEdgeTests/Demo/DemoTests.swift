@@ -1,4 +1,5 @@
 import EdgeConfig
+import TestSupport
 import Testing
 
 @testable import TunnelEdge
@@ -33,16 +34,16 @@ import Testing
   }
 
   @Test func theConfigurationItWritesLoadsWithoutComplaint() throws {
-    let folder = try TemporaryFolder()
-    let state = DemoState(directory: folder.path("state"))
+    let folder = try TemporaryDirectory()
+    let state = DemoState(directory: folder.file("state"))
     try state.prepare(names: [DemoConfiguration.appHost, DemoConfiguration.authenticateHost], sshPorts: [2222])
     let demo = DemoConfiguration(
       httpsPort: 8443, sshPort: 2222, issuer: "http://localhost:5556/dex", publisher: "alice@example.com",
       visitors: ["alice@example.com", "bob@example.com"])
     try folder.write(
-      "state/config.yaml",
       demo.yaml(
-        state: state, sharedSecret: try state.secret("shared_secret"), cookieSecret: try state.secret("cookie_secret")))
+        state: state, sharedSecret: try state.secret("shared_secret"), cookieSecret: try state.secret("cookie_secret")),
+      to: "state/config.yaml")
     let load = EdgeConfiguration.load(path: state.configuration)
     #expect(load.diagnostics.filter { $0.severity != .note }.map(\.description) == [])
     let configuration = try #require(load.configuration)
@@ -54,10 +55,10 @@ import Testing
   }
 
   @Test func secretsOutliveARestart() throws {
-    let folder = try TemporaryFolder()
-    let state = DemoState(directory: folder.root)
+    let folder = try TemporaryDirectory()
+    let state = DemoState(directory: folder.path)
     let first = try state.secret("shared_secret")
     #expect(try state.secret("shared_secret") == first)
-    #expect(try folder.mode("shared_secret") == 0o600)
+    #expect(try folder.permissions("shared_secret") == 0o600)
   }
 }

@@ -3,18 +3,19 @@ import EdgeCrypto
 import Foundation
 import Policy
 import SSHProtocol
+import TestSupport
 import Testing
 
 @testable import TunnelEdge
 
 /// Certificates as ssh-keygen makes them, and what `check` and `run` say of wrong ones.
 @Suite struct HostCertificatesTests {
-  private let folder: TemporaryFolder
+  private let folder: TemporaryDirectory
   private let hostKey: PrivateKey
   private let authority: PrivateKey
 
   init() throws {
-    folder = try TemporaryFolder()
+    folder = try TemporaryDirectory()
     hostKey = try PrivateKey.generate(.ed25519)
     authority = try PrivateKey.generate(.ed25519)
   }
@@ -29,7 +30,7 @@ import Testing
       let line = SSHPublicKey(key.publicKey).authorizedKeysLine() + "\n"
       try Data(line.utf8).write(to: URL(filePath: path + ".pub"))
     }
-    let (ca, path) = ("\(folder.root)/ca", "\(folder.root)/\(name)")
+    let (ca, path) = ("\(folder.path)/ca", "\(folder.path)/\(name)")
     try write(authority, ca)
     try write(key, path)
     let process = Process()

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import TunnelEdge
@@ -32,10 +33,12 @@ struct LoginAddressTests {
 }
 
 struct LoginFilesTests {
-  private let directory = FileManager.default.temporaryDirectory.appending(path: "login-\(UUID())").path()
+  private let directory: TemporaryDirectory
+
+  init() throws { directory = try TemporaryDirectory() }
 
   private func files(_ more: [String: String] = [:]) throws -> LoginFiles {
-    try LoginFiles(environment: ["XDG_STATE_HOME": directory].merging(more) { $1 })
+    try LoginFiles(environment: ["XDG_STATE_HOME": directory.path].merging(more) { $1 })
   }
 
   private let login = KeptLogin(
@@ -48,7 +51,6 @@ struct LoginFilesTests {
   }
 
   @Test func whatIsKeptIsForItsOwnerOnly() throws {
-    defer { try? FileManager.default.removeItem(atPath: directory) }
     let (files, address) = (try files(), try LoginAddress("https://app.example.com"))
     #expect(try files.read(files.path(address)) == nil && files.all.isEmpty)
     try files.write(login, address)
@@ -61,7 +63,6 @@ struct LoginFilesTests {
   }
 
   @Test func whatOthersCanReadIsNotUsed() throws {
-    defer { try? FileManager.default.removeItem(atPath: directory) }
     let (files, address) = (try files(), try LoginAddress("https://app.example.com"))
     try files.write(login, address)
     try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: files.path(address))

@@ -1,12 +1,13 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import TunnelEdge
 
 @Suite struct KeyDirectoryTests {
   @Test func keysAreMadeOnceAndKeptAfterwards() throws {
-    let folder = try TemporaryFolder()
-    let keys = KeyDirectory(path: folder.path("keys"))
+    let folder = try TemporaryDirectory()
+    let keys = KeyDirectory(path: folder.file("keys"))
     let made = try keys.fill(comment: "test")
     #expect(made.map(\.isNew) == [true, true, true, true])
     #expect(made.map(\.path) == [keys.userCA] + keys.hostKeys)
@@ -19,18 +20,18 @@ import Testing
   }
 
   @Test func onlyTheOwnerReadsThem() throws {
-    let folder = try TemporaryFolder()
-    _ = try KeyDirectory(path: folder.path("keys")).fill(comment: "test")
+    let folder = try TemporaryDirectory()
+    _ = try KeyDirectory(path: folder.file("keys")).fill(comment: "test")
     for name in ["user_ca_key", "ssh_host_ed25519_key", "ssh_host_ecdsa_key", "ssh_host_rsa_key"] {
-      #expect(try folder.mode("keys/\(name)") == 0o600, "\(name)")
-      #expect(try folder.mode("keys/\(name).pub") == 0o644, "\(name).pub")
+      #expect(try folder.permissions("keys/\(name)") == 0o600, "\(name)")
+      #expect(try folder.permissions("keys/\(name).pub") == 0o644, "\(name).pub")
     }
-    #expect(try folder.mode("keys") == 0o700)
+    #expect(try folder.permissions("keys") == 0o700)
   }
 
   @Test func sshKeygenReadsEveryOne() throws {
-    let folder = try TemporaryFolder()
-    for file in try KeyDirectory(path: folder.path("keys")).fill(comment: "test") {
+    let folder = try TemporaryDirectory()
+    for file in try KeyDirectory(path: folder.file("keys")).fill(comment: "test") {
       let process = Process()
       process.executableURL = URL(fileURLWithPath: "/usr/bin/ssh-keygen")
       process.arguments = ["-l", "-f", file.path]
@@ -45,11 +46,11 @@ import Testing
   }
 
   @Test func aFileThatIsNoKeyIsNamed() throws {
-    let folder = try TemporaryFolder()
-    try FileManager.default.createDirectory(atPath: folder.path("keys"), withIntermediateDirectories: true)
-    try folder.write("keys/user_ca_key", "not a key\n")
+    let folder = try TemporaryDirectory()
+    try FileManager.default.createDirectory(atPath: folder.file("keys"), withIntermediateDirectories: true)
+    try folder.write("not a key\n", to: "keys/user_ca_key")
     let failure = #expect(throws: KeyDirectory.Failure.self) {
-      try KeyDirectory(path: folder.path("keys")).fill(comment: "test")
+      try KeyDirectory(path: folder.file("keys")).fill(comment: "test")
     }
     #expect(failure?.description.contains("user_ca_key") == true)
     #expect(try folder.text("keys/user_ca_key") == "not a key\n")

@@ -1,12 +1,13 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import TunnelEdge
 
 @Suite struct ServiceNotifierTests {
   @Test func systemdIsToldOverItsSocket() throws {
-    let folder = try TemporaryFolder()
-    let path = folder.path("notify")
+    let folder = try TemporaryDirectory()
+    let path = folder.file("notify")
     let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
     defer { close(descriptor) }
     var patience = timeval(tv_sec: 5, tv_usec: 0)
