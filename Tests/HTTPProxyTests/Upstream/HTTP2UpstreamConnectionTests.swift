@@ -79,22 +79,23 @@ import Testing
     return try #require(id)
   }
 
-  private func look(after seconds: Int64) {
-    pool.sweep(.now() + .seconds(seconds))
+  /// So long after the last sign of life, or the request.
+  private func look(_ connection: HTTP2UpstreamConnection? = nil, after seconds: Int64) {
+    pool.sweep((connection ?? self.connection).heardAt + .seconds(seconds))
     loop.run()
   }
 
   @Test(arguments: [false, true]) func aSilentServiceIsAskedAndGivenUp(_ isAlone: Bool) throws {
     let connection = HTTP2UpstreamConnection(stream: below, shelf: connection.shelf, pool: pool, isAlone: isAlone)
     _ = try start(connection)
-    look(after: 1)
+    look(connection, after: 1)
     #expect(below.frames().isEmpty)
-    look(after: 16)
+    look(connection, after: 16)
     #expect(below.frames() == [Self.ping] && below.end == nil)
-    look(after: 32)
+    look(connection, after: 32)
     #expect(below.end == .connectionLost)
     // Nothing of it is left where it was looked after.
-    look(after: 33)
+    look(connection, after: 33)
     #expect(pool.shelves.isEmpty && pool.count == 0)
   }
 
