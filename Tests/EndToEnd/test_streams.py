@@ -70,8 +70,9 @@ def test_streams_of_others_stay(new_edge, new_publisher, visitor, authority, ser
     mine.close()
 
 
-def test_sign_out_ends_streams_and_tunnels(edge, publish, visitor):
+def test_sign_out_ends_streams_and_tunnels(edge, provider, publish, visitor):
     tunnel = publish()
+    revoked = provider.revoked_tokens()
     visitor.get(edge.url())
     opened = KINDS["events"](visitor, edge)
     page = visitor.get(edge.authenticate + "/.pomerium/sign_out")
@@ -80,6 +81,9 @@ def test_sign_out_ends_streams_and_tunnels(edge, publish, visitor):
     assert seconds_until(opened.ended.is_set, "the end of the stream") < WITHIN_A_SECOND
     tunnel.wait()
     assert visitor.get(edge.url(), follow=False).status == 302
+    # And Canaille has its refresh token back.
+    edge.recorded("provider token revoked")
+    assert provider.revoked_tokens() > revoked
 
 
 def test_websocket_needs_the_routes_origin(edge, publish, visitor):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -124,6 +125,11 @@ class Canaille:
 
         until(ready, "Canaille to listen", within=60)
         return self
+
+    def revoked_tokens(self):
+        """How many of its tokens were taken back."""
+        with sqlite3.connect(self.directory / "canaille.sqlite", timeout=10) as store:
+            return store.execute("SELECT count(*) FROM token WHERE revokation_date IS NOT NULL").fetchone()[0]
 
     def stop(self):
         if self._program:
