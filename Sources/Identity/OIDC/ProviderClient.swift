@@ -116,8 +116,11 @@ actor ProviderClient {
     request.body = Array(QueryString.encode(form).utf8)
     let response: FetchResponse
     do throws(IdentityError) { response = try await fetch(request) } catch { throw error.aboutPerson }
-    return try TokenAnswer(response, url: metadata.tokenEndpoint)
+    let secrets = parameters.filter { Self.secretParameters.contains($0.0) }.map(\.1) + [configuration.clientSecret]
+    return try TokenAnswer(response, url: metadata.tokenEndpoint, secrets: secrets)
   }
+
+  private static let secretParameters: Set<String> = ["code", "code_verifier", "refresh_token"]
 
   func revoke(_ token: String, _ kind: TokenKind) async throws(IdentityError) -> Bool {
     let metadata = try await discover()

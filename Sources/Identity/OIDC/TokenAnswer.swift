@@ -16,14 +16,15 @@ struct TokenAnswer: Sendable {
     self.lifetime = lifetime
   }
 
-  init(_ response: FetchResponse, url: String) throws(IdentityError) {
+  /// - Parameter secrets: what was sent: some providers name it in their refusal, which goes into the log.
+  init(_ response: FetchResponse, url: String, secrets: [String] = []) throws(IdentityError) {
     let document = try? JSONReader.parse(response.body)
     guard response.status == 200 else {
       // Glewlwyd has no word for a grant that was taken away.
       if response.status == 400, response.body.isEmpty {
         throw Self.used("\(url) answered with status 400 and nothing else")
       }
-      throw Self.refusal(response.status, document, url)
+      throw Self.refusal(response.status, document, url, secrets)
     }
     guard let document, document.asMembers != nil else {
       throw IdentityError(
@@ -75,11 +76,16 @@ struct TokenAnswer: Sendable {
   }
 
   /// Providers differ in the status they choose; the error's name, where there is one, says more.
-  private static func refusal(_ status: Int, _ document: ClaimValue?, _ url: String) -> IdentityError {
-    let name = document?.text("error") ?? ""
+  private static func refusal(
+    _ status: Int, _ document: ClaimValue?, _ url: String, _ secrets: [String]
+  ) -> IdentityError {
+    func told(_ member: String) -> String {
+      secrets.reduce(document?.text(member) ?? "") { $1.isEmpty ? $0 : $0.replacing($1, with: "…") }
+    }
+    let name = told("error")
     let details =
       "\(url) answered with status \(status)"
-      + (name.isEmpty ? "" : ", error \(quoted(name)) \(quoted(document?.text("error_description") ?? ""))")
+      + (name.isEmpty ? "" : ", error \(quoted(name)) \(quoted(told("error_description")))")
     if (400..<500).contains(status) {
       switch name {
       case "invalid_grant", "invalid_code":

@@ -89,6 +89,20 @@ import Testing
     #expect(harness.identity.session(id: session.id) == nil)
   }
 
+  /// Some providers name the token that they refuse.
+  @Test func noTokenIsToldByARefusal() {
+    let body = Array(
+      #"{"error":"invalid_grant","error_description":"Invalid refresh token: s3cret-t0ken of edge with pass-w0rd"}"#
+        .utf8)
+    let error = #expect(throws: IdentityError.self) {
+      try TokenAnswer(
+        FetchResponse(status: 400, body: body), url: "https://idp.example/token",
+        secrets: ["s3cret-t0ken", "pass-w0rd", ""])
+    }
+    #expect(error?.diagnostics.contains("Invalid refresh token: ") == true)
+    #expect(error?.description.contains("s3cret") == false && error?.description.contains("w0rd") == false)
+  }
+
   /// What is wrong with the client, or with the provider, is nobody's fault.
   @Test(arguments: ["invalid_client", "unsupported_grant_type", "temporarily_unavailable", ""])
   func whatIsWrongForEverybodyEndsNothing(_ error: String) async throws {
