@@ -1,4 +1,4 @@
-"""What RFC 9113 (and RFC 8441) says a server MUST do, section by section: a mistake, and the error it must end in.
+"""What RFC 9113 (and RFCs 8441, 9218) says a server MUST do, section by section: a mistake, and the error it ends in.
 
 `connection(code)`: GOAWAY with this code, and the connection ends. `stream(code)`: RST_STREAM on stream 1, and the next
 request is served. `alive`: no mistake at all. Where the RFC leaves a choice, the one taken here is said.
@@ -23,6 +23,7 @@ from kit.raw_http2 import (
 )
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+PRIORITY_UPDATE = 0x10
 END_STREAM, END_HEADERS, PADDED, PRIORITIZED = 1, 4, 8, 32
 
 
@@ -403,12 +404,35 @@ connection(
     PROTOCOL_ERROR, "RFC 8441 3", "SETTINGS_ENABLE_CONNECT_PROTOCOL taken back", setting((8, 1)), setting((8, 0))
 )
 
+# RFC 9218 Priorities
+connection(PROTOCOL_ERROR, "RFC 9218 2.1", "SETTINGS_NO_RFC7540_PRIORITIES of 2", setting((9, 2)))
+connection(PROTOCOL_ERROR, "RFC 9218 7.1", "PRIORITY_UPDATE on a stream", frame(PRIORITY_UPDATE, 0, 1, number(1)))
+connection(PROTOCOL_ERROR, "RFC 9218 7.1", "PRIORITY_UPDATE of stream 0", frame(PRIORITY_UPDATE, 0, 0, number(0)))
+connection(PROTOCOL_ERROR, "RFC 9218 7.1", "PRIORITY_UPDATE of a push", frame(PRIORITY_UPDATE, 0, 0, number(2)))
+connection(FRAME_SIZE_ERROR, "RFC 9218 7.1", "PRIORITY_UPDATE of three bytes", frame(PRIORITY_UPDATE, 0, 0, b"\0\0\0"))
+connection(
+    PROTOCOL_ERROR,
+    "RFC 9218 7.1",
+    "PRIORITY_UPDATE of more streams than may begin",
+    *[frame(PRIORITY_UPDATE, 0, 0, number(n) + b"u=1") for n in range(1, 300, 2)],
+)
+alive(
+    "RFC 9218 7.1",
+    "PRIORITY_UPDATE of idle, open and closed streams, and what is no priority at all",
+    frame(PRIORITY_UPDATE, 0, 0, number(1) + b"u=0, i"),
+    get(),
+    frame(PRIORITY_UPDATE, 0, 0, number(1) + b"u=7"),
+    frame(PRIORITY_UPDATE, 0, 0, number(1) + b"\0\xff,,u="),
+    frame(PRIORITY_UPDATE, 0, 0, number(1)),
+)
+
 # 10.5 Denial of service. Codes of ours: all of these are ENHANCE_YOUR_CALM.
 connection(ENHANCE_YOUR_CALM, "10.5", "PINGs (CVE-2019-9512)", *[frame(PING, payload=b"12345678")] * 5000)
 connection(ENHANCE_YOUR_CALM, "10.5", "SETTINGS (CVE-2019-9515)", *[frame(SETTINGS)] * 5000)
 connection(ENHANCE_YOUR_CALM, "10.5", "acknowledgements", *[frame(SETTINGS, 1)] * 5000)
 connection(ENHANCE_YOUR_CALM, "10.5", "PRIORITY (CVE-2019-9513)", *[frame(PRIORITY, 0, 1, number(0) + b"\x10")] * 5000)
 connection(ENHANCE_YOUR_CALM, "10.5", "unknown frames", *[frame(0xFA)] * 5000)
+connection(ENHANCE_YOUR_CALM, "10.5", "PRIORITY_UPDATE", *[frame(PRIORITY_UPDATE, 0, 0, number(1) + b"u=1")] * 5000)
 connection(ENHANCE_YOUR_CALM, "10.5", "empty DATA (CVE-2019-9518)", post(), *[frame(DATA, 0, 1)] * 5000)
 connection(
     ENHANCE_YOUR_CALM, "10.5", "windows opened by one byte", post(), *[frame(WINDOW_UPDATE, 0, 1, number(1))] * 5000
