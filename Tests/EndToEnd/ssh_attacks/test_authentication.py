@@ -174,9 +174,9 @@ def test_names_that_no_user_has(attacked):
     connection.send(RawSSH.request("dev", "none"))
     connection.expect(USERAUTH_FAILURE)
     attacked.dies(connection, RawSSH.request("root", "none"))
-    for name in ("a\0b", "a\nb", "a\x1b[31m", "\x7f", b"\xff\xfe", "x" * 256, "x" * 30_000):
+    for name in ("a\0b", "a\nb", "a\x1b[31m", "\x7f", "a\u0085b", "\u009b2J", b"\xff\xfe", "x" * 256, "x" * 30_000):
         attacked.dies(at_login(attacked), RawSSH.request(name, "none"))
-    for name in ("a@b@c", "`id`", "$(id)", "; rm -rf /", "\u202eadmin", "\u200bdev", "a\u0085b", "", "@", "@@", "%s%n"):
+    for name in ("a@b@c", "`id`", "$(id)", "; rm -rf /", "\u202eadmin", "\u200bdev", "", "@", "@@", "%s%n"):
         with at_login(attacked) as connection:
             connection.send(RawSSH.request(name, "none"))
             assert connection.expect(USERAUTH_FAILURE) == REFUSED
