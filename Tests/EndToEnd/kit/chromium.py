@@ -36,7 +36,8 @@ CHANGING_TOO = (
     "uniqueContextId not found",
 )
 
-SHOWN = "return document.body ? document.body.innerText : ''"
+# Nothing of a page that is still being read: its words may be there before the buttons below them.
+SHOWN = "return document.body && document.readyState != 'loading' ? [document.body.innerText] : null"
 
 
 class Driver(webdriver.Chrome):
@@ -103,7 +104,7 @@ class Chromium:
     @property
     def text(self):
         """What the page shows, read in one step: before a second one its elements may be gone."""
-        return self.until(lambda: [self.driver.execute_script(SHOWN)], "a page")[0]
+        return self.until(lambda: self.driver.execute_script(SHOWN), "a page")[0]
 
     def sees(self, *words):
         return self.until(lambda: all(word in self.text for word in words), f"the words {words}")
