@@ -1,9 +1,10 @@
 import EdgeCrypto
+import PlainText
 
 /// The frame of the provider's pages: one card, no script, nothing loaded from anywhere.
 enum ProviderPage {
-  static func response(status: Int, title: String, body: Markup) -> ProviderResponse {
-    let html: Markup = """
+  static func response(status: Int, title: String, body: HTML) -> ProviderResponse {
+    let html: HTML = """
       <!doctype html>
       <html lang="en">
       <head>
@@ -12,7 +13,7 @@ enum ProviderPage {
       <meta name="color-scheme" content="light dark">
       <meta name="robots" content="noindex">
       <title>\(title) · TunnelEdge demo</title>
-      <style>\(Markup(trusted: style))</style>
+      <style>\(HTML(trusted: style))</style>
       </head>
       <body>
       <main>

@@ -1,13 +1,15 @@
+import PlainText
+
 /// The provider's three pages: the login form, the approval form and an error.
 extension ProviderService {
   /// `failed` is the address a wrong password was typed for.
   func loginPage(id: String, client: String, failed: String?) -> ProviderResponse {
-    let wrong: Markup =
+    let wrong: HTML =
       failed == nil
       ? "" : "<p class=\"wrong\" role=\"alert\" id=\"wrong\">The address or the password is not right.</p>\n"
-    let invalid: Markup = failed == nil ? "" : " aria-invalid=\"true\" aria-describedby=\"wrong\""
+    let invalid: HTML = failed == nil ? "" : " aria-invalid=\"true\" aria-describedby=\"wrong\""
     let emails = configuration.users.map { $0.email }
-    let hint: Markup =
+    let hint: HTML =
       emails.isEmpty
       ? ""
       : """
@@ -27,10 +29,10 @@ extension ProviderService {
         <input type="hidden" name="state" value="\(id)">
         <label for="login">Email address</label>
         <input id="login" name="login" type="email" value="\(failed ?? "")" autocomplete="username" required\
-        \(failed == nil ? " autofocus" : "" as Markup)\(invalid)>
+        \(failed == nil ? " autofocus" : "" as HTML)\(invalid)>
         <label for="password">Password</label>
         <input id="password" name="password" type="password" autocomplete="current-password" required\
-        \(failed == nil ? "" : " autofocus" as Markup)\(invalid)>
+        \(failed == nil ? "" : " autofocus" as HTML)\(invalid)>
         <button type="submit">Sign in</button>
         </form>
         \(hint)
@@ -42,7 +44,7 @@ extension ProviderService {
       "email": "your email address", "profile": "your name", "groups": "your groups",
       "offline_access": "access while you are away",
     ]
-    let items = scopes.compactMap { words[$0] }.map { "<li>\($0)</li>\n" as Markup }
+    let items = scopes.compactMap { words[$0] }.map { "<li>\($0)</li>\n" as HTML }
     return ProviderPage.response(
       status: 200, title: "Grant access",
       body: """

@@ -1,4 +1,5 @@
 import HTTPWire
+import PlainText
 import Policy
 import Routing
 

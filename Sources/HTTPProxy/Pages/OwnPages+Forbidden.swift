@@ -1,5 +1,6 @@
 import HTTPWire
 import Identity
+import PlainText
 import Policy
 import Routing
 

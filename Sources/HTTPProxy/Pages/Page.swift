@@ -1,5 +1,6 @@
 import EdgeCrypto
 import HTTPWire
+import PlainText
 import Policy
 
 /// One page of the edge: its words, and the frame, headers and content policy they are sent in.

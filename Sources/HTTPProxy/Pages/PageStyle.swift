@@ -1,3 +1,5 @@
+import PlainText
+
 /// The one style sheet of the edge's pages. System fonts, two colour schemes, no images.
 enum PageStyle {
   static let sheet = """

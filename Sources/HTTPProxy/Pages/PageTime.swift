@@ -1,3 +1,4 @@
+import PlainText
 import Policy
 
 /// Moments as people read them. Pages say UTC: the edge does not know the reader's zone.

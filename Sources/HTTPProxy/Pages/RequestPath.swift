@@ -1,3 +1,4 @@
+import PlainText
 import Routing
 
 /// The way of a request from the visitor to the service, and where it stopped, as a small picture that reads as a list.

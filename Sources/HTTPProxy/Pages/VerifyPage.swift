@@ -1,4 +1,5 @@
 import Identity
+import PlainText
 import Policy
 
 /// The page that asks whether an ssh key may be somebody: everything one needs to notice that the ssh command was not one's own.

@@ -1,5 +1,6 @@
 import HTTPWire
 import Identity
+import PlainText
 import Routing
 
 /// Our paths on a publisher's host. Nothing here shows a session, and nothing here changes one; the only thing that happens is

@@ -1,5 +1,6 @@
 import HTTPWire
 import Identity
+import PlainText
 
 /// Pages about a sign-in that did not work lead back to where it began.
 extension OwnPages {

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import PlainText
 
 /// The web application that the demo publishes: one page on loopback that greets whoever the edge says is visiting.
 package final class SampleService: Sendable {
@@ -53,7 +54,8 @@ private final class SamplePageHandler: ChannelInboundHandler {
 
   private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
     let visitor = head.headers.first(name: "X-Pomerium-Claim-Email") ?? "somebody"
-    let body = ByteBuffer(string: Self.page(visitor: visitor, requestID: head.headers.first(name: "X-Request-Id")))
+    let body = ByteBuffer(
+      string: Self.page(visitor: visitor, requestID: head.headers.first(name: "X-Request-Id")).source)
     var headers = HTTPHeaders()
     headers.add(name: "Content-Type", value: "text/html; charset=utf-8")
     headers.add(name: "Content-Length", value: String(body.readableBytes))
@@ -65,7 +67,7 @@ private final class SamplePageHandler: ChannelInboundHandler {
     if !head.isKeepAlive { context.close(promise: nil) }
   }
 
-  private static func page(visitor: String, requestID: String?) -> String {
+  private static func page(visitor: String, requestID: String?) -> HTML {
     """
     <!doctype html>
     <html lang="en">
@@ -84,27 +86,12 @@ private final class SamplePageHandler: ChannelInboundHandler {
     <main>
     <h1>Hello world!</h1>
     <p>This page runs on <strong>localhost</strong>, behind whatever network that is. It reached you through an
-    <code>ssh -R</code> tunnel, and only because the edge knows you as <strong>\(escape(visitor))</strong>.</p>
-    <p><small>Request \(escape(requestID ?? "without an id"))</small></p>
+    <code>ssh -R</code> tunnel, and only because the edge knows you as <strong>\(visitor)</strong>.</p>
+    <p><small>Request \(requestID ?? "without an id" as String)</small></p>
     </main>
     </body>
     </html>
 
     """
-  }
-
-  private static func escape(_ text: String) -> String {
-    var escaped = ""
-    for character in text {
-      switch character {
-      case "&": escaped += "&amp;"
-      case "<": escaped += "&lt;"
-      case ">": escaped += "&gt;"
-      case "\"": escaped += "&quot;"
-      case "'": escaped += "&#39;"
-      default: escaped.append(character)
-      }
-    }
-    return escaped
   }
 }
