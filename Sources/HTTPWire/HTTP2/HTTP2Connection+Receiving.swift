@@ -10,7 +10,7 @@ extension HTTP2Connection {
     }
     guard var stream = streams[id] else {
       guard !isIdle(id) else { throw HTTP2Error(.protocolError, "DATA on an idle stream") }
-      guard remembered.contains(id) else { throw HTTP2Error(.streamClosed, "DATA on a closed stream") }
+      guard mayBeStray(id) else { throw HTTP2Error(.streamClosed, "DATA on a closed stream") }
       creditConnection(counted)
       try takeStray(counted, at: now)
       return
@@ -74,7 +74,7 @@ extension HTTP2Connection {
     switch role {
     case .server: guard resets.take(at: now) else { throw HTTP2Error(.enhanceYourCalm, "too many streams given up") }
     // A service gives up what we began, as often as we begin something.
-    case .client: if streams[id] == nil { try spendSmallFrame(at: now) }
+    case .client: if streams[id] == nil { try takeStrayFrame(at: now) }
     }
     guard streams[id] != nil else { return }
     remove(id)
@@ -134,10 +134,23 @@ extension HTTP2Connection {
   mutating func allowStray() {
     guard role == .client else { return }
     strayAllowance = min(strayAllowance + limits.largestStreamWindow, limits.largestConnectionWindow)
+    // A head, an end without bytes or trailers, a reset.
+    strayFrames += 3
+  }
+
+  /// Whether a frame of a stream that is over may have been on its way. To a service any may: visitors give up as many streams
+  /// as they like, and if more of them than are remembered ended the connection, they would end it for everybody else on it.
+  func mayBeStray(_ id: UInt32) -> Bool { role == .client || remembered.contains(id) }
+
+  /// A frame that brings no bytes.
+  mutating func takeStrayFrame(at now: UInt64) throws(HTTP2Error) {
+    guard strayFrames > 0 else { return try spendSmallFrame(at: now) }
+    strayFrames -= 1
   }
 
   private mutating func takeStray(_ count: Int, at now: UInt64) throws(HTTP2Error) {
-    guard role == .client, count > 0, count <= strayAllowance else { return try spendSmallFrame(at: now) }
+    guard count > 0 else { return try takeStrayFrame(at: now) }
+    guard count <= strayAllowance else { return try spendSmallFrame(at: now) }
     strayAllowance -= count
   }
 

@@ -45,8 +45,8 @@ extension HTTP2Connection {
       try takeMore(fields, of: stream, id, endsStream: partial.endsStream, at: now)
     } else if isIdle(id) {
       try takeRequest(fields, id, endsStream: partial.endsStream, at: now)
-    } else if remembered.contains(id) {
-      try spendSmallFrame(at: now)
+    } else if mayBeStray(id) {
+      try takeStrayFrame(at: now)
     } else {
       throw HTTP2Error(.streamClosed, "HEADERS on a closed stream")
     }

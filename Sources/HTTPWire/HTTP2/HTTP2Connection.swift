@@ -24,7 +24,7 @@ package struct HTTP2Connection {
   var lastPeerStream: UInt32 = 0
   /// The highest we have begun, as a client.
   var lastOwnStream: UInt32 = 0
-  /// Closed by us, so that what is on its way is no mistake.
+  /// A visitor's, closed by us, so that what is on its way is no mistake.
   var remembered: Set<UInt32> = []
   var rememberedOrder = Deque<UInt32>()
 
@@ -56,8 +56,9 @@ package struct HTTP2Connection {
   var drain = DrainState.open
   /// GOAWAY has come: nothing new may begin.
   var peerIsLeaving = false
-  /// Bytes that may still come of streams we gave up.
+  /// Bytes that may still come of streams we gave up, and frames without any.
   var strayAllowance = 0
+  var strayFrames = 0
   let webSocketKey: @Sendable () -> String
 
   /// A field section whose CONTINUATIONs have not all come (RFC 9113 section 6.10).
@@ -241,7 +242,7 @@ package struct HTTP2Connection {
   }
 
   mutating func remember(_ stream: UInt32) {
-    guard remembered.insert(stream).inserted else { return }
+    guard role == .server, remembered.insert(stream).inserted else { return }
     rememberedOrder.append(stream)
     if rememberedOrder.count > limits.rememberedResets, let oldest = rememberedOrder.popFirst() {
       remembered.remove(oldest)

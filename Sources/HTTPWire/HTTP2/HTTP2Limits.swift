@@ -27,7 +27,7 @@ package struct HTTP2Limits: Sendable, Equatable {
   /// PING, SETTINGS, PRIORITY, empty DATA, small WINDOW_UPDATE: a second, and at once (CVE-2019-9512, -9515, -9518).
   package var smallFrameRate = 200.0
   package var smallFrameBurst = 2000.0
-  /// How many closed streams are remembered as closed by us, so that frames on their way are no mistake.
+  /// How many of a visitor's streams are remembered as closed by us, so that frames on their way are no mistake.
   package var rememberedResets = 256
   /// What waits to be sent on one stream before its sender is told to wait.
   package var highWaterMark = 64 << 10
@@ -51,7 +51,6 @@ package struct HTTP2Limits: Sendable, Equatable {
     limits.streamWindowGrowth = 8 << 20
     limits.connectionWindow = 2 * (limits.concurrentStreams * limits.streamWindow + limits.streamWindowGrowth)
     limits.largestConnectionWindow = limits.connectionWindow
-    limits.rememberedResets = 1024
     return limits
   }()
 }

@@ -211,6 +211,25 @@ import Testing
     }
   }
 
+  /// Visitors leave as they like, and a service that has not heard of it yet answers them: that ends nobody else's requests.
+  @Test func answersToWhatWasGivenUpAreNoFlood() throws {
+    var peer = try service()
+    let given = try (0..<3000).map { _ in
+      let id = try begin(&peer)
+      peer.connection.reset(id, .cancel)
+      _ = peer.frames()
+      return id
+    }
+    for id in given {
+      try peer.headers(id, Self.ok, ends: false)
+      try peer.data(id, 0, ends: true)
+      try peer.send(3, stream: id, [0, 0, 0, 0])
+    }
+    // No more than each may have.
+    #expect(throws: HTTP2Error.self) { for _ in 0...2000 { try peer.headers(given[0], Self.ok) } }
+    #expect(peer.frames().goAwayCode == HTTP2ErrorCode.enhanceYourCalm.rawValue)
+  }
+
   @Test func manyAnswersWithInterimOnesAreNoFlood() throws {
     var peer = try service()
     for _ in 0..<3000 {
