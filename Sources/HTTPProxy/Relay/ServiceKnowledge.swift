@@ -1,3 +1,4 @@
+import EdgeCrypto
 import HTTPWire
 import Identity
 import Policy
@@ -74,16 +75,11 @@ enum TemplateFields {
     case .accessToken: printable(knowing?.tokens?.accessToken)
     case .idToken: printable(knowing?.tokens?.idToken)
     case .assertion: knowing?.assertion
-    case .certificateFingerprint: certificate.map { hexadecimal($0.fingerprint) }
+    case .certificateFingerprint: certificate.map { Hex.encode($0.fingerprint) }
     case .certificateDNSName: printable(certificate?.dnsNames.first)
     case .certificateAddress: printable(certificate?.emailAddresses.first)
     case .requestHeader(let name): head.headers.first(name)
     }
-  }
-
-  private static func hexadecimal(_ bytes: [UInt8]) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
   }
 
   private static func printable(_ text: String?) -> String? {

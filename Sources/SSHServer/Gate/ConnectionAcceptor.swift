@@ -1,3 +1,4 @@
+import EdgeCrypto
 import Logging
 import NIOCore
 import Policy
@@ -45,7 +46,7 @@ struct ConnectionAcceptor: Sendable {
   private func admit(_ source: ConnectionSource, _ channel: any Channel) throws {
     let settings = state.settings
     let handle = ConnectionHandle(
-      id: Self.connectionID(settings.server.random(6)), eventLoop: channel.eventLoop)
+      id: Hex.encode(settings.server.random(6)), eventLoop: channel.eventLoop)
     switch state.gate.enter(source.address, handle) {
     case .admitted(let ticket):
       state.add(handle)
@@ -59,10 +60,6 @@ struct ConnectionAcceptor: Sendable {
       }
       try channel.pipeline.syncOperations.addHandler(Farewell(refusal))
     }
-  }
-
-  private static func connectionID(_ bytes: [UInt8]) -> String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }
 

@@ -23,11 +23,6 @@ struct TokenCommand: ParsableCommand {
   func run() {
     let token = EdgeToken(.account, random: SecureRandom.source)
     print(token.text)
-    print("sha256:\(Self.hexadecimal(token.hash))")
-  }
-
-  private static func hexadecimal(_ bytes: [UInt8]) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    print("sha256:\(Hex.encode(token.hash))")
   }
 }
