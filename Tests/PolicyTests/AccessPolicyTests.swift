@@ -67,4 +67,20 @@ import Testing
     #expect(explanation.criteria.map(\.isDeciding) == [false, true, false])
     #expect(explanation.criteria.allSatisfy { $0.position.column > 0 })
   }
+
+  /// The sign of the kelvin is a k in the domain name system, and several providers let people choose the case of any letter.
+  @Test(arguments: ["bob@ban\u{212A}.com", "bob@BANK.com", "\u{C9}ric@bank.com", "E\u{301}ric@bank.com"])
+  func `no case of a letter dodges a deny or opens anything`(_ address: String) throws {
+    let deny = try AccessPolicy(
+      parsing: FlowText.parse(
+        "[{allow: {or: [{accept: true}]}}, {deny: {or: [{email: \u{E9}ric@bank.com}, {domain: bank.com}]}}]"))
+    let allow = try AccessPolicy(
+      parsing: FlowText.parse("{allow: {or: [{email: \u{E9}ric@bank.com}, {domain: {not_in: [bank.com]}}]}}"))
+    let subject = Subject(
+      sessionID: "s", issuer: "https://idp", userID: "u", email: address, emailIsTrusted: true,
+      expiresAt: UnixTime(seconds: 10))
+    let request = AccessRequest(subject: subject, path: "/", now: UnixTime(seconds: 0))
+    #expect(!deny.decide(request).isAllowed)
+    #expect(!allow.decide(request).isAllowed)
+  }
 }

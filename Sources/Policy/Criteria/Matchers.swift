@@ -20,10 +20,12 @@ struct StringMatcher: Sendable, Equatable {
 
 extension StringMatcher {
   /// For addresses: several providers let people choose their upper and lower case. Where the case decides, it decides against
-  /// access: what is found works towards it only when it is exactly that, and against it in any case of ASCII.
+  /// access: what is found works towards it only when it is exactly that, and against it in any case.
   func matches(address text: some StringProtocol, helpsAccess: Bool) -> Bool {
     conditions.allSatisfy { condition in
       guard helpsAccess == condition.isNegative else { return condition.holds(of: text) }
+      // Mail to a domain with the sign of the kelvin goes to the one with a k.
+      guard text.utf8.allSatisfy({ $0 < 0x80 }) else { return condition.holds(inAnyCaseOf: text.lowercased()) }
       let text = text.utf8.lazy.map(Self.folded)
       return switch condition {
       case .equals(let operand): text.elementsEqual(operand.utf8.lazy.map(Self.folded))
@@ -50,6 +52,19 @@ extension StringMatcher.Condition {
     case .endsWith(let operand): text.utf8.reversed().starts(with: operand.utf8.reversed())
     case .isOne(let operands): operands.contains { text.isSame(as: $0) }
     case .isNone(let operands): !operands.contains { text.isSame(as: $0) }
+    }
+  }
+
+  /// `text` in lower case; what Unicode takes for the same is the same.
+  fileprivate func holds(inAnyCaseOf text: String) -> Bool {
+    switch self {
+    case .equals(let operand): text == operand.lowercased()
+    case .differs(let operand): text != operand.lowercased()
+    case .contains(let operand): text.utf8.containsRun(operand.lowercased().utf8)
+    case .startsWith(let operand): text.utf8.starts(with: operand.lowercased().utf8)
+    case .endsWith(let operand): text.utf8.reversed().starts(with: operand.lowercased().utf8.reversed())
+    case .isOne(let operands): operands.contains { text == $0.lowercased() }
+    case .isNone(let operands): !operands.contains { text == $0.lowercased() }
     }
   }
 
