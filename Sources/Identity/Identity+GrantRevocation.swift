@@ -11,16 +11,15 @@ extension Identity {
     if let entry { giveBack(entry) }
   }
 
-  private func giveBack(_ entry: SessionDirectory.Entry) {
+  func giveBack(_ entry: SessionDirectory.Entry) {
     let settings = settings
     guard settings.accepts(entry), let provider = settings.provider(of: entry.session.client) else { return }
     let refreshToken = entry.refresh.map { ($0.token, TokenKind.refreshToken) }
     guard let (token, kind) = refreshToken ?? entry.tokens?.accessToken.map({ ($0, .accessToken) }),
-      // Some providers end everything that the client got from a person, not this grant alone: that is for the last one.
-      !sessions.hasOther(like: entry, at: clock())
+      isLast(entry)
     else { return }
     let grant = GrantRevocations.Grant(
-      session: entry.session, token: token, kind: kind, provider: provider, asking: AskingRequest.current)
+      entry: entry, token: token, kind: kind, provider: provider, asking: AskingRequest.current)
     switch grantRevocations.withLock({ $0.add(grant) }) {
     case .started: Task { await giveBackWaiting() }
     case .waits: break
@@ -28,11 +27,16 @@ extension Identity {
     }
   }
 
-  private func giveBackWaiting() async {
+  /// Some providers end everything that the client got from a person, not this grant alone: that is for the last one.
+  private func isLast(_ entry: SessionDirectory.Entry) -> Bool { !sessions.hasOther(like: entry, at: clock()) }
+
+  func giveBackWaiting() async {
     while let grant = grantRevocations.withLock({ $0.next() }) {
+      // They may have signed in again while it waited.
+      guard isLast(grant.entry) else { continue }
       do throws(IdentityError) {
         guard try await grant.provider.revoke(grant.token, grant.kind) else { continue }
-        AskingRequest.$current.withValue(grant.asking) { events.tell([.grantRevoked(grant.session)]) }
+        AskingRequest.$current.withValue(grant.asking) { events.tell([.grantRevoked(grant.entry.session)]) }
       } catch {
         AskingRequest.$current.withValue(grant.asking) { tellNotRevoked(grant, "\(error)") }
       }
@@ -42,7 +46,7 @@ extension Identity {
   private func tellNotRevoked(_ grant: GrantRevocations.Grant, _ reason: String) {
     logger.warning(
       "the provider's token was not revoked there",
-      metadata: ["session": "\(grant.session.id)", "reason": "\(reason)"])
-    events.tell([.grantNotRevoked(grant.session, reason: reason)])
+      metadata: ["session": "\(grant.entry.session.id)", "reason": "\(reason)"])
+    events.tell([.grantNotRevoked(grant.entry.session, reason: reason)])
   }
 }

@@ -122,11 +122,17 @@ extension Identity {
       let next = answer.refreshToken ?? token
       let dueAt = clock().adding(seconds: refreshInterval(after: answer, settings))
       let keepsTokens = settings.configuration.keepsProviderTokens
-      sessions.update(entry.session.id) { entry in
+      let renewed = { (entry: inout SessionDirectory.Entry) in
         entry.refresh?.token = next
         entry.refresh?.dueAt = dueAt
         let old = entry.tokens ?? ProviderTokens(accessToken: nil, idToken: nil)
         entry.tokens = keepsTokens ? old.refreshed(by: answer) : nil
+      }
+      if sessions.update(entry.session.id, renewed) == nil, next != entry.refresh?.token {
+        // It ended while the provider was asked: what was given back then, if anything, was the old token.
+        var ended = entry
+        renewed(&ended)
+        giveBack(ended)
       }
       if next != entry.refresh?.token || keepsTokens, let updated = sessions.entry(entry.session.id, at: clock()) {
         await write(updated)

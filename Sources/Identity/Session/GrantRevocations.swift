@@ -1,7 +1,8 @@
 /// Grants of sessions that have ended, on their way back to their providers: a few at a time, and only so many wait.
 struct GrantRevocations: Sendable {
   struct Grant: Sendable {
-    var session: Session
+    /// Of the session that has ended.
+    var entry: SessionDirectory.Entry
     var token: String
     var kind: TokenKind
     var provider: any SignInProvider

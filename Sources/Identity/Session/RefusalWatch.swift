@@ -20,6 +20,9 @@ struct RefusalWatch: Sendable {
   static let longestAge: Int64 = 600
   /// In seconds: where it refuses others as well, and confirms nobody.
   static let longestCommonAge: Int64 = 3600
+  /// In seconds: how long a refusal must last that comes when the claims are too old already, after an outage of the provider
+  /// or of the edge: many ask at once then, and the first 429 is nobody's doing.
+  static let shortestRefusal: Int64 = 120
 
   private var confirmed: [Seen] = []
   private var refused: [Seen] = []
@@ -34,7 +37,8 @@ struct RefusalWatch: Sendable {
     let refusesOthers = refused.contains { $0.person != person && now < $0.at.adding(seconds: Self.longestAge) }
     let confirmsOthers = confirmed.contains { $0.person != person && $0.at >= refusedSince }
     let age = refusesOthers && !confirmsOthers ? Self.longestCommonAge : Self.longestAge
-    let end = since.adding(seconds: age)
+    let oldest = since.adding(seconds: age)
+    let end = refusedSince < oldest ? oldest : refusedSince.adding(seconds: Self.shortestRefusal)
     return now < end ? .serves(until: end) : .tooOld
   }
 

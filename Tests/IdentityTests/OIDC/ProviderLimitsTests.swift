@@ -26,6 +26,7 @@ struct ProviderLimitsTests {
       "GrantRevocations.limit": "\(GrantRevocations.limit)",
       "RefusalWatch.longestAge": "\(RefusalWatch.longestAge) s",
       "RefusalWatch.longestCommonAge": "\(RefusalWatch.longestCommonAge) s",
+      "RefusalWatch.shortestRefusal": "\(RefusalWatch.shortestRefusal) s",
       "GitHubClient.mostPages": "\(GitHubClient.mostPages)", "GitHubClient.pageSize": "\(GitHubClient.pageSize)",
       "GitHubClient.mostBytes": "\(GitHubClient.mostBytes)",
       "GitHubRefusal.usualWait": "\(GitHubRefusal.usualWait) s",

@@ -35,6 +35,11 @@ import Testing
     return (harness, told)
   }
 
+  private func entry(_ harness: Harness) async throws -> SessionDirectory.Entry {
+    let session = try await harness.session()
+    return try #require(harness.identity.sessions.entry(session.id, at: harness.clock.now))
+  }
+
   private func forms(_ harness: Harness) -> [[String: String]] {
     harness.provider.requests(to: "/revoke").map {
       Dictionary(QueryString.parse(String(decoding: $0.body, as: UTF8.self)), uniquingKeysWith: { $1 })
@@ -109,17 +114,49 @@ import Testing
 
   @Test func onlySoManyWait() async throws {
     let (harness, _) = try await harness()
-    let session = try await harness.session()
+    let entry = try await entry(harness)
     let provider = harness.identity.settings.provider
     var queue = GrantRevocations()
     var added: [GrantRevocations.Addition] = []
     for number in 0..<(GrantRevocations.limit + 1) {
-      added.append(queue.add(.init(session: session, token: "\(number)", kind: .refreshToken, provider: provider)))
+      added.append(queue.add(.init(entry: entry, token: "\(number)", kind: .refreshToken, provider: provider)))
     }
     #expect(added.prefix(GrantRevocations.parallel).allSatisfy { $0 == .started })
     #expect(added.dropFirst(GrantRevocations.parallel).dropLast().allSatisfy { $0 == .waits })
     #expect(added.last == .full)
     let first = queue.next()
     #expect(first?.token == "0")
+  }
+
+  /// Where the provider is slow, the next sign-in may be done before the last sign-out.
+  @Test func whoHasSignedInAgainMeanwhileKeepsWhatTheyGot() async throws {
+    let (harness, told) = try await harness()
+    let first = try await entry(harness)
+    let identity = harness.identity
+    let provider = identity.settings.provider
+    // As many as are asked at once, all of them waiting for the provider.
+    identity.grantRevocations.withLock { queue in
+      for number in 0..<GrantRevocations.parallel {
+        _ = queue.add(.init(entry: first, token: "\(number)", kind: .refreshToken, provider: provider))
+        _ = queue.next()
+      }
+    }
+    await identity.signOut(sessionID: first.session.id)
+    let second = try await harness.session()
+    await identity.giveBackWaiting()
+    #expect(forms(harness).isEmpty && told.all.isEmpty)
+    #expect(identity.session(id: second.id) != nil)
+  }
+
+  /// The old token is worthless when the provider has given another for it.
+  @Test func aTokenThatComesAfterTheSignOutIsGivenBack() async throws {
+    let (harness, told) = try await harness()
+    let entry = try await entry(harness)
+    let identity = harness.identity
+    harness.provider.change { $0.alterAnswer = { _ in identity.sessions.remove(entry.session.id) } }
+    await identity.refresh([entry])
+    try await until("the provider to be asked") { !told.all.isEmpty }
+    #expect(forms(harness).map { $0["token"] } == ["refresh-1"])
+    #expect(identity.sessions.entry(entry.session.id, at: harness.clock.now) == nil)
   }
 }

@@ -43,6 +43,18 @@ import Testing
   @Test func oldRefusalsOfOthersSayNothing() {
     var watch = RefusalWatch()
     _ = watch.refuse("bob", since: start, refusedSince: start, at: start)
-    #expect(watch.refuse("ann", since: after(100), refusedSince: after(700), at: after(700)) == .tooOld)
+    #expect(watch.refuse("ann", since: after(100), refusedSince: after(650), at: after(700)) == .tooOld)
+  }
+
+  /// After an outage, of the provider or of the edge, what is known of everybody is old, and all are asked about at once.
+  @Test func theFirstRefusalAfterAnOutageEndsNothing() {
+    var watch = RefusalWatch()
+    func ask(_ seconds: Int64) -> RefusalWatch.Verdict {
+      watch.refuse("ann", since: start, refusedSince: after(9000), at: after(seconds))
+    }
+    #expect(ask(9000) == .serves(until: after(9120)))
+    watch.confirm("bob", at: after(9060))
+    #expect(ask(9119) == .serves(until: after(9120)))
+    #expect(ask(9120) == .tooOld)
   }
 }
