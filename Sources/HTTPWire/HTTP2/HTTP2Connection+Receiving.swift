@@ -103,10 +103,12 @@ extension HTTP2Connection {
     giveTurn(id)
   }
 
-  /// The peer broke the rules of one stream. Who does it again and again is no better than who resets his own
-  /// (CVE-2025-8671).
+  /// The peer broke the rules of one stream. A visitor who does it again and again is no better than one who resets his own
+  /// (CVE-2025-8671). A service does it as often as it is asked for the page that is so, and that ends nobody else's requests.
   mutating func breakOff(_ id: UInt32, _ code: HTTP2ErrorCode, at now: UInt64) throws(HTTP2Error) {
-    guard resets.take(at: now) else { throw HTTP2Error(.enhanceYourCalm, "too many streams broken off") }
+    guard role == .client || resets.take(at: now) else {
+      throw HTTP2Error(.enhanceYourCalm, "too many streams broken off")
+    }
     HTTP2FrameWriter.writeReset(id, code, into: &control)
     remember(id)
     guard streams[id] != nil else { return }
@@ -159,6 +161,8 @@ extension HTTP2Connection {
     guard let stream = streams[id], stream.receiving == .ended, stream.sending == .ended,
       stream.receiveWindow.unread == 0
     else { return }
+    // Of a service that answered before it had the whole request, a reset (RFC 9113 section 8.1).
+    if role == .client { strayFrames += 1 }
     remove(id)
     add(.closed(id))
   }

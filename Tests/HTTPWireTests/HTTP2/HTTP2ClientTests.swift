@@ -230,6 +230,29 @@ import Testing
     #expect(peer.frames().goAwayCode == HTTP2ErrorCode.enhanceYourCalm.rawValue)
   }
 
+  /// RFC 9113 section 8.1: with the reset a service says that it does not want the rest, which may have left already.
+  @Test func answersBeforeTheWholeRequestAreNoFlood() throws {
+    var peer = try service()
+    for number in 0..<3000 {
+      let id = try begin(&peer, head(.post, "/", framing: .chunked), ends: false)
+      if number & 1 == 0 { peer.connection.sendEnd(id) }
+      try peer.headers(id, Self.ok)
+      if number & 1 == 1 { peer.connection.reset(id, .cancel) }
+      _ = peer.frames()
+      #expect(peer.connection.streamCount == 0)
+      try peer.send(3, stream: id, [0, 0, 0, 0])
+    }
+  }
+
+  @Test func oneBadPageEndsNobodyElsesRequests() throws {
+    var peer = try service()
+    for _ in 0..<1000 {
+      let id = try begin(&peer)
+      try peer.headers(id, Self.ok + [("Upper", "1")])
+      #expect(peer.frames().resetCode(id) == 1)
+    }
+  }
+
   @Test func manyAnswersWithInterimOnesAreNoFlood() throws {
     var peer = try service()
     for _ in 0..<3000 {
