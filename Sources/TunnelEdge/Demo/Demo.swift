@@ -32,6 +32,7 @@ struct Demo: Sendable {
     let ports = try choosePorts()
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let logs = try EdgeLogs(level: .warning, form: EdgeLogHandler.form())
+    defer { logs.flush() }
     let demo = DemoConfiguration(
       httpsPort: ports.https, sshPort: ports.ssh, issuer: "http://localhost:\(ports.provider)/dex",
       publisher: publisher.email, visitors: users.prefix(2).map(\.email))
@@ -73,7 +74,6 @@ struct Demo: Sendable {
     await service.stop()
     await provider.stop()
     try? await group.shutdownGracefully()
-    logs.flush()
     if let error = outcome.withLock({ $0 }) {
       StandardError.write("check: FAILED: \(error)")
       throw ExitCode.failure

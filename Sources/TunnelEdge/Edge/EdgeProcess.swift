@@ -31,6 +31,7 @@ package struct EdgeProcess: Sendable {
     let logs = try EdgeLogs(
       level: configuration.logs.level.logging, accessLogFile: configuration.logs.accessLogFile,
       auditLogFile: configuration.logs.auditLogFile, form: EdgeLogHandler.form())
+    defer { logs.flush() }
     let logger = logs.logger("edge")
     for warning in warnings { logger.warning("configuration", metadata: ["at": "\(warning)"]) }
     for warning in SampleSecrets.warnings(configuration) where !permitsDemoKeys {
@@ -49,7 +50,6 @@ package struct EdgeProcess: Sendable {
     do {
       edge = try await Edge.start(configuration, logs: logs, group: group, inherited: inherited)
     } catch {
-      logs.flush()
       try? await group.shutdownGracefully()
       throw error
     }
@@ -101,7 +101,6 @@ package struct EdgeProcess: Sendable {
       tasks.cancelAll()
     }
     try? await group.shutdownGracefully()
-    logs.flush()
   }
 
   /// The configuration and its warnings, or `Refused` with everything that is wrong.

@@ -21,11 +21,14 @@ package final class EdgeLogs: Sendable {
   ) throws(LineFile.Failure) {
     self.form = form
     messages = try LineFile(.standardError) { DroppedLines.text(of: $0, form: form) }
-    // One writer where both are one pipe: what two write at once may stand in each other's lines.
-    let output =
-      LineFile.Place.standardOutput.isSameFile(as: .standardError) ? LineFile.Place.standardError : .standardOutput
-    let access = accessLogFile.map { LineFile.Place.file($0) } ?? output
-    let audit = auditLogFile.map { LineFile.Place.file($0) } ?? output
+    // One writer where several are one pipe, by whatever name: what two write at once may stand in each other's lines.
+    func place(_ path: String?, beside others: [LineFile.Place]) -> LineFile.Place {
+      let wanted = path.map { LineFile.Place.file($0) } ?? .standardOutput
+      return others.first { wanted.isSameFile(as: $0) } ?? wanted
+    }
+    let output = place(nil, beside: [.standardError])
+    let access = place(accessLogFile, beside: [output, .standardError])
+    let audit = place(auditLogFile, beside: [access, output, .standardError])
     accessLines = access == messages.place ? messages : try LineFile(access) { DroppedLines.text(of: $0, form: .json) }
     switch audit {
     case access: auditLines = accessLines
@@ -72,8 +75,14 @@ package final class EdgeLogs: Sendable {
 
   /// USR1: after a rotation.
   package func reopen() throws(LineFile.Failure) {
-    try accessLines.reopen()
-    try auditLines.reopen()
+    // One that cannot be opened keeps the other from nothing.
+    let failure: LineFile.Failure?
+    do throws(LineFile.Failure) {
+      try accessLines.reopen()
+      failure = nil
+    } catch { failure = error }
+    if auditLines !== accessLines { try auditLines.reopen() }
+    if let failure { throw failure }
   }
 }
 

@@ -18,15 +18,15 @@ package final class LineFile: Sendable {
       return mine.st_dev == theirs.st_dev && mine.st_ino == theirs.st_ino
     }
 
+    /// None of a regular file that is named: its name may stand for another one tomorrow.
     private var status: stat? {
-      let descriptor: Int32
-      switch self {
-      case .standardOutput: descriptor = 1
-      case .standardError: descriptor = 2
-      case .file: return nil
-      }
       var status = stat()
-      return unsafe fstat(descriptor, &status) == 0 ? status : nil
+      switch self {
+      case .standardOutput: return unsafe fstat(1, &status) == 0 ? status : nil
+      case .standardError: return unsafe fstat(2, &status) == 0 ? status : nil
+      case .file(let path):
+        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG ? status : nil
+      }
     }
   }
 
@@ -34,7 +34,7 @@ package final class LineFile: Sendable {
     package var path: String
     package var code: Int32
     package var description: String {
-      let hint = code == ENXIO ? "; it is a named pipe, and nobody reads it" : ""
+      let hint = code == ENXIO ? "; it is a socket, or a named pipe that nobody reads" : ""
       return "cannot open log file \(path): \(errorText(code))\(hint)"
     }
   }

@@ -90,7 +90,19 @@ import Testing
     let path = folder.file("pipe")
     try #require(mkfifo(path, 0o600) == 0)
     let failure = #expect(throws: LineFile.Failure.self) { try LineFile(.file(path)) }
-    #expect(failure?.description.hasSuffix("it is a named pipe, and nobody reads it") == true)
+    #expect(failure?.description.hasSuffix("a named pipe that nobody reads") == true)
+  }
+
+  /// Two writers on one pipe would write into each other's lines; a file's name may stand for another one tomorrow.
+  @Test func onePipeIsKnownByAllItsNames() throws {
+    let folder = try TemporaryDirectory()
+    try #require(mkfifo(folder.file("pipe"), 0o600) == 0)
+    try Data().write(to: URL(fileURLWithPath: folder.file("log")))
+    func isSame(_ one: String, _ other: String) -> Bool {
+      LineFile.Place.file(folder.file(one)).isSameFile(as: .file(folder.file(other)))
+    }
+    #expect(isSame("pipe", "./pipe") && isSame("log", "log"))
+    #expect(!isSame("log", "./log") && !isSame("pipe", "log") && !isSame("log", "none"))
   }
 
   @Test func lossesAreToldInTheFormOfTheirLog() {
