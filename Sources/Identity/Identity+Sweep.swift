@@ -63,9 +63,11 @@ extension Identity {
       }
       return (backlog.deletions, backlog.sessions)
     }
-    // What has been bound again since must stay.
-    let wanted = deletions.filter { $0.kind != KeyBinding.kind || !bindingDirectory.contains($0.id) }
-    for (kind, ids) in Dictionary(grouping: wanted, by: \.kind) { await delete(kind, ids.map(\.id)) }
+    for (kind, waiting) in Dictionary(grouping: deletions, by: \.kind) {
+      // What has been bound again since must stay.
+      let ids = waiting.map(\.id).filter { kind != KeyBinding.kind || !bindingDirectory.contains($0) }
+      await delete(kind, ids)
+    }
     for id in sessionIDs {
       if let entry = sessions.entry(id, at: clock()) { await write(entry) }
     }
