@@ -95,21 +95,26 @@ import Testing
   /// Only a call may be silent in the middle of its request, and HTTP/1.1 knows none.
   @Test func whatIsCalledACallKeepsNoConnectionOfHTTP1() async throws {
     let route = try TestEdge.route()
-    let held = try await TestService({ _, _ in })
-    let edge = try await TestEdge(routes: [route], group: TestEdge.oneLoop) { $0.readTimeout = 1000 }
-    edge.publish(route, port: held.port)
-    let isOver = Mutex(false)
-    let (channel, peer) = try await visitor(edge) { event, _ in
-      if case .response = event { isOver.withLock { $0 = true } }
+    try await withTimeLimits([1000, 5000, 20_000]) { limit in
+      let held = try await TestService({ _, _ in })
+      let edge = try await TestEdge(routes: [route], group: TestEdge.oneLoop) { $0.readTimeout = limit }
+      edge.publish(route, port: held.port)
+      let isOver = Mutex(false)
+      let (channel, peer) = try await visitor(edge) { event, _ in
+        if case .response = event { isOver.withLock { $0 = true } }
+      }
+      try await channel.eventLoop.submit {
+        let fields = [("content-type", "application/grpc"), ("content-length", "9")]
+        _ = peer.value.request(Self.head(.post, "/", fields), endsStream: false)
+      }.get()
+      // A connection that had not begun in time is ended without a request.
+      try await until("the request to end") { isOver.withLock { $0 } || !channel.isActive }
+      guard isOver.withLock({ $0 }) else { return false }
+      try await until("the connection to be free") { held.closed.withLock { $0 } == 1 }
+      try await channel.close()
+      await edge.stop()
+      return true
     }
-    try await channel.eventLoop.submit {
-      let fields = [("content-type", "application/grpc"), ("content-length", "9")]
-      _ = peer.value.request(Self.head(.post, "/", fields), endsStream: false)
-    }.get()
-    try await until("the request to end") { isOver.withLock { $0 } }
-    try await until("the connection to be free") { held.closed.withLock { $0 } == 1 }
-    try await channel.close()
-    await edge.stop()
   }
 
   /// The last bytes are passed on when nothing more comes from the service.
