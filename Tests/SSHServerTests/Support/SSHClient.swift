@@ -25,7 +25,7 @@ final class SSHClient: Sendable {
   /// It is gone without a word.
   func kill() { child.signal(SIGKILL) }
 
-  func exit(within seconds: Double = 20) async throws -> Int32 {
+  func exit(within seconds: Double = 60) async throws -> Int32 {
     do {
       return try await child.status.first(within: seconds) { _ in true }
     } catch {
