@@ -83,9 +83,12 @@ extension Identity {
     var next = now.adding(seconds: max(error.retryAfter ?? 0, Self.retryInterval))
     if error.refusesToken, let refresh = sessions.entry(entry.session.id, at: now)?.refresh {
       let refusedSince = refresh.refusedSince ?? now
-      let verdict = refusals.withLock {
-        $0[entry.providerFingerprint, default: RefusalWatch()].refuse(
+      let (verdict, knowsOthers) = refusals.withLock { refusals in
+        var watch = refusals[entry.providerFingerprint] ?? RefusalWatch()
+        let verdict = watch.refuse(
           Self.person(entry), since: refresh.confirmedAt, refusedSince: refusedSince, at: now)
+        refusals[entry.providerFingerprint] = watch
+        return (verdict, watch.knowsOthers(than: Self.person(entry), since: refusedSince, at: now))
       }
       switch verdict {
       case .tooOld:
@@ -93,6 +96,8 @@ extension Identity {
       case .serves(let end):
         sessions.update(entry.session.id) { $0.refresh?.refusedSince = refusedSince }
         next = min(next, end)
+        // Whether it is them alone must be known by then; where few are signed in, nobody else may be due.
+        if !knowsOthers { sessions.hastenAnother(than: entry, at: now) }
       }
     }
     sessions.update(entry.session.id) { $0.refresh?.dueAt = next }

@@ -34,12 +34,25 @@ struct RefusalWatch: Sendable {
   ///   - refusedSince: when it first refused to, after that.
   mutating func refuse(_ person: String, since: UnixTime, refusedSince: UnixTime, at now: UnixTime) -> Verdict {
     Self.note(person, now, in: &refused)
-    let refusesOthers = refused.contains { $0.person != person && now < $0.at.adding(seconds: Self.longestAge) }
-    let confirmsOthers = confirmed.contains { $0.person != person && $0.at >= refusedSince }
+    let refusesOthers = refusesOthers(than: person, at: now)
+    let confirmsOthers = confirmsOthers(than: person, since: refusedSince)
     let age = refusesOthers && !confirmsOthers ? Self.longestCommonAge : Self.longestAge
     let oldest = since.adding(seconds: age)
     let end = refusedSince < oldest ? oldest : refusedSince.adding(seconds: Self.shortestRefusal)
     return now < end ? .serves(until: end) : .tooOld
+  }
+
+  /// Whether it is known how the provider answers about others than `person`, since it refused to about them.
+  func knowsOthers(than person: String, since refusedSince: UnixTime, at now: UnixTime) -> Bool {
+    refusesOthers(than: person, at: now) || confirmsOthers(than: person, since: refusedSince)
+  }
+
+  private func refusesOthers(than person: String, at now: UnixTime) -> Bool {
+    refused.contains { $0.person != person && now < $0.at.adding(seconds: Self.longestAge) }
+  }
+
+  private func confirmsOthers(than person: String, since refusedSince: UnixTime) -> Bool {
+    confirmed.contains { $0.person != person && $0.at >= refusedSince }
   }
 
   private static func note(_ person: String, _ now: UnixTime, in seen: inout [Seen]) {

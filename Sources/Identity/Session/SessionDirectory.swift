@@ -171,6 +171,21 @@ final class SessionDirectory: Sendable {
     }
   }
 
+  /// Makes the refresh of another person's session of the same client due at once: the one that is due next.
+  func hastenAnother(than entry: Entry, at now: UnixTime) {
+    state.withLock { state in
+      let next = state.entries.values
+        .filter { other in
+          other.refresh != nil && other.providerFingerprint == entry.providerFingerprint
+            && now < other.session.expiresAt && !other.session.subject.isSamePerson(as: entry.session.subject)
+        }
+        .min { ($0.refresh?.dueAt ?? now) < ($1.refresh?.dueAt ?? now) }
+      guard let next, let due = next.refresh?.dueAt, due > now else { return }
+      state.entries[next.session.id]?.refresh?.dueAt = now
+      state.nextRefresh = min(state.nextRefresh, now)
+    }
+  }
+
   /// Entries whose refresh is due, the longest waiting first; each is put off, so that nobody takes it twice.
   func takeDueForRefresh(at now: UnixTime, limit: Int, putOff seconds: Int64) -> [Entry] {
     state.withLock { state in

@@ -225,6 +225,26 @@ import Testing
     #expect(harness.changes.all.isEmpty)
   }
 
+  /// Where few are signed in, nobody else may be due in the two minutes in which that must show.
+  @Test func aProviderThatRefusesEverybodyIsKnownByAskingAboutAnother() async throws {
+    let harness = try await Harness()
+    let alice = try await harness.session("alice")
+    harness.clock.advance(seconds: 450)
+    let bob = try await harness.session("bob")
+    harness.provider.change { $0.tokenStatus = 429 }
+    harness.clock.advance(seconds: 30)
+    let before = harness.provider.requests(to: "/token").count
+    for _ in 0..<4 { await refreshDue(harness) }
+    // Each is asked about once: the second refusal says enough.
+    #expect(harness.provider.requests(to: "/token").count == before + 2)
+    harness.clock.advance(seconds: 120)
+    await refreshDue(harness)
+    #expect(harness.identity.session(id: alice.id) != nil && harness.identity.session(id: bob.id) != nil)
+    harness.clock.advance(seconds: 3000)
+    await refreshDue(harness)
+    #expect(harness.identity.session(id: alice.id) == nil)
+  }
+
   @Test(arguments: ["sub", "iss", "aud", "azp"]) func endsTheSessionWhenTheTokenIsAboutAnother(_ claim: String)
     async throws
   {
