@@ -7,6 +7,8 @@ import Testing
     "ssh-ed25519-cert-v01@openssh.com "
     + "AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
+  private static let key = "AAAAC3NzaC1lZDI1NTE5AAAAIEv1Ei80RVTFO94uu4zSt+PRYArWMcOFpdfM4jx3hUWa"
+
   /// Policy, what the message says, the column, what the suggestion says.
   static let mistakes: [(String, String, Int, String)] = [
     ("text", "a policy is a rule or a list of rules, not a text", 1, "allow:"),
@@ -53,6 +55,10 @@ import Testing
     (
       "{allow: {and: [{ssh_publickey: ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIAAA}]}}", "not an OpenSSH public key", 32, ".pub"
     ),
+    (
+      "{allow: {and: [{ssh_publickey: 'restrict ssh-ed25519 \(key)'}]}}", "options before the key", 32, "source_ip"
+    ),
+    ("{deny: {or: [{ssh_ca: 'cert-authority ssh-ed25519 \(key)'}]}}", "options before the key", 23, ".pub"),
     ("{allow: {and: [{ssh_username_matches_claim: 5}]}}", "the name of a claim", 45, ""),
     ("{allow: {and: [{date: 2026-01-01}]}}", "expected an object", 23, "after: 2026-01-31"),
     ("{allow: {and: [{date: {}}]}}", "expected an object", 23, "after: 2026-01-31"),

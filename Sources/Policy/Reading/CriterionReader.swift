@@ -106,12 +106,19 @@ struct CriterionReader {
   private mutating func publicKeys() -> [[UInt8]]? {
     var blobs: [[UInt8]] = []
     for (node, text) in texts(entry.value, "a public key") {
-      if let key = AuthorizedKey(line: text), !key.isCertificate {
-        blobs.append(key.blob)
-      } else {
+      guard let key = AuthorizedKey(line: text), !key.isCertificate else {
         fail(
           node, "not an OpenSSH public key", "paste the line of the .pub file: `ssh-ed25519 AAAA…`")
+        continue
       }
+      // Taken without them, the key could do more than its line says.
+      guard !key.hasOptions else {
+        fail(
+          node, "options before the key, which are not read here",
+          "paste the line of the .pub file; where it may be used from is said by `source_ip` under the same `and`")
+        continue
+      }
+      blobs.append(key.blob)
     }
     return errors.isEmpty ? blobs : nil
   }
