@@ -74,7 +74,7 @@ extension HTTP2Connection {
     switch role {
     case .server: guard resets.take(at: now) else { throw HTTP2Error(.enhanceYourCalm, "too many streams given up") }
     // A service gives up what we began, as often as we begin something.
-    case .client: if streams[id] == nil { try takeStrayFrame(at: now) }
+    case .client: if streams[id] == nil { try takeDueFrame(at: now) }
     }
     guard streams[id] != nil else { return }
     remove(id)
@@ -83,7 +83,7 @@ extension HTTP2Connection {
 
   mutating func takeWindowUpdate(_ id: UInt32, increment: Int, at now: UInt64) throws(HTTP2Error) {
     // A peer that keeps up gives back kilobytes at a time.
-    if increment < 1024 { try spendSmallFrame(at: now) }
+    if increment < 1024 { try takeDueFrame(at: now) }
     if id == 0 {
       guard increment > 0 else { throw HTTP2Error(.protocolError, "WINDOW_UPDATE by nothing") }
       sendWindow += increment
@@ -137,21 +137,21 @@ extension HTTP2Connection {
     guard role == .client else { return }
     strayAllowance = min(strayAllowance + limits.largestStreamWindow, limits.largestConnectionWindow)
     // A head, an end without bytes or trailers, a reset.
-    strayFrames += 3
+    smallFramesDue += 3
   }
 
   /// Whether a frame of a stream that is over may have been on its way. To a service any may: visitors give up as many streams
   /// as they like, and if more of them than are remembered ended the connection, they would end it for everybody else on it.
   func mayBeStray(_ id: UInt32) -> Bool { role == .client || remembered.contains(id) }
 
-  /// A frame that brings no bytes.
-  mutating func takeStrayFrame(at now: UInt64) throws(HTTP2Error) {
-    guard strayFrames > 0 else { return try spendSmallFrame(at: now) }
-    strayFrames -= 1
+  /// A frame that brings no bytes and may be the answer to something.
+  mutating func takeDueFrame(at now: UInt64) throws(HTTP2Error) {
+    guard smallFramesDue > 0 else { return try spendSmallFrame(at: now) }
+    smallFramesDue -= 1
   }
 
   private mutating func takeStray(_ count: Int, at now: UInt64) throws(HTTP2Error) {
-    guard count > 0 else { return try takeStrayFrame(at: now) }
+    guard count > 0 else { return try takeDueFrame(at: now) }
     guard count <= strayAllowance else { return try spendSmallFrame(at: now) }
     strayAllowance -= count
   }
@@ -162,7 +162,7 @@ extension HTTP2Connection {
       stream.receiveWindow.unread == 0
     else { return }
     // Of a service that answered before it had the whole request, a reset (RFC 9113 section 8.1).
-    if role == .client { strayFrames += 1 }
+    if role == .client { smallFramesDue += 1 }
     remove(id)
     add(.closed(id))
   }

@@ -46,7 +46,7 @@ extension HTTP2Connection {
     } else if isIdle(id) {
       try takeRequest(fields, id, endsStream: partial.endsStream, at: now)
     } else if mayBeStray(id) {
-      try takeStrayFrame(at: now)
+      try takeDueFrame(at: now)
     } else {
       throw HTTP2Error(.streamClosed, "HEADERS on a closed stream")
     }

@@ -92,7 +92,7 @@ extension HTTP2Connection {
   package mutating func reset(_ id: UInt32, _ code: HTTP2ErrorCode) {
     guard let stream = streams[id] else { return }
     HTTP2FrameWriter.writeReset(id, code, into: &control)
-    if stream.receiving != .ended { allowStray() } else if role == .client { strayFrames += 1 }
+    if stream.receiving != .ended { allowStray() } else if role == .client { smallFramesDue += 1 }
     remember(id)
     remove(id)
   }

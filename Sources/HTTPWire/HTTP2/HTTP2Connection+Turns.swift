@@ -55,7 +55,7 @@ extension HTTP2Connection {
       sentLength += UInt64(length)
       queued -= length
       // What the peer's window did not cut short may be answered with two WINDOW_UPDATEs, however small it is.
-      if length > 0, length == Self.largestData || stream.queued == 0 { smallFrames.giveBack(2) }
+      if length > 0, length == Self.largestData || stream.queued == 0 { expectUpdates() }
     }
     if isLast, let trailers = stream.trailerFields {
       beginSection()
@@ -71,6 +71,15 @@ extension HTTP2Connection {
     if stream.isHeld, stream.queued <= mark {
       streams[id]?.isHeld = false
       add(.writable(id))
+    }
+  }
+
+  /// One for the stream, one for the connection. A service's are awaited however long they take: visitors decide how small the
+  /// pieces are that it answers, and it may be far away.
+  private mutating func expectUpdates() {
+    switch role {
+    case .server: smallFrames.giveBack(2)
+    case .client: smallFramesDue += 2
     }
   }
 

@@ -56,9 +56,10 @@ package struct HTTP2Connection {
   var drain = DrainState.open
   /// GOAWAY has come: nothing new may begin.
   var peerIsLeaving = false
-  /// Bytes that may still come of streams we gave up, and frames without any.
+  /// Bytes that may still come of streams we gave up.
   var strayAllowance = 0
-  var strayFrames = 0
+  /// Small frames that a service may send for what we did, before any counts as one too many.
+  var smallFramesDue = 0
   let webSocketKey: @Sendable () -> String
 
   /// A field section whose CONTINUATIONs have not all come (RFC 9113 section 6.10).

@@ -244,6 +244,21 @@ import Testing
     }
   }
 
+  /// As much as a visitor's upload in tiny pieces brings about while the service is far away.
+  @Test func updatesForTinyPiecesAreNoFlood() throws {
+    var peer = try service()
+    let id = try begin(&peer, head(.post, "/", framing: .chunked), ends: false)
+    for _ in 0..<3000 {
+      peer.connection.sendBody(id, ByteBuffer(repeating: 1, count: 1))
+      #expect(peer.frames().of(0).count == 1)
+    }
+    for _ in 0..<3000 { for stream in [0, id] { try peer.send(8, stream: stream, [0, 0, 0, 1]) } }
+    let error = #expect(throws: HTTP2Error.self) {
+      for _ in 0...2000 { try peer.send(8, stream: 0, [0, 0, 0, 1]) }
+    }
+    #expect(error?.code == .enhanceYourCalm)
+  }
+
   @Test func oneBadPageEndsNobodyElsesRequests() throws {
     var peer = try service()
     for _ in 0..<1000 {
