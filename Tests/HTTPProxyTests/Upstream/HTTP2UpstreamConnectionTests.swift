@@ -117,6 +117,23 @@ import Testing
     #expect(pool.shelves.isEmpty)
   }
 
+  /// No channel may be free for another connection, and this one is there.
+  @Test func whoWaitedWhileItWasDoubtedIsServedAtTheSignOfLife() throws {
+    _ = try start()
+    connection.doubt()
+    #expect(!connection.takes(nil))
+    var served = 0
+    pool.wait(
+      UpstreamWaiter(session: nil) { _, _ in
+        served += 1
+        return true
+      }, on: connection.shelf)
+    loop.run()
+    #expect(below.frames() == [Self.ping] && served == 0)
+    hear([0, 0, 8, 6, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+    #expect(served == 1 && connection.takes(nil))
+  }
+
   /// One request stays while a visitor begins others and gives them up.
   @Test func whoGivesUpRequestsWearsOutAConnectionAndBreaksNoOther() throws {
     _ = try start()

@@ -14,10 +14,12 @@ extension HTTP2UpstreamConnection: ByteStreamConsumer {
     guard !isClosed else { return }
     isInReadCycle = true
     let now = NIODeadline.now()
-    noteSign(now)
+    let wasDoubted = noteSign(now)
     do throws(HTTP2Error) {
       try connection.receive(bytes, at: now.uptimeNanoseconds)
       deliver()
+      // Who came meanwhile waits for another connection, which a tunnel may have no channel for.
+      if wasDoubted, !isClosed { pool.noteRoom(self) }
     } catch {
       if onStart != nil {
         fail(.unusable(Self.noHTTP2))

@@ -193,7 +193,11 @@ final class HTTP2UpstreamConnection {
     flush()
   }
 
-  func noteSign(_ now: NIODeadline) { pulse.heard(now) }
+  /// Whether it was doubted until now.
+  func noteSign(_ now: NIODeadline) -> Bool {
+    defer { pulse.heard(now) }
+    return pulse.isDoubted
+  }
 
   func isIdleTooLong(_ now: NIODeadline, _ usual: TimeAmount) -> Bool {
     isIdle && now - idleSince > usual * Self.idleFactor
