@@ -20,7 +20,8 @@ package final class EdgeLogs: Sendable {
     level: Logger.Level, accessLogFile: String? = nil, auditLogFile: String? = nil, form: EdgeLogHandler.Form
   ) throws(LineFile.Failure) {
     self.form = form
-    messages = try LineFile(.standardError) { DroppedLines.text(of: $0, form: form) }
+    let messages = try LineFile(.standardError) { DroppedLines.text(of: $0, form: form) }
+    self.messages = messages
     // One writer where several are one pipe, by whatever name: what two write at once may stand in each other's lines.
     func place(_ path: String?, beside others: [LineFile.Place]) -> LineFile.Place {
       let wanted = path.map { LineFile.Place.file($0) } ?? .standardOutput
@@ -29,11 +30,22 @@ package final class EdgeLogs: Sendable {
     let output = place(nil, beside: [.standardError])
     let access = place(accessLogFile, beside: [output, .standardError])
     let audit = place(auditLogFile, beside: [access, output, .standardError])
-    accessLines = access == messages.place ? messages : try LineFile(access) { DroppedLines.text(of: $0, form: .json) }
+    func lines(_ place: LineFile.Place) throws(LineFile.Failure) -> LineFile {
+      try LineFile(
+        place, tells: { DroppedLines.text(of: $0, form: .json) },
+        changed: { change in
+          // Whatever the level: nothing else tells of what is missing in a log.
+          let logger = Logger(label: "edge") { label in
+            EdgeLogHandler(label: label, form: form, file: messages, threshold: { .notice })
+          }
+          Self.tell(change, of: place, logger)
+        })
+    }
+    accessLines = access == messages.place ? messages : try lines(access)
     switch audit {
     case access: auditLines = accessLines
     case messages.place: auditLines = messages
-    default: auditLines = try LineFile(audit) { DroppedLines.text(of: $0, form: .json) }
+    default: auditLines = try lines(audit)
     }
     self.audit = AuditLog(file: auditLines)
     threshold = Mutex(level)
@@ -60,6 +72,16 @@ package final class EdgeLogs: Sendable {
   var dropped: LineQueue.Dropped {
     LineQueue.Dropped(
       messages: messages.dropped.messages, access: accessLines.dropped.access, audit: auditLines.dropped.audit)
+  }
+
+  private static func tell(_ change: LineFile.Change, of place: LineFile.Place, _ logger: Logger) {
+    switch change {
+    case .failing(let code):
+      logger.error(
+        "cannot write a log: its lines wait, and are dropped when there are too many",
+        metadata: ["place": "\(place)", "error": "\(errorText(code))"])
+    case .writingAgain: logger.notice("log lines are written again", metadata: ["place": "\(place)"])
+    }
   }
 
   /// Before the process ends. Waits for readers that are slow, not for those that do not read.

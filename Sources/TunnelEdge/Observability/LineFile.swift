@@ -7,10 +7,18 @@ import Synchronization
 /// A thread of its own writes them, so that whoever logs never waits for a reader or a disk. What comes while it writes is
 /// written together: a busy log costs one system call for many lines, a quiet one is written at once.
 package final class LineFile: Sendable {
-  package enum Place: Sendable, Hashable {
+  package enum Place: Sendable, Hashable, CustomStringConvertible {
     case standardOutput
     case standardError
     case file(String)
+
+    package var description: String {
+      switch self {
+      case .standardOutput: "standard output"
+      case .standardError: "standard error"
+      case .file(let path): path
+      }
+    }
 
     /// Whether both are open on one file, pipe or terminal.
     func isSameFile(as other: Place) -> Bool {
@@ -39,6 +47,12 @@ package final class LineFile: Sendable {
     }
   }
 
+  enum Change: Equatable, Sendable {
+    /// An `errno` value. What waits is kept, and tried again.
+    case failing(Int32)
+    case writingAgain
+  }
+
   private struct State {
     var queue = LineQueue()
     var isWriting = false
@@ -55,13 +69,21 @@ package final class LineFile: Sendable {
   private let descriptor: Mutex<Int32>
   private let writer: DispatchQueue
   private let tells: @Sendable (LineQueue.Dropped) -> [UInt8]
+  private let changed: @Sendable (Change) -> Void
+  /// Of the writer alone: the last write failed.
+  private let isFailing = Atomic(false)
 
-  /// `tells` makes the lines that say what was dropped.
   package convenience init(_ place: Place) throws(Failure) { try self.init(place, tells: { _ in [] }) }
 
-  init(_ place: Place, tells: @escaping @Sendable (LineQueue.Dropped) -> [UInt8]) throws(Failure) {
+  /// `tells` makes the lines that say what was dropped; `changed` hears on the writer's thread of the first write that fails,
+  /// and of the first one after it that does not.
+  init(
+    _ place: Place, tells: @escaping @Sendable (LineQueue.Dropped) -> [UInt8],
+    changed: @escaping @Sendable (Change) -> Void = { _ in }
+  ) throws(Failure) {
     self.place = place
     self.tells = tells
+    self.changed = changed
     descriptor = Mutex(try Self.open(place))
     writer = DispatchQueue(label: "log \(place)")
   }
@@ -144,6 +166,7 @@ package final class LineFile: Sendable {
       let written = unsafe rest.withUnsafeBytes { unsafe Glibc.write(target, $0.baseAddress, $0.count) }
       if written > 0 {
         rest = rest.dropFirst(written)
+        if isFailing.exchange(false, ordering: .relaxed) { changed(.writingAgain) }
       } else if written < 0, errno == EINTR {
         continue
       } else if mayChange || hasFresh {
@@ -161,6 +184,7 @@ package final class LineFile: Sendable {
   /// A reader that is slow is waited for; a full disk, or a reader that has gone, is tried again.
   private func pause(_ code: Int32, _ target: Int32) {
     guard code == EAGAIN else {
+      if !isFailing.exchange(true, ordering: .relaxed) { changed(.failing(code)) }
       _ = poll(nil, 0, Self.pause)
       return
     }

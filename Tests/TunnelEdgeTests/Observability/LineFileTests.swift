@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Synchronization
 import TestSupport
 import Testing
 
@@ -32,6 +33,24 @@ import Testing
     #expect(file.flush(milliseconds: patience))
     #expect(try folder.text("audit.log.1") == "old\n")
     #expect(try folder.text("audit.log") == "new\n")
+  }
+
+  /// Told once when it begins, however often it is tried, and once when it is over.
+  @Test func aPlaceThatTakesNothingIsTold() async throws {
+    let folder = try TemporaryDirectory()
+    try FileManager.default.createSymbolicLink(atPath: folder.file("access.log"), withDestinationPath: "/dev/full")
+    let changes = Mutex<[LineFile.Change]>([])
+    let file = try LineFile(
+      .file(folder.file("access.log")), tells: { _ in [] },
+      changed: { change in changes.withLock { $0.append(change) } })
+    append("first\n", to: file)
+    try await until("the failure") { !changes.withLock { $0.isEmpty } }
+    append("second\n", to: file)
+    try FileManager.default.removeItem(atPath: folder.file("access.log"))
+    try file.reopen()
+    #expect(file.flush(milliseconds: patience))
+    #expect(try folder.text("access.log") == "first\nsecond\n")
+    #expect(changes.withLock { $0 } == [.failing(ENOSPC), .writingAgain])
   }
 
   /// Nobody reads the pipe: nothing waits but the lines, of which only so many are kept, and the audit log's longest.
