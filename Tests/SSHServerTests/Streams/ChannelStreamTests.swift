@@ -47,7 +47,7 @@ struct ChannelStreamTests {
   }
 
   /// A visitor leaves in the middle of a response that has arrived whole.
-  @Test(.timeLimit(.minutes(1)), arguments: [StreamEnd.finished, .connectionLost])
+  @Test(.timeLimit(.minutes(4)), arguments: [StreamEnd.finished, .connectionLost])
   func closingAfterTheChannelEndedTellsTheConsumer(_ end: StreamEnd) async throws {
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let told = try await loop.flatSubmit {
@@ -60,7 +60,7 @@ struct ChannelStreamTests {
     #expect(told == end)
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: [ChannelEnd.finished, .reset])
+  @Test(.timeLimit(.minutes(4)), arguments: [ChannelEnd.finished, .reset])
   func whatCameBeforeTheCloseIsDelivered(_ end: ChannelEnd) async throws {
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let (told, pieces) = try await loop.flatSubmit { () -> EventLoopFuture<(StreamEnd, [[UInt8]])> in
@@ -102,7 +102,7 @@ struct ChannelStreamTests {
     #expect(pieces.flatMap { $0 } == whole)
   }
 
-  @Test(.timeLimit(.minutes(1))) func closingInOrderDoesNotWaitForWhatNobodyReads() async throws {
+  @Test(.timeLimit(.minutes(4))) func closingInOrderDoesNotWaitForWhatNobodyReads() async throws {
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let told = try await loop.flatSubmit {
       let (stream, closed) = stream(loop)
