@@ -35,7 +35,6 @@ import Testing
     switch random(0...11) {
     case 0, 1:
       last += 2 * UInt32(random(1...2)) - (last == 0 ? 1 : 0)
-      if last & 1 == 0 { last += 1 }
       try peer.headers(last, RawPeer.get + (Bool.random(using: &generator) ? [("priority", field())] : []))
       peer.connection.sendHead(last, ResponseHead(status: 200, framing: .chunked), endsStream: false)
     case 2, 3, 4:
