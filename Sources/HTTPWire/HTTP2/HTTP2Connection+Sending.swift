@@ -108,11 +108,10 @@ extension HTTP2Connection {
     if stream.sending == .ended { didEndSending(id) }
   }
 
-  /// How much of its body has left, while more waits for the peer's windows; `nil` when nothing waits. Of one that waits for
-  /// others to be sent first, how much of all has left.
-  package func sentWhileWaiting(_ id: UInt32) -> UInt64? {
+  /// How much has left, while more of this stream waits for the peer's windows or for others; `nil` when nothing waits.
+  package func sentWhileWaiting(_ id: UInt32) -> SentWhileWaiting? {
     guard let stream = streams[id], stream.hasSomethingToSend else { return nil }
-    return stream.isInTurn ? sentLength : stream.sentLength
+    return SentWhileWaiting(own: stream.sentLength, all: sentLength, isInTurn: stream.isInTurn)
   }
 
   /// Whether what is sent on this stream leaves soon; `.writable` tells when that changes.

@@ -224,9 +224,27 @@ import Testing
 
   @Test func whoWaitsForOthersIsNotStuck() throws {
     var peer = try visitor(["u=0", "u=7"])
-    let before = peer.connection.sentWhileWaiting(3)
+    let before = try #require(peer.connection.sentWhileWaiting(3))
     _ = try next(&peer, 10_000)
-    #expect(peer.connection.sentWhileWaiting(3) != before)
+    #expect(try #require(peer.connection.sentWhileWaiting(3)).isProgress(since: before))
+  }
+
+  /// A window that opens and closes while the connection's is used up: nothing leaves, and nobody reads.
+  @Test func whoOnlyMovesWindowsIsStuck() throws {
+    var peer = try visitor(["u=0", "u=3"], bytes: 40_000)
+    let first = try #require(peer.connection.sentWhileWaiting(3))
+    var turns: Set<Bool> = []
+    for window: UInt32 in [0, 1 << 24, 0, 1 << 24] {
+      try peer.send(settings: [(4, window)])
+      #expect(peer.frames().of(0).isEmpty)
+      let sent = try #require(peer.connection.sentWhileWaiting(3))
+      turns.insert(sent.isInTurn)
+      #expect(!sent.isProgress(since: first))
+    }
+    #expect(turns == [true, false])
+    // Read.
+    _ = try next(&peer, 1)
+    #expect(try #require(peer.connection.sentWhileWaiting(3)).isProgress(since: first))
   }
 
   /// The connection's window is used up; who has only to say that it is over does not wait for it.

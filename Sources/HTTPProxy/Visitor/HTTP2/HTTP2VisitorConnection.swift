@@ -287,7 +287,7 @@ extension HTTP2VisitorConnection {
     // The visitor may be waiting for just this.
     if connection.pendingControlBytes > 0 { flush() }
   }
-  func sentWhileWaiting(_ id: UInt32) -> UInt64? { connection.sentWhileWaiting(id) }
+  func sentWhileWaiting(_ id: UInt32) -> SentWhileWaiting? { connection.sentWhileWaiting(id) }
   func becomeTunnel(_ id: UInt32) { connection.becomeTunnel(id) }
   func endTunnel(_ id: UInt32) { connection.endTunnel(id) }
 

@@ -20,7 +20,7 @@ final class HTTP2VisitorStream {
   private var hasSentHead = false
   private var isTaking = false
   /// What had left when it was last looked at, and since when it has been no more.
-  private var lastSent: UInt64?
+  private var lastSent: SentWhileWaiting?
   private var stalledSince = NIODeadline.distantPast
 
   init(id: UInt32, head: RequestHead?, owner: HTTP2VisitorConnection) {
@@ -104,7 +104,7 @@ final class HTTP2VisitorStream {
       lastSent = nil
       return false
     }
-    if sent == lastSent { return now.isPast(stalledSince, by: limit) }
+    if let lastSent, !sent.isProgress(since: lastSent) { return now.isPast(stalledSince, by: limit) }
     lastSent = sent
     stalledSince = now
     return false
