@@ -98,7 +98,8 @@ class SlowAttacks:
         return took(begun, time.time())
 
     def stall(self):
-        """A publisher that begins a key exchange and says no more, while its visitor uploads."""
+        """A publisher that begins a key exchange and says no more, while its visitor uploads. Also what was taken of the
+        upload by then (the edge's memory as a whole would tell of the attacks beside this one, too)."""
         edge = self.attacked.edge
         # On a route of its own: who publishes a name again is asked whether the first one still lives.
         tunnel = RawTunnel(self.attacked.signed_in(), host="api.localhost", window=0x7FFFFFFF)
@@ -107,29 +108,32 @@ class SlowAttacks:
             tunnel.write(tunnel.next_request(), b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
             page.result()
 
+            taken = 0
+
             def body():
+                nonlocal taken
                 for _ in range(20_000):
                     yield bytes(65536)
+                    taken += 65536
 
             def upload():
                 with contextlib.suppress(OSError):
                     url = edge.url("/upload", host="api.localhost")
                     self.attacked.bob.start("POST", url, body(), {"Content-Length": str(20_000 * 65536)})
 
-            before = edge.resident
             begun = time.time()
             sending = pool.submit(upload)
             tunnel.next_request()
             tunnel.ssh.send(tunnel.ssh.kexinit(strict=False, markers=()))
-            grown = 0
+            waiting = 0
             tunnel.ssh.socket.settimeout(1)
             while not self.stopped.is_set():
                 try:
                     tunnel.ssh.packet()
                 except TimeoutError:
-                    grown = max(grown, edge.resident - before)
+                    waiting = taken  # once it is over the edge swallows the rest of the upload
                 except (Gone, OSError):
                     break
             lasted = took(begun, time.time())
             sending.result()
-        return lasted, grown
+        return lasted, waiting

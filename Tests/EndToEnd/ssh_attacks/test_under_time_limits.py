@@ -25,6 +25,6 @@ def test_connections_at_the_end_of_the_grace(attacked, slow):
 
 def test_a_key_exchange_that_is_never_finished(slow):
     """x/crypto CVE-2025-22869: traffic for it waits in bounded memory, and after half a minute the connection ends."""
-    lasted, grown = slow.result("stalled exchange")
+    lasted, taken = slow.result("stalled exchange")
     assert 25 < lasted < 30 + LATE, lasted
-    assert grown < 24 * 1024, f"{grown} KiB"
+    assert 0 < taken < 24 << 20, f"{taken >> 10} KiB"
