@@ -7,7 +7,7 @@ struct DemoCommand: AsyncParsableCommand {
     commandName: "demo",
     abstract: "Shows everything on this machine, with nothing to configure.",
     discussion: """
-      Makes keys, a local CA and a certificate, starts an identity provider with the users of dex/config.yaml, a sample service and
+      Makes keys, a local CA and a certificate, starts an identity provider with the users of dex/config.yaml, a sample service and \
       the edge, and prints the ssh line to paste, the URL to open and the users. All of it listens on loopback only.
       """)
 

@@ -9,8 +9,8 @@ struct HealthCommand: AsyncParsableCommand {
     commandName: "health",
     abstract: "Asks a running edge whether it is ready: exit code 0 if so, 1 if not.",
     discussion: """
-      For health checks of containers. Asks for /readyz at the `metrics_address` of the configuration file, with
-      `metrics_basic_auth` if that is set; without one at `address`, in the name of the authenticate host. The file is found
+      For health checks of containers. Asks for /readyz at the `metrics_address` of the configuration file, with \
+      `metrics_basic_auth` if that is set; without one at `address`, in the name of the authenticate host. The file is found \
       as `run` finds it.
       """)
 

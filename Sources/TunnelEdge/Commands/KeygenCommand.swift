@@ -6,7 +6,7 @@ struct KeygenCommand: ParsableCommand {
     commandName: "keygen",
     abstract: "Makes the SSH host keys and the user CA key of an edge.",
     discussion: """
-      Writes user_ca_key, ssh_host_ed25519_key, ssh_host_ecdsa_key and ssh_host_rsa_key with their .pub files, in OpenSSH's
+      Writes user_ca_key, ssh_host_ed25519_key, ssh_host_ecdsa_key and ssh_host_rsa_key with their .pub files, in OpenSSH's \
       format and readable by the owner only. Keys that exist already are kept: nothing is ever overwritten.
       """)
 

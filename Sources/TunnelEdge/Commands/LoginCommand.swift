@@ -10,14 +10,15 @@ struct LoginCommand: AsyncParsableCommand {
     commandName: "login",
     abstract: "Signs you in to a page behind an edge, for scripts: once, with your browser.",
     discussion: """
-      Opens your browser (and prints the address, for when it cannot), waits until you have said yes there, and keeps the token
+      Opens your browser (and prints the address, for when it cannot), waits until you have said yes there, and keeps the token \
       in a file that only you can read, under $XDG_STATE_HOME/tunnel-edge (~/.local/state/tunnel-edge).
 
-      In a script:   curl -H "Authorization: Bearer $(tunnel-edge login --print https://app.example.com)" \\
-                       https://app.example.com/api
+      In a script:
+        TOKEN=$(tunnel-edge login --print https://app.example.com)
+        curl -H "Authorization: Bearer $TOKEN" https://app.example.com/api
 
-      The token is good for this one route, for as long as your session lasts. It is listed on your account page, where you can
-      revoke it; `tunnel-edge logout` does the same from here. Once signed in, `login` asks nobody again: use --again for a
+      The token is good for this one route, for as long as your session lasts. It is listed on your account page, where you can \
+      revoke it; `tunnel-edge logout` does the same from here. Once signed in, `login` asks nobody again: use --again for a \
       fresh token. A path names the route, where a host has several.
       """)
 

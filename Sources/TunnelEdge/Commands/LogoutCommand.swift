@@ -6,7 +6,7 @@ struct LogoutCommand: AsyncParsableCommand {
     commandName: "logout",
     abstract: "Forgets the tokens that `login` keeps, and revokes them at their edges.",
     discussion: """
-      Without a URL all of them. A token that could not be revoked because its edge cannot be reached is forgotten all the same;
+      Without a URL all of them. A token that could not be revoked because its edge cannot be reached is forgotten all the same; \
       it ends with your session there, and your account page lists it until then.
       """)
 

@@ -9,15 +9,20 @@ struct PolicyExplainCommand: ParsableCommand {
     commandName: "explain",
     abstract: "Says what a policy decides about a request, and which rule and criterion made it.",
     discussion: """
-      Who may visit:    tunnel-edge policy explain --route https://app.example.com/admin --email ann@example.com
-      Who may publish:  tunnel-edge policy explain --route https://app.example.com --publish --email ann@example.com
+      Who may visit:
+        tunnel-edge policy explain --email ann@example.com \\
+          --route https://app.example.com/admin
+      Who may publish:
+        tunnel-edge policy explain --email ann@example.com --publish \\
+          --route https://app.example.com
+      A job, by its token:
+        tunnel-edge policy explain --route https://app.example.com --publish \\
+          --workload https://token.actions.githubusercontent.com \\
+          --claim repository=acme/shop
 
-      A job, by its token:  tunnel-edge policy explain --route https://app.example.com --publish \\
-                              --workload https://token.actions.githubusercontent.com --claim repository=acme/shop
-
-      Nothing is asked over the network: the answer is what the edge would decide with this file. Without --email, --user,
-      --service-account and --workload nobody is signed in. A star marks the criteria that made the answer, with the place
-      where they stand. Exit code 0 whatever the answer is, or with --exit-code 1 when it is no; 64 when the question is
+      Nothing is asked over the network: the answer is what the edge would decide with this file. Without --email, --user, \
+      --service-account and --workload nobody is signed in. A star marks the criteria that made the answer, with the place \
+      where they stand. Exit code 0 whatever the answer is, or with --exit-code 1 when it is no; 64 when the question is \
       none, 78 when the file cannot be used. With --json, `allowed` tells.
       """)
 

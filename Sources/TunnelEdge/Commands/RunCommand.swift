@@ -7,10 +7,10 @@ struct RunCommand: AsyncParsableCommand {
     commandName: "run",
     abstract: "Starts the edge.",
     discussion: """
-      Without --config the file is $TUNNEL_EDGE_CONFIG, then ./config.yaml, /etc/tunnel-edge/config.yaml or
+      Without --config the file is $TUNNEL_EDGE_CONFIG, then ./config.yaml, /etc/tunnel-edge/config.yaml or \
       /pomerium/config.yaml. Every key can be overridden by the environment: ssh_address by SSH_ADDRESS.
 
-      The file and every file it names are watched: a change is in force within a second of the save, an invalid one changes
+      The file and every file it names are watched: a change is in force within a second of the save, an invalid one changes \
       nothing. Signals: HUP reads it again, TERM and INT drain, USR1 opens the log files again.
       """)
 

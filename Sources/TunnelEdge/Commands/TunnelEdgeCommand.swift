@@ -6,11 +6,12 @@ package struct TunnelEdgeCommand: AsyncParsableCommand {
     commandName: "tunnel-edge",
     abstract: "Publishes what runs on your laptop at a real HTTPS address, with the ssh you already have.",
     discussion: """
-      The edge is the SSH server that `ssh -R` connects to, and the HTTPS front door that visitors browse. It signs both in,
+      The edge is the SSH server that `ssh -R` connects to, and the HTTPS front door that visitors browse. It signs both in, \
       and asks two independent policies: who may open a tunnel, and who may visit it.
 
       First time here:     tunnel-edge demo
-      On a server:         tunnel-edge keygen --dir keys/   then   tunnel-edge run --config config.yaml
+      On a server:         tunnel-edge keygen --dir keys/
+                           tunnel-edge run --config config.yaml
       """,
     version: Version.text,
     subcommands: [
