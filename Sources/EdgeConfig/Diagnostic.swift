@@ -42,7 +42,7 @@ package struct Diagnostic: Sendable, Hashable, Comparable, CustomStringConvertib
 
   /// `config.yaml:12:5: error: unknown key …; did you mean …?`
   package var description: String {
-    let place = position.line > 0 ? "\(source):\(position.line):\(position.column)" : source
+    let place = Place(source: source, position: position)
     let hint = suggestion.map { "; \($0)" } ?? ""
     return "\(place): \(severity.rawValue): \(message)\(hint)"
   }
@@ -80,7 +80,10 @@ final class Findings {
 }
 
 /// Where a value was written.
-struct Place: Sendable, Equatable {
+struct Place: Sendable, Equatable, CustomStringConvertible {
   var source: String
   var position: SourcePosition
+
+  /// `config.yaml:12:5`, or the source alone where nothing more is known.
+  var description: String { position.line > 0 ? "\(source):\(position.line):\(position.column)" : source }
 }

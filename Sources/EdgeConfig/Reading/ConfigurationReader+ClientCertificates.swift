@@ -25,7 +25,7 @@ extension ConfigurationReader {
     guard let authorities = blocks("downstream_mtls.ca", "CERTIFICATE", "certificate") else { return nil }
     return ClientCertificateConfiguration(
       authorities: authorities.pem, revocations: revocations?.pem, enforcement: enforcement, nameRules: rules,
-      maximumDepth: depth, place: "\(authorities.place.source):\(authorities.place.position)")
+      maximumDepth: depth, place: "\(authorities.place)")
   }
 
   private static let parts = ["ca", "ca_file", "crl", "crl_file", "enforcement", "max_verify_depth"].map {

@@ -178,6 +178,6 @@ extension ConfigurationReader {
     }
     return CertificateConfiguration(
       certificatePEM: chain, keyPEM: privateKey.pem, name: isInline ? "certificate" : certificateText,
-      place: "\(certificatePlace.source):\(certificatePlace.position)")
+      place: "\(certificatePlace)")
   }
 }
