@@ -45,6 +45,11 @@ import Testing
     }
   }
 
+  @Test func `a port without its colon is no address`() {
+    let errors = load(base + "ssh_address: 2222\n").errors
+    #expect(errors.contains { $0.message.contains("`2222` is no address to listen on") })
+  }
+
   @Test func `an https route is what it says`() throws {
     let text =
       base + """

@@ -14,6 +14,8 @@ package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
   init?(_ text: String, defaultPort: Int? = nil) {
     guard let (host, port) = splitAuthority(text), let port = port ?? defaultPort else { return nil }
     guard host.isEmpty || IPAddress(host) != nil || isHostName(host) else { return nil }
+    // `2222` is a port whose colon was forgotten.
+    guard host.isEmpty || host.contains(where: { !("0"..."9").contains($0) }) else { return nil }
     self.host = host
     self.port = port
   }
