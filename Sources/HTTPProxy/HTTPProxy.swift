@@ -3,6 +3,7 @@ import Identity
 import Logging
 import NIOCore
 import Policy
+import ProxyProtocol
 import Routing
 import Synchronization
 
@@ -93,7 +94,7 @@ package final class HTTPProxy: Sendable {
     shared.logger.info(
       "starting HTTP listener",
       metadata: [
-        "address": "\(bound.compactMap { $0.localAddress?.description }.joined(separator: ", "))",
+        "address": "\(bound.compactMap { $0.localAddress?.endpointText }.joined(separator: ", "))",
         "tls": "\(configuration.tls != nil)",
       ])
   }

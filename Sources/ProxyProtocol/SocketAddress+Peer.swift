@@ -8,4 +8,10 @@ extension SocketAddress {
     let lowered = text.lowercased()
     return lowered.hasPrefix("::ffff:") && lowered.contains(".") ? String(text.dropFirst(7)) : text
   }
+
+  /// For people: `192.0.2.1:443`, `[2001:db8::1]:443`.
+  package var endpointText: String {
+    guard let text = plainIPAddress, let port else { return description }
+    return text.contains(":") ? "[\(text)]:\(port)" : "\(text):\(port)"
+  }
 }

@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Policy
+import ProxyProtocol
 import Routing
 import SSHProtocol
 import Synchronization
@@ -45,7 +46,7 @@ package final class SSHServer: Sendable {
   private func noteListener(_ listener: any Channel) {
     listeners.withLock { $0.append(listener) }
     state.logger.info(
-      "starting SSH listener", metadata: ["address": "\(listener.localAddress?.description ?? "unknown")"])
+      "starting SSH listener", metadata: ["address": "\(listener.localAddress?.endpointText ?? "unknown")"])
   }
 
   /// Where it listens; the ports chosen when 0 was asked for.

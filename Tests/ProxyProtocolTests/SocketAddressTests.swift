@@ -11,6 +11,11 @@ import Testing
     #expect(try SocketAddress(ipAddress: written, port: 22).plainIPAddress == plain)
   }
 
+  @Test(arguments: [("192.0.2.1", "192.0.2.1:22"), ("::ffff:192.0.2.1", "192.0.2.1:22"), ("::1", "[::1]:22")])
+  func endpointsAreShownAsTheyAreWritten(_ written: String, _ shown: String) throws {
+    #expect(try SocketAddress(ipAddress: written, port: 22).endpointText == shown)
+  }
+
   @Test func whatIsNoAddressHasNone() throws {
     #expect(try SocketAddress(unixDomainSocketPath: "/tmp/x").plainIPAddress == nil)
   }
