@@ -215,3 +215,4 @@ def test_mistakes_are_told(explain):
     assert "no moment" in explain("--route", "app", "--at", "tomorrow", code=64)
     assert "add --email or --user" in explain("--route", "app", "--group", "x", code=64)
     assert "cannot be read" in explain("--route", "app", "--ssh-key", "/nonexistent", code=64)
+    assert "no IP address" in explain("--route", "app", "--ip", "192.0.2", code=64)

@@ -52,7 +52,8 @@ struct LoginCommand: AsyncParsableCommand {
       try files.write(login, address)
       tell(login, isNew: true)
     } catch let error as LoginAddress.Mistake {
-      throw ValidationError(error.description)
+      StandardError.write("tunnel-edge login: \(error.description); see tunnel-edge login --help")
+      throw EdgeExitCode.usage
     } catch let error as LoginFiles.Failure {
       StandardError.write("tunnel-edge login: \(error)")
       throw EdgeExitCode.inputOutput

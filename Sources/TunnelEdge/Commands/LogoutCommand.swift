@@ -38,7 +38,8 @@ struct LogoutCommand: AsyncParsableCommand {
       if !isForgotten { print("You are not signed in.") }
       if isUnreachable { throw EdgeExitCode.unavailable }
     } catch let error as LoginAddress.Mistake {
-      throw ValidationError(error.description)
+      StandardError.write("tunnel-edge logout: \(error.description); see tunnel-edge logout --help")
+      throw EdgeExitCode.usage
     } catch let error as ProgramLoginClient.Failure {
       StandardError.write("tunnel-edge logout: \(error)")
       throw EdgeExitCode.unavailable

@@ -106,13 +106,17 @@ struct PolicyExplainCommand: ParsableCommand {
       StandardError.write("tunnel-edge policy explain: \(error)")
       throw EdgeExitCode.configuration
     } catch let error as AskedRoute.Mistake {
-      throw ValidationError(error.description)
+      StandardError.write("tunnel-edge policy explain: \(error.description); see tunnel-edge policy explain --help")
+      throw EdgeExitCode.usage
     }
   }
 
   private func decision(
     _ asked: AskedRoute, _ subject: Subject?, in configuration: EdgeConfiguration
   ) throws -> ExplainedDecision {
+    if let ip, IPAddress(ip) == nil {
+      throw AskedRoute.Mistake("--ip \(ip): no IP address; write it as 192.0.2.1 or 2001:db8::1")
+    }
     var request = AccessRequest(subject: subject, sourceAddress: ip, now: try moment())
     if publish {
       request.sshUsername = sshUsername ?? ""
