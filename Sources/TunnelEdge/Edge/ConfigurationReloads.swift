@@ -46,7 +46,7 @@ actor ConfigurationReloads {
   private func take(_ load: ConfigurationLoad, isAsked: Bool) async {
     watcher?.watch(load.files)
     for diagnostic in load.diagnostics where diagnostic.severity == .warning {
-      logger.warning("configuration", metadata: ["at": "\(diagnostic)"])
+      logger.warning("configuration warning", metadata: ["at": "\(diagnostic)"])
     }
     guard let configuration = load.configuration else {
       let errors = load.diagnostics.filter { $0.severity == .error }

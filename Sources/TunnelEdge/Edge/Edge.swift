@@ -30,6 +30,8 @@ package final class Edge: Sendable {
   private static let certificateCheck: Duration = .seconds(24 * 3600)
 
   private let state: Mutex<State>
+  /// What the doors and the store were opened with.
+  private let started: EdgeConfiguration
   private let sharedSecret: [UInt8]
   private let ticketKeys = TicketKeys()
   private let logs: EdgeLogs
@@ -58,6 +60,7 @@ package final class Edge: Sendable {
     async throws(Failure)
   {
     self.logs = logs
+    started = configuration
     logger = logs.logger("edge")
     let clock: UnixClock = SystemClock.now
     sharedSecret = configuration.sharedSecret?.reveal() ?? SecureRandom.bytes(32)
@@ -72,7 +75,9 @@ package final class Edge: Sendable {
       throw Failure(kind: .configuration, description: "\(configuration.path): \(error.description)")
     }
     state = Mutex(State(configuration: configuration))
-    for warning in settings.warnings(at: clock()) { logger.warning("configuration", metadata: ["at": "\(warning)"]) }
+    for warning in settings.warnings(at: clock()) {
+      logger.warning("configuration warning", metadata: ["problem": "\(warning)"])
+    }
     do {
       let records: any RecordStore
       switch configuration.storage {
@@ -227,13 +232,15 @@ package final class Edge: Sendable {
       throw Failure(kind: .configuration, description: "\(configuration.path): \(error.description)")
     }
     for warning in settings.warnings(at: SystemClock.now()) {
-      logger.warning("configuration", metadata: ["at": "\(warning)"])
+      logger.warning("configuration warning", metadata: ["problem": "\(warning)"])
     }
     let old = state.withLock { state in
       defer { state.configuration = configuration }
       return state.configuration
     }
-    for key in Self.keysThatNeedRestart(from: old, to: configuration) {
+    let changed = Self.keysThatNeedRestart(from: old, to: configuration)
+    // One that is changed back says what is in force.
+    for key in Self.keysThatNeedRestart(from: started, to: configuration) where changed.contains(key) {
       logger.warning("this change takes effect at the next start", metadata: ["key": "\(key)"])
     }
     logs.level = configuration.logs.level.logging
@@ -310,7 +317,7 @@ package final class Edge: Sendable {
   private func warnOfCertificates() {
     guard let context = http.tls else { return }
     for warning in ListenerTLS.warnings(context, at: SystemClock.now()) {
-      logger.warning("certificate", metadata: ["at": "\(warning)"])
+      logger.warning("certificate warning", metadata: ["problem": "\(warning)"])
     }
   }
 

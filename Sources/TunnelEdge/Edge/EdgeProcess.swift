@@ -33,7 +33,7 @@ package struct EdgeProcess: Sendable {
       auditLogFile: configuration.logs.auditLogFile, form: EdgeLogHandler.form())
     defer { logs.flush() }
     let logger = logs.logger("edge")
-    for warning in warnings { logger.warning("configuration", metadata: ["at": "\(warning)"]) }
+    for warning in warnings { logger.warning("configuration warning", metadata: ["at": "\(warning)"]) }
     for warning in SampleSecrets.warnings(configuration) where !permitsDemoKeys {
       logger.warning(
         "a sample secret is in use; replace it before anybody else can reach this edge",
