@@ -91,8 +91,8 @@ extension CriterionReader {
     switch node.value {
     case .number, .bool:
       fail(node, "expected a text, not \(node.kind): values are compared with their type", "put it in quotes")
-    case .null, .string, .list, .object:
-      fail(node, "expected a text, not \(node.kind)", nil)
+    case .list: fail(node, "expected a text, not a list", "a list goes with `in` or `not_in`")
+    case .null, .string, .object: fail(node, "expected a text, not \(node.kind)", nil)
     }
   }
 
