@@ -249,6 +249,12 @@ def test_keygen_makes_what_the_edge_needs_and_never_overwrites(binary, tmp_path)
     assert code == 0 and before == {p.name: p.read_bytes() for p in directory.iterdir()}
 
 
+@pytest.mark.parametrize("port", ["0", "65537", "99999", "9223372036854775807"])
+def test_a_demo_takes_ports_that_are_some(binary, port):
+    code, output = run([binary, "demo", "--https-port", port])
+    assert code == 64 and f"--https-port {port}: no port" in output, output
+
+
 def test_keys_of_keygen_serve(new_edge, new_publisher, visitor, service, binary, tmp_path):
     directory = tmp_path / "keys"
     run([binary, "keygen", "--dir", directory])

@@ -32,6 +32,15 @@ struct DemoCommand: AsyncParsableCommand {
   @Flag(help: "Walk the whole way by itself (ssh, sign in, authorize, fetch) and exit 0 when it works.")
   var check = false
 
+  func validate() throws {
+    let ports = [
+      ("https-port", httpsPort), ("ssh-port", sshPort), ("provider-port", providerPort), ("service-port", servicePort),
+    ]
+    for (name, port) in ports where !(1...65535).contains(port) {
+      throw ValidationError("--\(name) \(port): no port; a number from 1 to 65535")
+    }
+  }
+
   func run() async throws {
     do {
       try await Demo(

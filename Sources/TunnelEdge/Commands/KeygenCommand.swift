@@ -13,6 +13,10 @@ struct KeygenCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Where the keys go; made when missing.", valueName: "directory"))
   var dir = "keys"
 
+  func validate() throws {
+    guard !dir.isEmpty else { throw ValidationError("--dir is empty; name the directory for the keys") }
+  }
+
   func run() throws {
     let keys = KeyDirectory(path: dir)
     do {
