@@ -51,10 +51,14 @@ class AnnouncingProxy:
 
     @staticmethod
     def _carry(one, other):
+        how = socket.SHUT_RDWR
         with contextlib.suppress(OSError):
             while data := one.recv(65536):
                 other.sendall(data)
-            other.shutdown(socket.SHUT_WR)
+            how = socket.SHUT_WR
+        # Whoever leaves with something unread resets the connection: that is an end, too.
+        with contextlib.suppress(OSError):
+            other.shutdown(how)
 
     def stop(self):
         for link in [self.listener, *self.links]:

@@ -37,7 +37,8 @@ async def _carry(far, port, host, tls):
 
     async def pass_on(reader, writer):
         try:
-            while piece := await reader.read(1 << 16):
+            # The other direction may have closed both meanwhile.
+            while (piece := await reader.read(1 << 16)) and not writer.is_closing():
                 writer.write(piece)
                 await writer.drain()
         except OSError:
